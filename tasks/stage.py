@@ -1,0 +1,51 @@
+"""What every run of a stage has in common: the open warehouse, its time, its counts, its row in ops.runs."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from tasks.settings import Settings
+from warehouse.connection import Warehouse, writing
+
+STAGES = ("ingest", "corpus", "embedding", "matching", "fusion", "evaluation")
+
+
+class StageRun:
+    """One run of one stage, as its tasks see it.
+
+    Not a dataclass: Prefect walks into those that it finds among a task's parameters, and copies them.
+    """
+
+    def __init__(self, stage: str, settings: Settings, warehouse: Warehouse, flow_run_id: str | None) -> None:
+        self.stage = stage
+        self.settings = settings
+        self.warehouse = warehouse
+        self.flow_run_id = flow_run_id
+        self.run_id = uuid4().hex
+        self.fingerprint = ""  # of what the stage leaves behind
+        self.counts: dict[str, float] = {}  # what is worth remembering, such as rows written
+        self.unchanged = False  # whether all its work was found done
+
+
+@contextmanager
+def stage_run(settings: Settings, stage: str, flow_run_id: str | None = None) -> Iterator[StageRun]:
+    """Run a stage inside the block; when it succeeds, write its row in ops.runs."""
+    with writing(settings.data_folder, f"polyrec run, stage {stage}", settings.lock_timeout_s) as warehouse:
+        started_at, start = datetime.now(UTC), time.perf_counter()
+        run = StageRun(stage, settings, warehouse, flow_run_id)
+        yield run
+        run.counts["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        warehouse.execute(
+            "record_run",
+            run_id=run.run_id,
+            stage=stage,
+            flow_run_id=flow_run_id,
+            fingerprint=run.fingerprint,
+            started_at=started_at,
+            seconds=time.perf_counter() - start,
+            counts={key: float(value) for key, value in run.counts.items()},
+            settings=settings.model_dump_json(),
+        )

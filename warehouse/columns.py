@@ -1,0 +1,31 @@
+"""The one vocabulary of column names: every table, frame and Parquet file uses these."""
+
+from typing import Final
+
+USER: Final = "user_id"
+ITEM: Final = "item_id"
+VALUE: Final = "value"
+TIME: Final = "event_time"  # seconds since 1970-01-01 UTC
+PART: Final = "part"
+FIT: Final = "fit"
+SLOT: Final = "slot"
+ANGLE: Final = "angle"
+TEXT_ID: Final = "text_id"
+VECTOR: Final = "vector"
+INTEREST: Final = "interest"
+WEIGHT: Final = "weight"
+MATCHER: Final = "matcher"
+SCORE: Final = "score"
+RANK: Final = "rank"
+
+TRAIN: Final = "train"
+VALIDATION: Final = "validation"
+TEST: Final = "test"
+
+# The windows of interactions that something can be computed from.
+FITS: Final = ("train", "train_validation", "all")
+PARTS_OF_FIT: Final = {
+    "train": (TRAIN,),
+    "train_validation": (TRAIN, VALIDATION),
+    "all": (TRAIN, VALIDATION, TEST),
+}

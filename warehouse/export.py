@@ -1,0 +1,39 @@
+"""Takes the published lists out of the house, as a file for other programs."""
+
+from pathlib import Path
+
+import polars as pl
+
+from warehouse.errors import WarehouseError
+from warehouse.snapshot import reading
+
+SUFFIXES = (".parquet", ".csv")
+
+
+def export_lists(folder: Path, path: Path) -> int:
+    """Write all published lists to a .parquet or .csv file; returns the number of rows.
+
+    Columns: user_id, rank, item_id, title, year, categories, score, contributions (JSON text: matcher to its
+    share of the score), angle, text. In CSV, categories are joined by `|`.
+
+    Args:
+        folder: The warehouse's folder.
+        path: The file to write, replaced whole when it exists.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise WarehouseError(f"cannot export to '{path.name}': the name must end in {' or '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise WarehouseError(f"cannot export to {path}: folder {path.parent} does not exist; make it first")
+    with reading(folder) as snapshot:
+        lists = snapshot.query("published_lists")
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        if suffix == ".csv":
+            lists.with_columns(pl.col("categories").list.join("|")).write_csv(draft)
+        else:
+            lists.write_parquet(draft)
+        draft.replace(path)
+    except OSError as error:
+        raise WarehouseError(f"cannot write {path}: {error}; choose another file") from error
+    return lists.height

@@ -1,0 +1,4 @@
+-- [migration]
+select name, content_hash
+from main.applied_migrations
+order by name

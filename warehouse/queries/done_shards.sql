@@ -1,0 +1,5 @@
+-- [shard key] of a stage and fit
+select shard_key, fingerprint, rows
+from ops.shards
+where stage = $stage and fit = $fit
+order by shard_key

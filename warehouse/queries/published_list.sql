@@ -1,0 +1,10 @@
+-- [rank] of one user in the publication that is served, at most $limit
+select
+    r.rank, r.item_id, items.title, items.year, items.categories, r.score, r.contributions, r.text_id, t.angle, t.text
+from serving.recommendations as r
+inner join serving.current as c using (publication_id)
+inner join core.items as items using (item_id)
+left join features.texts as t using (text_id)
+where r.user_id = $user_id
+order by r.rank
+limit $limit

@@ -1,0 +1,4 @@
+-- [item]
+select *
+from core.items
+order by item_id

@@ -1,0 +1,4 @@
+-- [user]
+select *
+from core.users
+order by user_id

@@ -1,0 +1,4 @@
+-- [model, part, metric]
+select *
+from evaluation.metrics
+order by part, model, metric

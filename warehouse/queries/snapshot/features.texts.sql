@@ -1,0 +1,6 @@
+-- [text]: live ones, and those shown in this publication
+select t.*
+from features.texts as t
+where t.text_id in (select text_id from features.live_texts)
+    or t.text_id in (select text_id from serving.recommendations where publication_id = $publication_id)
+order by t.item_id, t.slot

@@ -1,0 +1,2 @@
+-- one row
+select true as only_row, $publication_id::varchar as publication_id

@@ -1,0 +1,136 @@
+"""Shards: tasks write Parquet files, one committer loads each in one transaction, its manifest row last.
+
+A row in ops.shards means that the shard is whole, so a shard is never done again, and a run that was killed
+goes on at the next one.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
+from warehouse.sql import plain
+
+METADATA = "polyrec"
+SAFE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def shard_key(key: str, n_shards: int) -> str:
+    """The shard that a key belongs to, such as `0003_of_0053`; nothing but the arguments decides."""
+    if n_shards < 1:
+        raise ValueError(f"n_shards must be at least 1, got {n_shards}")
+    number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") % n_shards
+    return f"{number:04d}_of_{n_shards:04d}"
+
+
+class Spool:
+    """The folder of shards that are written but not yet loaded."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.folder = warehouse.folder / "spool"
+        self.folder.mkdir(exist_ok=True)
+
+    def write(
+        self,
+        stage: str,
+        fit: str,
+        key: str,
+        fingerprint: str,
+        table: str,
+        frame: pl.DataFrame,
+        replaces: Mapping[str, object] | None = None,
+    ) -> Path:
+        """Write a shard's rows to a file that is whole or not there.
+
+        Args:
+            stage: Who writes; with `fit` and `key` it names the shard.
+            fit: The window of interactions, or "" for what depends on none.
+            key: The shard's key, as `shard_key` gives it.
+            fingerprint: Hash of all that the rows depend on; `done` gives it back.
+            table: Where the rows go, `schema.table`.
+            frame: The rows.
+            replaces: Rows that go before these come (column to value or list of values): what an earlier
+                shard of this key left behind. Needed for a table without a primary key.
+        """
+        for name, value in (("stage", stage), ("fit", fit or "none"), ("key", key)):
+            if not SAFE.fullmatch(value):
+                raise WarehouseError(
+                    f"a shard's {name} is part of a file name: letters, digits, _ and - only; got {value!r}"
+                )
+        shard = {
+            "stage": stage,
+            "fit": fit,
+            "shard_key": key,
+            "fingerprint": fingerprint,
+            "table": table,
+            "replaces": plain(replaces) if replaces is not None else None,
+        }
+        path = self.folder / f"{stage}.{fit or 'none'}.{key}.parquet"
+        draft = path.with_suffix(".tmp")
+        with draft.open("wb") as file:
+            frame.write_parquet(file, metadata={METADATA: json.dumps(shard)})
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        return path
+
+    def commit(self, path: Path) -> int:
+        """Load a shard and its manifest row in one transaction, then remove the file; returns the rows."""
+        shard, frame = self._read(path)
+        table, replaces = shard["table"], shard["replaces"]
+        keyed = self.warehouse.has_primary_key(table)
+        if replaces is None and not keyed:
+            raise WarehouseError(
+                f"{table} has no primary key, so a shard loaded twice would double its rows; "
+                "say with replaces=... in Spool.write which rows go first"
+            )
+        with self.warehouse.transaction():
+            if replaces is not None:
+                rows = self.warehouse.replace(table, frame, where=replaces)
+            else:
+                rows = self.warehouse.upsert(table, frame)
+            self.warehouse.execute(
+                "record_shard",
+                stage=shard["stage"],
+                fit=shard["fit"],
+                shard_key=shard["shard_key"],
+                fingerprint=shard["fingerprint"],
+                rows=rows,
+            )
+        path.unlink()
+        return rows
+
+    def recover(self) -> int:
+        """Load what a killed run wrote but did not load, drop what it half wrote; returns the shards loaded.
+
+        Call it when a run starts, before any task writes.
+        """
+        for draft in self.folder.glob("*.tmp"):
+            draft.unlink()
+        whole = sorted(self.folder.glob("*.parquet"))
+        for path in whole:
+            self.commit(path)
+        return len(whole)
+
+    def done(self, stage: str, fit: str) -> dict[str, str]:
+        """The whole shards of a stage and fit: shard key to fingerprint."""
+        frame = self.warehouse.query("done_shards", stage=stage, fit=fit)
+        return dict(zip(frame["shard_key"], frame["fingerprint"], strict=True))
+
+    @staticmethod
+    def _read(path: Path) -> tuple[dict[str, Any], pl.DataFrame]:
+        try:
+            return json.loads(pl.read_parquet_metadata(path)[METADATA]), pl.read_parquet(path)
+        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+            raise WarehouseError(
+                f"{path} is not a shard of this spool: {error!r}; delete it and run again: "
+                "its rows are made anew"
+            ) from error
