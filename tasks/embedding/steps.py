@@ -1,0 +1,141 @@
+"""Embedding: vectors of items and live texts, only where missing; interest vectors of users, per fit."""
+
+import numpy as np
+import polars as pl
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.codes import codes
+from tasks.embedding.content import item_content
+from tasks.embedding.interests import interest_vectors
+from tasks.fingerprint import fingerprint
+from tasks.models.encoder import DIMENSIONS, load_encoder
+from tasks.progress import progress
+from tasks.stage import StageRun
+from tasks.tracking import Tracking
+from warehouse.columns import FIT, INTEREST, ITEM, PARTS_OF_FIT, TEXT_ID, TIME, USER, VALUE, VECTOR, WEIGHT
+from warehouse.spool import Spool, shard_key
+
+SHARD_ROWS = 256
+TABLE = "features.vectors_minilm"
+
+
+@task(name="encode items and texts", cache_policy=NO_CACHE)
+def encode(run: StageRun) -> None:
+    """Encode what has no vector yet, shard by shard."""
+    spool = Spool(run.warehouse)
+    spool.recover()
+    items = run.warehouse.query("items_without_vector")
+    texts = run.warehouse.query("texts_without_vector")
+    pending = pl.concat(
+        [
+            pl.DataFrame(
+                {
+                    "owner_kind": pl.repeat("item", items.height, dtype=pl.String, eager=True),
+                    "owner_id": items[ITEM],
+                    "content_hash": items["content_hash"],
+                    "content": [
+                        item_content(*row) for row in items.select("title", "year", "categories").iter_rows()
+                    ],
+                },
+                schema_overrides={"content": pl.String},
+            ),
+            pl.DataFrame(
+                {
+                    "owner_kind": pl.repeat("text", texts.height, dtype=pl.String, eager=True),
+                    "owner_id": texts[TEXT_ID],
+                    "content_hash": texts[TEXT_ID],
+                    "content": texts["text"],
+                }
+            ),
+        ]
+    )
+    shards = max(1, -(-pending.height // SHARD_ROWS))
+    keyed = pending.with_columns(
+        pl.col("owner_id")
+        .map_elements(lambda key: shard_key(key, shards), return_dtype=pl.String)
+        .alias("shard_key")
+    )
+    encoder = load_encoder() if pending.height else None
+    with progress("encoding", pending.height, "texts") as advance:
+        for (key,), shard in sorted(keyed.group_by("shard_key")):
+            assert encoder is not None
+            # Like lengths lie side by side, so that a batch is padded little.
+            ordered = shard.sort(pl.col("content").str.len_chars(), "owner_kind", "owner_id")
+            rows = ordered.select("owner_kind", "owner_id", "content_hash").with_columns(
+                pl.Series(
+                    VECTOR,
+                    encoder.encode(ordered["content"].to_list()),
+                    dtype=pl.Array(pl.Float32, DIMENSIONS),
+                )
+            )
+            digest = fingerprint(ordered.select("owner_kind", "owner_id", "content_hash"))
+            spool.commit(spool.write("embedding", "", str(key), digest, TABLE, rows))
+            advance(shard.height)
+    run.counts |= {"encoded": pending.height, "encoded_items": items.height, "encoded_texts": texts.height}
+
+
+@task(name="interest vectors", task_run_name="interest vectors of {fit}", cache_policy=NO_CACHE)
+def interests(run: StageRun, fit: str) -> None:
+    """Cluster every user's history of a fit window into interests, unless nothing changed."""
+    warehouse, settings = run.warehouse, run.settings
+    events = warehouse.query(
+        "fit_interactions", protocol=settings.data.protocol, parts=list(PARTS_OF_FIT[fit])
+    )
+    vectors = warehouse.query("item_vectors")
+    digest = fingerprint(
+        events, vectors.select(ITEM, "content_hash"), settings.embedding.model_dump(), settings.seed
+    )
+    if Spool(warehouse).done("embedding", fit).get("interests") == digest:
+        run.counts[f"interests_{fit}"] = 0
+        return
+    user_ids = warehouse.query("users")[USER].to_list()
+    item_ids = warehouse.query("items")[ITEM].to_list()
+    by_code = np.zeros((len(item_ids), DIMENSIONS), dtype=np.float32)
+    by_code[codes(vectors[ITEM], item_ids)] = vectors[VECTOR].to_numpy()
+    found, weights = interest_vectors(
+        by_code,
+        codes(events[USER], user_ids),
+        codes(events[ITEM], item_ids),
+        events[TIME].to_numpy(),
+        events[VALUE].to_numpy().astype(np.float32),
+        len(user_ids),
+        settings.embedding.interests,
+        settings.embedding.half_life_items,
+        settings.seed,
+    )
+    user, interest = np.nonzero(np.any(found != 0, axis=2))
+    rows = pl.DataFrame(
+        {
+            FIT: pl.repeat(fit, len(user), dtype=pl.String, eager=True),
+            USER: pl.Series(user_ids, dtype=pl.String).gather(user),
+            INTEREST: interest.astype(np.int32),
+            WEIGHT: weights[user, interest],
+            VECTOR: pl.Series(found[user, interest], dtype=pl.Array(pl.Float32, DIMENSIONS)),
+        }
+    )
+    spool = Spool(warehouse)
+    spool.commit(
+        spool.write("embedding", fit, "interests", digest, "features.user_vectors", rows, replaces={FIT: fit})
+    )
+    run.counts[f"interests_{fit}"] = rows.height
+
+
+@task(name="show vectors", cache_policy=NO_CACHE)
+def show(run: StageRun) -> None:
+    """Keep the counts in both UIs."""
+    run.fingerprint = fingerprint(
+        run.warehouse.query("vector_owners"),
+        *(run.warehouse.query("done_shards", stage="embedding", fit=fit) for fit in PARTS_OF_FIT),
+    )
+    create_table_artifact(
+        key="vectors", table=[{"what": key, "rows": int(n)} for key, n in run.counts.items()]
+    )
+    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    with tracking.run("embedding", "vectors") as run_id:
+        tracking.log(
+            run_id,
+            params={**run.settings.embedding.model_dump(), "seed": run.settings.seed},
+            metrics=run.counts,
+        )

@@ -1,0 +1,93 @@
+"""What matchers share whose fitted state is a handful of arrays: pairs from the matrix, saving, loading."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, UserBatch
+
+ARRAYS = "model.safetensors"
+DESCRIPTION = "model.json"
+FORMAT = 1
+PAIR_BLOCK_USERS = 128
+
+
+class ArrayMatcher:
+    """A matcher that keeps everything it learned in named arrays."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the arguments that make this matcher again."""
+        raise NotImplementedError
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32 scores."""
+        raise NotImplementedError
+
+    def score_pairs(self, pairs: PairBatch) -> FloatArray:
+        """Score the users of the pairs in blocks, and pick."""
+        users, row = np.unique(pairs.users, return_inverse=True)
+        order = np.argsort(row, kind="stable")
+        out = np.empty(len(pairs.users), dtype=np.float32)
+        start = 0
+        for batch in UserBatch(users).blocks(PAIR_BLOCK_USERS):
+            stop = start + len(batch.users)
+            first, last = np.searchsorted(row[order], (start, stop))
+            chosen = order[first:last]
+            out[chosen] = self.score(batch)[row[chosen] - start, pairs.items[chosen]]
+            start = stop
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays, then the description: a folder with a description is whole."""
+        if not self._arrays:
+            raise self._not_fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({key: np.ascontiguousarray(array) for key, array in self._arrays.items()}, folder / ARRAYS)
+        description = {"format": FORMAT, "name": self.name, "parameters": self.parameters()}
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a matcher that `save` wrote."""
+        matcher = cls(**read_description(folder)["parameters"])
+        matcher._arrays = load_file(folder / ARRAYS)
+        return matcher
+
+    def _array(self, key: str) -> NDArray[Any]:
+        """Return one fitted array."""
+        if not self._arrays:
+            raise self._not_fitted()
+        return self._arrays[key]
+
+    def _known(self, users: IntArray) -> IntArray:
+        """Refuse user codes that the fit window has no row for."""
+        n_users = int(self._array("n_users")[0])
+        if len(users) and not (users.min() >= 0 and users.max() < n_users):
+            raise ValueError(
+                f"user codes must be between 0 and {n_users - 1}, got {users.min()} to {users.max()}; "
+                f"fit {self.name} again after users were added"
+            )
+        return users
+
+    def _not_fitted(self) -> RuntimeError:
+        return RuntimeError(f"matcher {self.name} is not fitted; call fit or load first")
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read what kind of matcher a folder holds, and what it was made with."""
+    path = folder / DESCRIPTION
+    if not path.exists():
+        raise FileNotFoundError(f"no {DESCRIPTION} in {folder}; save a fitted matcher there first")
+    description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if description["format"] != FORMAT:
+        raise ValueError(f"{path} has format {description['format']}, this version reads {FORMAT}; fit again")
+    return description

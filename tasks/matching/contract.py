@@ -1,0 +1,170 @@
+"""What every matcher is given, and what it must offer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tasks.recency import positions_back
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+Parameter = str | int | float | bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The events of one fit window, and the vectors that go with it.
+
+    Users and items are dense codes: positions in the sorted lists of external ids.
+
+    Args:
+        n_users: U, with or without events in this window.
+        n_items: N, with or without events in this window.
+        user: (E,) int64 user codes; events are sorted by user, then time.
+        item: (E,) int64 item codes.
+        value: (E,) float32, such as a rating.
+        time: (E,) int64 seconds.
+        text_vectors: (N, K, D) float32 of unit length; zeros where a text is missing.
+        interests: (U, I, D) float32 of unit length; zeros where a user has fewer interests.
+        seed: drives everything random.
+    """
+
+    n_users: int
+    n_items: int
+    user: IntArray
+    item: IntArray
+    value: FloatArray
+    time: IntArray
+    text_vectors: FloatArray
+    interests: FloatArray
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("user", "item", "value", "time"):
+            if getattr(self, name).shape != self.user.shape or self.user.ndim != 1:
+                raise ValueError(f"{name} must be one value an event, got shape {getattr(self, name).shape}")
+        _check_codes("user", self.user, self.n_users)
+        _check_codes("item", self.item, self.n_items)
+        texts, interests = self.text_vectors.shape, self.interests.shape
+        if len(texts) != 3 or texts[0] != self.n_items:
+            raise ValueError(f"text_vectors must have shape ({self.n_items}, K, D), got {texts}")
+        if len(interests) != 3 or interests[0] != self.n_users or interests[2] != texts[2]:
+            raise ValueError(f"interests must have shape ({self.n_users}, I, {texts[2]}), got {interests}")
+        for name in ("value", "text_vectors", "interests"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name} holds NaN or infinity; quarantine such rows before matching")
+        _ = self.position_back  # refuses unsorted events now, not in the middle of a fit
+
+    @cached_property
+    def position_back(self) -> IntArray:
+        """(E,) how many events of the same user happened strictly later."""
+        return positions_back(self.user, self.time)
+
+    @cached_property
+    def seen(self) -> sparse.csr_matrix:
+        """(U, N) float32: 1 where the user has any event with the item."""
+        matrix = self.weighted(np.ones(len(self.user)))
+        matrix.data[:] = 1
+        return matrix
+
+    def weighted(self, weights: NDArray[np.float64]) -> sparse.csr_matrix:
+        """Lay event weights out as a (U, N) float32 matrix; of repeated events the heaviest counts.
+
+        Args:
+            weights: (E,), above zero where an event is to be kept.
+        """
+        cell = self.user * self.n_items + self.item
+        order = np.lexsort((-weights, cell))
+        first = np.unique(cell[order], return_index=True)[1]
+        keep = order[first]
+        values = weights[keep].astype(np.float32)
+        return sparse.csr_matrix(
+            (values, (self.user[keep], self.item[keep])), shape=(self.n_users, self.n_items)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class UserBatch:
+    """Users to be scored against every item.
+
+    Args:
+        users: (B,) int64 user codes.
+    """
+
+    users: IntArray
+
+    def blocks(self, size: int) -> Iterator["UserBatch"]:
+        """Cut the batch into batches of at most `size` users, in order."""
+        for start in range(0, len(self.users), size):
+            yield UserBatch(self.users[start : start + size])
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """Pairs to be scored: user `users[p]` with item `items[p]`.
+
+    Args:
+        users: (P,) int64 user codes.
+        items: (P,) int64 item codes.
+    """
+
+    users: IntArray
+    items: IntArray
+
+    def __post_init__(self) -> None:
+        if self.users.shape != self.items.shape or self.users.ndim != 1:
+            raise ValueError(
+                f"pairs need as many users as items, got {self.users.shape} and {self.items.shape}"
+            )
+
+
+class Matcher(Protocol):
+    """Scores users against items. Scores of different matchers share no scale: fusion normalises them."""
+
+    name: str
+
+    def fit(self, data: TrainingData) -> None:
+        """Learn from one fit window."""
+        ...
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32: out[b, n] = score of item n for user b; finite for unknown users too."""
+        ...
+
+    def score_pairs(self, pairs: PairBatch) -> FloatArray:
+        """Return (P,) float32: the values that `score` has at these pairs."""
+        ...
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return what the matcher was made with: enough to make it again."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted matcher as safetensors and JSON."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a matcher that `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class TextMatcher(Protocol):
+    """A matcher that can say which of an item's texts decided."""
+
+    def best_slot(self, pairs: PairBatch) -> IntArray:
+        """Return (P,) int64: the slot that matched best, -1 where user or item has nothing to match."""
+        ...
+
+
+def _check_codes(name: str, codes: IntArray, n: int) -> None:
+    """Refuse codes outside 0..n-1."""
+    if len(codes) and not (codes.min() >= 0 and codes.max() < n):
+        raise ValueError(f"{name} codes must be between 0 and {n - 1}, got {codes.min()} to {codes.max()}")

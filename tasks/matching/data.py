@@ -1,0 +1,67 @@
+"""A fit window's tables as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tasks.codes import codes
+from tasks.matching.contract import TrainingData
+from warehouse.columns import INTEREST, ITEM, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What matchers are fitted on, and the external names of its codes."""
+
+    data: TrainingData
+    user_ids: list[str]
+    item_ids: list[str]
+    text_ids: list[list[str | None]]
+    """text_ids[n][k]: the text in slot k of item n."""
+
+
+def fit_window(
+    users: pl.DataFrame,
+    items: pl.DataFrame,
+    events: pl.DataFrame,
+    texts: pl.DataFrame,
+    interests: pl.DataFrame,
+    seed: int,
+) -> Fit:
+    """Lay tables out as arrays.
+
+    Args:
+        users: user_id, sorted.
+        items: item_id, sorted.
+        events: user_id, item_id, value, event_time of the window, by user and time.
+        texts: item_id, slot, text_id, vector of live texts.
+        interests: user_id, interest, vector of the window.
+        seed: of the run.
+    """
+    user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
+    dimensions = texts.schema[VECTOR].shape[0]  # type: ignore[attr-defined]
+    slots = int(texts[SLOT].max() or 0) + 1 if texts.height else 1  # type: ignore[arg-type]
+    text_vectors = np.zeros((len(item_ids), slots, dimensions), dtype=np.float32)
+    at_item, at_slot = codes(texts[ITEM], item_ids), texts[SLOT].to_numpy()
+    text_vectors[at_item, at_slot] = texts[VECTOR].to_numpy()
+    text_ids: list[list[str | None]] = [[None] * slots for _ in item_ids]
+    for item, slot, text_id in zip(at_item, at_slot, texts[TEXT_ID], strict=True):
+        text_ids[item][slot] = text_id
+    most = int(interests[INTEREST].max() or 0) + 1 if interests.height else 1  # type: ignore[arg-type]
+    user_vectors = np.zeros((len(user_ids), most, dimensions), dtype=np.float32)
+    user_vectors[codes(interests[USER], user_ids), interests[INTEREST].to_numpy()] = interests[
+        VECTOR
+    ].to_numpy()
+    data = TrainingData(
+        n_users=len(user_ids),
+        n_items=len(item_ids),
+        user=codes(events[USER], user_ids),
+        item=codes(events[ITEM], item_ids),
+        value=events[VALUE].to_numpy().astype(np.float32),
+        time=events[TIME].to_numpy(),
+        text_vectors=text_vectors,
+        interests=user_vectors,
+        seed=seed,
+    )
+    return Fit(data, user_ids, item_ids, text_ids)

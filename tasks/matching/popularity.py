@@ -1,0 +1,47 @@
+"""Time-decayed popularity: the same scores for everyone."""
+
+import numpy as np
+
+from tasks.matching.base import ArrayMatcher
+from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch
+
+DAY_S = 86_400
+
+
+class Popularity(ArrayMatcher):
+    """log(1 + sum over an item's events of 0.5 ** (age / half-life)).
+
+    Age counts from the newest event of the fit window. The logarithm leaves the order as it is and keeps a
+    few very popular items from ruling a weighted sum.
+
+    Args:
+        half_life_days: an event this many days before the newest one counts half.
+    """
+
+    name = "popularity"
+
+    def __init__(self, half_life_days: float) -> None:
+        super().__init__()
+        if not half_life_days > 0:
+            raise ValueError(
+                f"half_life_days must be above 0, got {half_life_days}; "
+                "set [matching] popularity_half_life_days"
+            )
+        self.half_life_days = half_life_days
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the arguments that make this matcher again."""
+        return {"half_life_days": self.half_life_days}
+
+    def fit(self, data: TrainingData) -> None:
+        """Count the window's events per item, the older the less."""
+        age_days = (data.time.max(initial=0) - data.time) / DAY_S
+        counts = np.bincount(data.item, np.power(0.5, age_days / self.half_life_days), data.n_items)
+        self._arrays = {
+            "n_users": np.array([data.n_users]),
+            "popularity": np.log1p(counts).astype(np.float32),
+        }
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32: one row, repeated."""
+        return np.tile(self._array("popularity"), (len(self._known(users.users)), 1))

@@ -1,0 +1,132 @@
+"""Matching in two steps: every matcher proposes its best items, then all of them score the union exactly."""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from time import perf_counter
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.matching.contract import (
+    FloatArray,
+    IntArray,
+    Matcher,
+    PairBatch,
+    TextMatcher,
+    TrainingData,
+    UserBatch,
+)
+
+# One row per (user, item, matcher). own_rank is null where the matcher itself did not propose the item.
+SCHEMA = {
+    "user": pl.Int64,
+    "item": pl.Int64,
+    "matcher": pl.String,
+    "score": pl.Float32,
+    "own_rank": pl.Int32,
+    "slot": pl.Int32,
+}
+
+
+def top_items(scores: FloatArray, m: int, allowed: NDArray[np.bool_]) -> IntArray:
+    """Return (B, m) item codes, best first, equal scores by lower code; -1 where too few are allowed.
+
+    Args:
+        scores: (B, N) finite.
+        m: how many.
+        allowed: (B, N) items that may be chosen.
+    """
+    n_rows, n_items = scores.shape
+    out = np.full((n_rows, m), -1, dtype=np.int64)
+    width = min(m, n_items)
+    if width == 0 or n_rows == 0:
+        return out
+    masked = np.where(allowed, scores, np.float32(-np.inf))
+    threshold = np.partition(masked, n_items - width, axis=1)[:, n_items - width, None]
+    chosen = masked > threshold
+    tied = masked == threshold
+    # Of the items that tie at the border, the lowest codes fill the places that are left.
+    chosen |= tied & (np.cumsum(tied, axis=1) <= width - chosen.sum(axis=1, keepdims=True))
+    items = np.nonzero(chosen)[1].reshape(n_rows, width)
+    best = np.take_along_axis(masked, items, axis=1)
+    order = np.argsort(-best, axis=1, kind="stable")
+    items = np.take_along_axis(items, order, axis=1)
+    out[:, :width] = np.where(np.isneginf(np.take_along_axis(best, order, axis=1)), -1, items)
+    return out
+
+
+def top_candidates(
+    matchers: Sequence[Matcher],
+    data: TrainingData,
+    users: IntArray,
+    block: int,
+    m: int,
+    seconds: MutableMapping[str, float] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield, per block of users, every matcher's score of every candidate, as a frame of `SCHEMA`.
+
+    Candidates of a user are the union of the matchers' top m, without what the user has seen in the fit
+    window. One (B, N) matrix a matcher lives at a time: memory depends on the block, not on the users.
+
+    Args:
+        matchers: fitted on `data`.
+        data: the fit window.
+        users: (U',) user codes.
+        block: users scored at once.
+        m: each matcher proposes so many items.
+        seconds: when given, each matcher's scoring time is added under its name.
+    """
+    if block < 1 or m < 1:
+        raise ValueError(f"block and m must be at least 1, got {block} and {m}; set them in [matching]")
+    for batch in UserBatch(users).blocks(block):
+        allowed = np.ones((len(batch.users), data.n_items), dtype=bool)
+        allowed[data.seen[batch.users].nonzero()] = False
+        scores = [_timed_scores(matcher, batch, seconds) for matcher in matchers]
+        ranks = [_ranks(matrix, m, allowed) for matrix in scores]
+        rows, items = np.nonzero(np.any([rank > 0 for rank in ranks], axis=0))
+        pairs = PairBatch(batch.users[rows], items)
+        yield pl.concat(
+            [
+                _frame(matcher, pairs, matrix[rows, items], rank[rows, items])
+                for matcher, matrix, rank in zip(matchers, scores, ranks, strict=True)
+            ]
+        )
+
+
+def _timed_scores(
+    matcher: Matcher, batch: UserBatch, seconds: MutableMapping[str, float] | None
+) -> FloatArray:
+    """Score one block, and refuse scores that cannot be ordered."""
+    start = perf_counter()
+    scores = matcher.score(batch)
+    if seconds is not None:
+        seconds[matcher.name] = seconds.get(matcher.name, 0.0) + perf_counter() - start
+    if not np.isfinite(scores).all():
+        row, item = np.argwhere(~np.isfinite(scores))[0]
+        raise ValueError(
+            f"matcher {matcher.name} gave {scores[row, item]} for user code {batch.users[row]}, "
+            f"item code {item}; scores must be finite: look at what it was fitted on"
+        )
+    return scores
+
+
+def _ranks(scores: FloatArray, m: int, allowed: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return (B, N): the rank from 1 of the top m items of each row, 0 for all others."""
+    top = top_items(scores, m, allowed)
+    rows, places = np.nonzero(top >= 0)
+    ranks = np.zeros(scores.shape, dtype=np.int32)
+    ranks[rows, top[rows, places]] = places + 1
+    return ranks
+
+
+def _frame(matcher: Matcher, pairs: PairBatch, scores: FloatArray, ranks: NDArray[np.int32]) -> pl.DataFrame:
+    """Lay one matcher's scores of the candidates out as rows."""
+    slots = matcher.best_slot(pairs) if isinstance(matcher, TextMatcher) else np.full(len(scores), -1)
+    frame = pl.DataFrame(
+        {"user": pairs.users, "item": pairs.items, "score": scores, "own_rank": ranks, "slot": slots}
+    )
+    return frame.with_columns(
+        pl.lit(matcher.name).alias("matcher"),
+        pl.when(pl.col("own_rank") > 0).then("own_rank"),
+        pl.when(pl.col("slot") >= 0).then("slot"),
+    ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())

@@ -1,0 +1,46 @@
+"""How far back in a user's history an event lies, and what it therefore weighs."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count, for every event, the events of its user that happened strictly later.
+
+    Events of one user with the same time have no order among themselves, so they all get the same position.
+
+    Args:
+        user: (E,) codes, sorted; time ascends within a user.
+        time: (E,) seconds.
+
+    Returns:
+        (E,) positions; the newest block of every user has position 0.
+    """
+    n_events = len(user)
+    if n_events == 0:
+        return np.zeros(0, dtype=np.int64)
+    new_user = user[1:] != user[:-1]
+    if np.any(user[1:] < user[:-1]) or np.any((time[1:] < time[:-1]) & ~new_user):
+        raise ValueError(
+            "events must be sorted by user, then time; sort them with numpy.lexsort((time, user))"
+        )
+    user_end = np.append(np.flatnonzero(new_user) + 1, n_events)
+    block_end = np.append(np.flatnonzero(new_user | (time[1:] != time[:-1])) + 1, n_events)
+    events = np.arange(n_events)
+    end_of_user = user_end[np.searchsorted(user_end, events, side="right")]
+    end_of_block = block_end[np.searchsorted(block_end, events, side="right")]
+    return end_of_user - end_of_block
+
+
+def recency_weights(positions: NDArray[np.int64], half_life_items: float | None) -> NDArray[np.float64]:
+    """Weigh an event 0.5 ** (position / half-life); without a half-life every event weighs 1.
+
+    Args:
+        positions: (E,) from `positions_back`.
+        half_life_items: an event this many events back counts half.
+    """
+    if half_life_items is None:
+        return np.ones(len(positions))
+    if not half_life_items > 0:
+        raise ValueError(f"the half-life must be above 0 items, got {half_life_items}; None switches it off")
+    return np.power(0.5, positions / half_life_items)

@@ -1,0 +1,29 @@
+"""Small things that every stage does with embedding vectors."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale vectors to length 1; zero vectors stay zero.
+
+    Args:
+        vectors: (..., D).
+    """
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
+
+
+def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract the mean of the vectors that are there, and scale to length 1; zero vectors stay zero.
+
+    Sentence vectors share a large common part. Without it, cosine says what sets texts apart.
+
+    Args:
+        vectors: (..., D); a zero vector means "missing".
+    """
+    present = np.any(vectors != 0, axis=-1)
+    if not present.any():
+        return np.zeros_like(vectors)
+    mean = vectors[present].mean(axis=0, dtype=np.float64).astype(np.float32)
+    return unit(np.where(present[..., None], vectors - mean, np.float32(0)))

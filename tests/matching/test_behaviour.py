@@ -1,0 +1,112 @@
+"""What holds for every matcher."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.matching import registry
+from tasks.matching.contract import Matcher, PairBatch, TrainingData, UserBatch
+from tasks.settings import Matching
+from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
+
+PERSONAL = sorted(set(registry.BUILDERS) - {"popularity"})
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    return checkerboard()
+
+
+@pytest.fixture(params=sorted(registry.BUILDERS))
+def matcher(request: pytest.FixtureRequest, data: TrainingData) -> Matcher:
+    built = registry.build(request.param, Matching())
+    built.fit(data)
+    return built
+
+
+def everyone() -> UserBatch:
+    return UserBatch(np.arange(N_USERS))
+
+
+def test_scores_are_a_float32_matrix(matcher: Matcher) -> None:
+    scores = matcher.score(everyone())
+    assert scores.shape == (N_USERS, N_ITEMS)
+    assert scores.dtype == np.float32
+
+
+def test_batch_equals_single(matcher: Matcher) -> None:
+    single = np.concatenate([matcher.score(UserBatch(np.array([user]))) for user in range(N_USERS)])
+    np.testing.assert_allclose(matcher.score(everyone()), single, rtol=1e-5, atol=1e-6)
+
+
+def test_rows_follow_the_order_asked_for(matcher: Matcher) -> None:
+    users = np.array([5, 0, 8, 5])
+    expected = matcher.score(everyone())[users]
+    np.testing.assert_allclose(matcher.score(UserBatch(users)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_pairs_equal_the_matrix(matcher: Matcher) -> None:
+    rng = np.random.default_rng(1)
+    users, items = rng.integers(0, N_USERS, 300), rng.integers(0, N_ITEMS, 300)
+    pairs = matcher.score_pairs(PairBatch(users, items))
+    assert pairs.dtype == np.float32
+    np.testing.assert_allclose(pairs, matcher.score(everyone())[users, items], rtol=1e-5, atol=1e-6)
+
+
+def test_no_users_and_no_pairs_give_nothing(matcher: Matcher) -> None:
+    nobody = np.zeros(0, dtype=np.int64)
+    assert matcher.score(UserBatch(nobody)).shape == (0, N_ITEMS)
+    assert matcher.score_pairs(PairBatch(nobody, nobody)).shape == (0,)
+
+
+def test_two_fits_with_one_seed_are_equal(matcher: Matcher, data: TrainingData) -> None:
+    again = registry.build(matcher.name, Matching())
+    again.fit(data)
+    np.testing.assert_array_equal(again.score(everyone()), matcher.score(everyone()))
+
+
+def test_an_unknown_user_gets_finite_scores(matcher: Matcher) -> None:
+    assert np.isfinite(matcher.score(UserBatch(np.array([UNKNOWN_USER])))).all()
+    pairs = PairBatch(np.full(N_ITEMS, UNKNOWN_USER), np.arange(N_ITEMS))
+    assert np.isfinite(matcher.score_pairs(pairs)).all()
+
+
+def test_no_events_and_no_vectors_give_finite_scores(matcher: Matcher) -> None:
+    matcher.fit(training_data([], n_users=2, n_items=3))
+    assert np.isfinite(matcher.score(UserBatch(np.arange(2)))).all()
+
+
+def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    matcher.save(folder)
+    loaded = registry.load(folder)
+    assert (loaded.name, loaded.parameters()) == (matcher.name, matcher.parameters())
+    np.testing.assert_array_equal(loaded.score(everyone()), matcher.score(everyone()))
+    assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_checkerboard_ranks_the_held_back_item_of_the_own_camp_first(name: str, data: TrainingData) -> None:
+    matcher = registry.build(name, Matching(ease_regularisation=1.0))
+    matcher.fit(data)
+    scores = matcher.score(everyone())
+    for user, item in HELD_BACK.items():
+        unseen = np.flatnonzero(data.seen[user].toarray()[0] == 0)
+        assert unseen[scores[user, unseen].argmax()] == item
+
+
+def test_unfitted_says_what_to_do(matcher: Matcher, tmp_path: Path) -> None:
+    fresh = registry.build(matcher.name, Matching())
+    with pytest.raises(RuntimeError, match=f"{matcher.name} is not fitted; call fit or load"):
+        fresh.score(everyone())
+    with pytest.raises(RuntimeError, match="is not fitted"):
+        fresh.save(tmp_path)
+
+
+@pytest.mark.parametrize("user", [-1, N_USERS])
+def test_a_user_code_outside_the_window_is_refused(matcher: Matcher, user: int) -> None:
+    with pytest.raises(ValueError, match=rf"between 0 and {N_USERS - 1}, got {user}"):
+        matcher.score(UserBatch(np.array([user])))
+    with pytest.raises(ValueError, match="user codes"):
+        matcher.score_pairs(PairBatch(np.array([user]), np.array([0])))

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from tasks.matching.contract import PairBatch, TrainingData, UserBatch
+from tasks.matching.cosine import Cosine
+from tasks.vectors import centred, unit
+from tests.matching.toys import N_ITEMS, N_SLOTS, N_USERS, UNKNOWN_USER, checkerboard, training_data
+
+
+def naive(data: TrainingData, reduction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and slots by loops over everything."""
+    texts = centred(data.text_vectors)
+    scores, slots = np.zeros((N_USERS, N_ITEMS)), np.full((N_USERS, N_ITEMS), -1)
+    for user in range(N_USERS):
+        for item in range(N_ITEMS):
+            there = [slot for slot in range(N_SLOTS) if texts[item, slot].any()]
+            best = -np.inf
+            for interest in (vector for vector in data.interests[user] if vector.any()):
+                cosines = np.array([interest @ texts[item, slot] for slot in there])
+                if not there:
+                    continue
+                value = cosines.max() if reduction == "max" else cosines.mean()
+                if value > best:
+                    best = value
+                    scores[user, item], slots[user, item] = value, there[int(cosines.argmax())]
+    return scores, slots
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+def test_agrees_with_loops(reduction: str) -> None:
+    data = checkerboard()
+    cosine = Cosine(reduction)  # type: ignore[arg-type]
+    cosine.fit(data)
+    scores, slots = naive(data, reduction)
+    users, items = (axis.ravel() for axis in np.indices((N_USERS, N_ITEMS)))
+    np.testing.assert_allclose(cosine.score(UserBatch(np.arange(N_USERS))), scores, atol=1e-6)
+    np.testing.assert_array_equal(cosine.best_slot(PairBatch(users, items)), slots[users, items])
+
+
+def test_max_likes_one_good_text_and_mean_likes_all_fair_ones() -> None:
+    good, bad, fair = [1, 0, 0], [-1, 0, 0], [0.6, 0.8, 0]
+    balance = [[-0.6, -0.8, 0], [-0.6, -0.8, 0]]  # brings the mean text to zero: centring changes nothing
+    data = training_data(
+        [], 1, 3, np.array([[good, bad], [fair, fair], balance]), np.array([[[1.0, 0.0, 0.0]]])
+    )
+    best, together = Cosine("max"), Cosine("mean")
+    best.fit(data)
+    together.fit(data)
+    user = UserBatch(np.array([0]))
+    np.testing.assert_allclose(best.score(user)[0], [1.0, 0.6, -0.6], atol=1e-6)
+    np.testing.assert_allclose(together.score(user)[0], [0.0, 0.6, -0.6], atol=1e-6)
+    assert best.best_slot(PairBatch(np.array([0]), np.array([0]))).tolist() == [0]
+
+
+def test_what_all_texts_share_says_nothing() -> None:
+    """Two texts that differ in one small direction only: after centring they are opposites."""
+    texts = unit(np.array([[[5.0, 0.5]], [[5.0, -0.5]]], dtype=np.float32))
+    cosine = Cosine("max")
+    cosine.fit(training_data([], 1, 2, texts, np.array([[[0.0, 1.0]]])))
+    np.testing.assert_allclose(cosine.score(UserBatch(np.array([0])))[0], [1.0, -1.0], atol=1e-6)
+
+
+def test_missing_texts_and_missing_interests_score_zero_and_name_no_slot() -> None:
+    texts = np.array([[[1.0, 0.0]], [[-1.0, 0.0]], [[0.0, 0.0]]])
+    interests = np.array([[[1.0, 0.0]], [[0.0, 0.0]]])
+    for reduction in ("max", "mean"):
+        cosine = Cosine(reduction)
+        cosine.fit(training_data([], 2, 3, texts, interests))
+        np.testing.assert_allclose(cosine.score(UserBatch(np.arange(2))), [[1, -1, 0], [0, 0, 0]], atol=1e-6)
+        assert cosine.best_slot(PairBatch(np.array([0, 0, 1]), np.array([0, 2, 0]))).tolist() == [0, -1, -1]
+
+
+def test_an_unknown_user_has_no_deciding_slot() -> None:
+    cosine = Cosine("max")
+    cosine.fit(checkerboard())
+    assert cosine.best_slot(PairBatch(np.array([UNKNOWN_USER]), np.array([0]))).tolist() == [-1]
+
+
+def test_an_unknown_reduction_is_refused() -> None:
+    with pytest.raises(ValueError, match="one of max, mean, got 'median'"):
+        Cosine("median")  # type: ignore[arg-type]

@@ -1,0 +1,35 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.matching import registry
+from tasks.settings import Matching
+
+
+def test_every_default_matcher_can_be_built_under_its_name() -> None:
+    for name in Matching().matchers:
+        assert registry.build(name, Matching()).name == name
+
+
+def test_builders_and_classes_know_the_same_names() -> None:
+    assert set(registry.BUILDERS) == set(registry.CLASSES)
+
+
+def test_settings_reach_the_matchers() -> None:
+    settings = Matching(ease_regularisation=7.0, ease_half_life_items=3.0, popularity_half_life_days=5.0)
+    assert registry.build("ease", settings).parameters() == {"regularisation": 7.0, "half_life_items": 3.0}
+    assert registry.build("popularity", settings).parameters() == {"half_life_days": 5.0}
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="'eaze'; choose among cosine_max, cosine_mean, ease, popularity"):
+        registry.build("eaze", Matching())
+
+
+def test_loading_from_an_empty_folder_or_another_format_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="save a fitted matcher there first"):
+        registry.load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"format": 99, "name": "ease", "parameters": {}}))
+    with pytest.raises(ValueError, match="format 99, this version reads 1; fit again"):
+        registry.load(tmp_path)

@@ -1,0 +1,104 @@
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from tasks.matching import registry
+from tasks.matching.contract import UserBatch
+from tasks.matching.popularity import Popularity
+from tasks.matching.retrieve import SCHEMA, top_candidates, top_items
+from tasks.settings import Matching
+from tests.matching.toys import N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard
+
+
+def candidates(block: int = 4, m: int = 2) -> pl.DataFrame:
+    data = checkerboard()
+    matchers = [registry.build(name, Matching()) for name in Matching().matchers]
+    for matcher in matchers:
+        matcher.fit(data)
+    return pl.concat(top_candidates(matchers, data, np.arange(N_USERS), block, m))
+
+
+def test_top_items_orders_by_score_then_code() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, (40, 30)).astype(np.float32)  # many ties
+    allowed = rng.random((40, 30)) < 0.7
+    for m in (1, 7, 30, 35):
+        for row, found in enumerate(top_items(scores, m, allowed)):
+            ordered = sorted(np.flatnonzero(allowed[row]), key=lambda item: (-scores[row, item], item))[:m]
+            assert found.tolist() == ordered + [-1] * (m - len(ordered))
+
+
+def test_frames_hold_every_matcher_for_every_candidate() -> None:
+    frame = candidates()
+    assert frame.schema == pl.Schema(SCHEMA)
+    per_pair = frame.group_by("user", "item").agg(pl.col("matcher").n_unique())
+    assert per_pair["matcher"].unique().to_list() == [len(Matching().matchers)]
+    assert frame.select("user", "item", "matcher").is_duplicated().sum() == 0
+
+
+def test_candidates_are_the_union_of_the_own_tops_without_what_was_seen() -> None:
+    data, frame = checkerboard(), candidates(m=2)
+    seen = data.seen.toarray()
+    assert not any(seen[user, item] for user, item in frame.select("user", "item").iter_rows())
+    for name in Matching().matchers:
+        matcher = registry.build(name, Matching())
+        matcher.fit(data)
+        top = top_items(matcher.score(UserBatch(np.arange(N_USERS))), 2, seen == 0)
+        own = frame.filter(pl.col("matcher") == name, pl.col("own_rank").is_not_null())
+        found = own.sort("user", "own_rank")
+        assert found["item"].to_list() == top.ravel().tolist()
+        assert found["own_rank"].to_list() == [1, 2] * N_USERS
+    proposed = frame.group_by("user", "item").agg(pl.col("own_rank").is_not_null().any())
+    assert proposed["own_rank"].all()
+
+
+def test_scores_are_those_of_the_matrix() -> None:
+    data, frame = checkerboard(), candidates()
+    for (name,), rows in frame.group_by("matcher"):
+        matcher = registry.build(str(name), Matching())
+        matcher.fit(data)
+        matrix = matcher.score(UserBatch(np.arange(N_USERS)))
+        expected = matrix[rows["user"].to_numpy(), rows["item"].to_numpy()]
+        np.testing.assert_allclose(rows["score"].to_numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_block_size_does_not_matter() -> None:
+    order = ["user", "item", "matcher"]
+    one, many = candidates(block=1).sort(order), candidates(block=100).sort(order)
+    assert_frame_equal(one, many, rel_tol=1e-5, abs_tol=1e-6)
+
+
+def test_only_text_matchers_name_a_slot_and_only_for_known_users() -> None:
+    slots = candidates().with_columns(pl.col("matcher").str.starts_with("cosine").alias("of_texts"))
+    assert slots.filter(~pl.col("of_texts"))["slot"].is_null().all()
+    known = slots.filter(pl.col("of_texts"), pl.col("user") != UNKNOWN_USER)
+    assert known["slot"].is_not_null().all()
+    assert slots.filter(pl.col("user") == UNKNOWN_USER)["slot"].is_null().all()
+
+
+def test_scoring_seconds_are_counted_per_matcher() -> None:
+    data, seconds = checkerboard(), {}
+    popularity = Popularity(1.0)
+    popularity.fit(data)
+    list(top_candidates([popularity], data, np.arange(N_USERS), 2, N_ITEMS, seconds))
+    assert list(seconds) == ["popularity"]
+    assert seconds["popularity"] > 0
+
+
+def test_scores_that_cannot_be_ordered_are_refused() -> None:
+    class Broken(Popularity):
+        def score(self, users: UserBatch) -> np.ndarray:
+            scores = super().score(users)
+            scores[0, 3] = np.nan
+            return scores
+
+    data, broken = checkerboard(), Broken(1.0)
+    broken.fit(data)
+    with pytest.raises(ValueError, match="popularity gave nan for user code 0, item code 3"):
+        list(top_candidates([broken], data, np.arange(N_USERS), 2, 2))
+
+
+def test_a_block_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1, got 0 and 2"):
+        list(top_candidates([], checkerboard(), np.arange(1), 0, 2))

@@ -1,0 +1,60 @@
+"""Small worlds with known answers."""
+
+import numpy as np
+
+from tasks.matching.contract import TrainingData
+from tasks.vectors import unit
+
+N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
+UNKNOWN_USER = N_USERS - 1
+# Users and items fall into two camps by parity. Every known user has all items of the own camp but one.
+HELD_BACK = {user: (user + 2 * (user // 2)) % N_ITEMS for user in range(UNKNOWN_USER)}
+
+
+def training_data(
+    events: list[tuple[int, int, int]],
+    n_users: int,
+    n_items: int,
+    text_vectors: np.ndarray | None = None,
+    interests: np.ndarray | None = None,
+) -> TrainingData:
+    """Make training data from (user, item, time) rows, all of value 1."""
+    rows = np.array(sorted((user, time, item) for user, item, time in events), dtype=np.int64).reshape(-1, 3)
+    texts = np.zeros((n_items, 1, 2), dtype=np.float32) if text_vectors is None else text_vectors
+    if interests is None:
+        interests = np.zeros((n_users, 1, texts.shape[2]), dtype=np.float32)
+    return TrainingData(
+        n_users=n_users,
+        n_items=n_items,
+        user=rows[:, 0],
+        item=rows[:, 2],
+        value=np.ones(len(rows), dtype=np.float32),
+        time=rows[:, 1],
+        text_vectors=texts.astype(np.float32),
+        interests=interests.astype(np.float32),
+        seed=0,
+    )
+
+
+def checkerboard() -> TrainingData:
+    """Two camps that never mix; the last user has no events; the last item has one text of three."""
+    events = [
+        (user, item, 1_000 * item)
+        for user in range(UNKNOWN_USER)
+        for item in range(N_ITEMS)
+        if item % 2 == user % 2 and item != HELD_BACK[user]
+    ]
+    rng = np.random.default_rng(0)
+    camp = np.zeros((2, N_DIMENSIONS))
+    camp[0, 0], camp[1, 0] = 1, -1
+    texts = np.stack([camp[item % 2] for item in range(N_ITEMS)])[:, None, :]  # (N, 1, D)
+    texts = texts + 0.2 * rng.normal(size=(N_ITEMS, N_SLOTS, N_DIMENSIONS))
+    texts[-1, 1:] = 0
+    interests = np.zeros((N_USERS, 2, N_DIMENSIONS))
+    for user in range(UNKNOWN_USER):
+        interests[user, 0] = camp[user % 2]
+        if user >= 4:
+            interests[user, 1] = camp[user % 2] + 0.1 * rng.normal(size=N_DIMENSIONS)
+    return training_data(
+        events, N_USERS, N_ITEMS, unit(texts.astype(np.float32)), unit(interests.astype(np.float32))
+    )
