@@ -1,0 +1,106 @@
+"""The one evaluator: every list, ours or a peer's, gets all its measures here.
+
+Metric names are `<measure>_at_<k>`, the same in the warehouse, in MLflow and in reports.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tasks.evaluation import accuracy, exposure, variety
+from tasks.evaluation.lists import check_lists
+from tasks.measures import Codes, Flags, Floats, contains, ild, mean_defined, ndcg, shape_of
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What lists are judged against. Rows are the users whose lists are judged."""
+
+    relevant: csr_array
+    """(U, N) bool: events of the evaluated part."""
+    history: csr_array
+    """(U, N) bool: events of the fit window."""
+    categories: Flags
+    """(N, C) bool."""
+    k: int = 10
+    """Length of the lists that are judged."""
+    vectors: NDArray[np.float32] | None = None
+    """(N, D) unit vectors of title and categories, for ild_embedding."""
+    all_history: csr_array | None = None
+    """(H, N) events of every training user, for novelty, where the judged users are only some of them."""
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that do not belong together."""
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, got {self.k}; set it in [evaluation] k")
+        if self.relevant.shape != self.history.shape or len(self.categories) != shape_of(self.relevant)[1]:
+            raise ValueError(
+                f"relevant {self.relevant.shape}, history {self.history.shape} and categories "
+                f"{self.categories.shape} differ in users or items; make them from the same id lists"
+            )
+
+    @cached_property
+    def n_relevant(self) -> NDArray[np.int64]:
+        """(U,) number of relevant items."""
+        return np.diff(self.relevant.indptr).astype(np.int64)
+
+    @cached_property
+    def obvious(self) -> csr_array:
+        """(U, N) what anyone would have guessed; made once, since it is the same for every model."""
+        return variety.obvious_items(self.history, self.categories, self.k)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The measures of one model's lists."""
+
+    metrics: dict[str, float]
+    """Name to value: means over users with relevant items, and measures over all lists together."""
+    per_user: dict[str, Floats]
+    """Name to (U,) values; NaN for users without relevant items, and where a measure is not defined."""
+    exposure: csr_array
+    """(U, N) times an item is in a user's list."""
+    hit_exposure: csr_array
+    """(U, N) the same, of hits only."""
+
+
+def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
+    """Judge lists (U, k or more) of item codes, best first, padded with -1."""
+    k = truth.k
+    n_users, n_items = shape_of(truth.relevant)
+    check_lists(items, n_users, n_items, k)
+    items = items[:, :k]
+    hits = contains(truth.relevant, items)
+    n_relevant = truth.n_relevant
+    per_user = {
+        "ndcg": ndcg(hits, n_relevant),
+        "recall": accuracy.recall(hits, n_relevant),
+        "precision": accuracy.precision(hits, n_relevant),
+        "hit_rate": accuracy.hit_rate(hits, n_relevant),
+        "mrr": accuracy.mrr(hits, n_relevant),
+        "map": accuracy.average_precision(hits, n_relevant),
+        "ild": ild(items, truth.categories),
+        "novelty": variety.novelty(items, truth.history if truth.all_history is None else truth.all_history),
+        "calibration": variety.calibration(items, truth.history, truth.categories),
+        "serendipity": variety.serendipity(items, hits, truth.obvious),
+    }
+    if truth.vectors is not None:
+        per_user["ild_embedding"] = variety.ild_embedding(items, truth.vectors)
+    if not truth.categories.any():
+        for needs_categories in ("ild", "calibration", "serendipity"):
+            del per_user[needs_categories]
+    judged = n_relevant > 0
+    named = {f"{name}_at_{k}": np.where(judged, values, np.nan) for name, values in per_user.items()}
+
+    shown = exposure.exposure_matrix(items, n_items)
+    shown_hits = exposure.exposure_matrix(items, n_items, hits)
+    counts = shown.sum(axis=0)
+    metrics = {name: mean_defined(values) for name, values in named.items()}
+    metrics[f"coverage_at_{k}"] = float(exposure.coverage(counts))
+    metrics[f"hit_coverage_at_{k}"] = float(exposure.coverage(shown_hits.sum(axis=0)))
+    metrics[f"effective_catalogue_at_{k}"] = float(exposure.effective_catalogue(counts))
+    metrics[f"gini_at_{k}"] = float(exposure.gini(counts))
+    return Evaluation(metrics, named, shown, shown_hits)

@@ -1,0 +1,153 @@
+"""The report as people read it: tables for the terminal and Markdown for Prefect and MLflow.
+
+Everything is rendered from one dictionary, the one that `polyrec report --json` prints.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tasks.evaluation.significance import Interval
+
+HEADLINES = {
+    "ndcg": "NDCG",
+    "recall": "recall",
+    "coverage": "coverage",
+    "effective_catalogue": "effective catalogue",
+    "ild": "diversity (ild)",
+}
+PARTS = {"val": "Validation, out of fold", "test": "Test"}
+
+
+def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval], k: int) -> dict[str, Any]:
+    """One model's part of the report: the headline metrics, `ndcg_ci`, and the interval of each metric.
+
+    Args:
+        metrics: from evaluate_lists; a headline that the data cannot give is left out.
+        intervals: metric name to interval.
+        k: length of the lists.
+    """
+    names = [f"{name}_at_{k}" for name in HEADLINES if f"{name}_at_{k}" in metrics]
+    part: dict[str, Any] = {name: metrics[name] for name in names}
+    part["intervals"] = {
+        name: [intervals[name].low, intervals[name].high] for name in names if name in intervals
+    }
+    if f"ndcg_at_{k}" in part["intervals"]:
+        part["ndcg_ci"] = part["intervals"][f"ndcg_at_{k}"]
+    return part
+
+
+def report_renderable(report: Mapping[str, Any]) -> RenderableType:
+    """The report for a rich console: one table a part, the weights, and what the comparison says."""
+    blocks: list[RenderableType] = []
+    for part, title in PARTS.items():
+        rows = list(_rows(report, part))
+        if not rows:
+            continue
+        columns = _columns(rows)
+        table = Table(
+            title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
+        )
+        table.add_column("model")
+        for name in columns:
+            table.add_column(_heading(name), justify="right")
+        for model, values in rows:
+            cells = [Text(_figure(values, name)) for name in columns]
+            for cell, name in zip(cells, columns, strict=True):
+                if spread := _spread(values, name):
+                    cell.append(f"\n{spread}", style="dim")
+            table.add_row(model, *cells, style="bold" if model == "fusion" else None)
+        blocks.append(table)
+    if weights := report.get("fusion", {}).get("weights"):
+        table = Table(title="Fusion weights", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+        table.add_column("model")
+        table.add_column("weight", justify="right")
+        for model, weight in _by_weight(weights):
+            table.add_row(model, f"{weight:.3f}")
+        blocks.append(table)
+    if sentence := comparison(report):
+        blocks.append(Text(sentence))
+    return Group(*blocks)
+
+
+def report_markdown(report: Mapping[str, Any]) -> str:
+    """The same report as Markdown, headed by what the figures are comparable within."""
+    lines = [
+        f"# {report['dataset']}: {report['users']:,} users, {report['items']:,} items, "
+        f"{report['interactions']:,} interactions",
+        "",
+        f"Protocol `{report['protocol']}`, split `{report['split_hash']}`, seed {report['seed']}. "
+        "Intervals are 95%, by bootstrap over users.",
+    ]
+    for part, title in PARTS.items():
+        rows = list(_rows(report, part))
+        if not rows:
+            continue
+        columns = _columns(rows)
+        lines += ["", f"## {title}", "", f"| model | {' | '.join(_heading(name) for name in columns)} |"]
+        lines.append(f"|---|{'---:|' * len(columns)}")
+        for model, values in rows:
+            cells = [f"{_figure(values, name)} {_spread(values, name)}".strip() for name in columns]
+            label = f"**{model}**" if model == "fusion" else model
+            lines.append(f"| {label} | {' | '.join(cells)} |")
+    if weights := report.get("fusion", {}).get("weights"):
+        lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
+        lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if sentence := comparison(report):
+        lines += ["", sentence]
+    return "\n".join(lines) + "\n"
+
+
+def comparison(report: Mapping[str, Any]) -> str:
+    """What the paired comparison on test says, in one sentence; empty when it was not made."""
+    against = report.get("fusion", {}).get("test", {}).get("vs_best_single")
+    if not against:
+        return ""
+    if against["low"] > 0:
+        verdict = "fusion is better"
+    elif against["high"] < 0:
+        verdict = "fusion is worse"
+    else:
+        verdict = "the interval holds zero, so neither is shown to be better"
+    name = f" {against['model']}" if against.get("model") else ""
+    return (
+        f"On test, fusion's NDCG minus that of the best single model{name}: {against['difference']:+.4f} "
+        f"({against['low']:+.4f} to {against['high']:+.4f}), paired on the same users: {verdict}."
+    )
+
+
+def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each model's values in a part, then fusion's."""
+    for model, parts in {**report.get("models", {}), "fusion": report.get("fusion", {})}.items():
+        if part in parts:
+            yield model, parts[part]
+
+
+def _columns(rows: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Metric names that any row has, in the order of HEADLINES."""
+    present = {name for _, values in rows for name in values}
+    order = list(HEADLINES)
+    known = (name for name in present if name.split("_at_")[0] in HEADLINES)
+    return sorted(known, key=lambda name: order.index(name.split("_at_")[0]))
+
+
+def _heading(name: str) -> str:
+    measure, k = name.split("_at_")
+    return f"{HEADLINES[measure]}@{k}" if measure in ("ndcg", "recall") else HEADLINES[measure]
+
+
+def _figure(values: Mapping[str, Any], name: str) -> str:
+    return f"{values[name]:.3f}" if name in values else "-"
+
+
+def _spread(values: Mapping[str, Any], name: str) -> str:
+    bounds = values.get("intervals", {}).get(name)
+    return f"{bounds[0]:.3f}-{bounds[1]:.3f}" if bounds else ""
+
+
+def _by_weight(weights: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -1,0 +1,121 @@
+"""How sure a figure is: 95% intervals by bootstrap over users (Efron & Tibshirani 1993)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tasks.measures import Floats, shape_of
+
+BLOCK_CELLS = 2**22  # cells of one block of resamples: 32 MB
+PERCENTILES = (2.5, 97.5)
+
+
+class Interval(NamedTuple):
+    """A figure with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """How much a is above b on the same users, with its 95% interval."""
+
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool:
+        """Whether a is better than b: the whole interval is above zero."""
+        return self.low > 0
+
+
+def bootstrap_mean(values: Floats, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Mean of (U,) values over users, NaN left out, with its percentile interval.
+
+    Args:
+        values: one value a user.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed gives the same interval.
+    """
+    defined = values[~np.isnan(values)]
+    if defined.size == 0:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    block = max(1, BLOCK_CELLS // defined.size)
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        drawn = generator.integers(defined.size, size=(stop - start, defined.size))
+        means[start:stop] = defined[drawn].mean(axis=1)
+    low, high = np.percentile(means, PERCENTILES)
+    return Interval(float(defined.mean()), float(low), float(high))
+
+
+def paired_difference(a: Floats, b: Floats, resamples: int = 2000, seed: int = 0) -> Difference:
+    """Mean of a - b over the users for whom both are defined: users are resampled, pairs stay together.
+
+    Args:
+        a: (U,) values of the one model.
+        b: (U,) values of the other, of the same users in the same order.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed gives the same interval.
+    """
+    if a.shape != b.shape:
+        raise ValueError(
+            f"values have shapes {a.shape} and {b.shape}; compare on the same users, in one order"
+        )
+    return Difference(*bootstrap_mean(a - b, resamples, seed))
+
+
+def bootstrap_exposure(
+    exposure: csr_array, statistic: Callable[[Floats], Floats], resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """A measure over all lists together, such as coverage, with its interval.
+
+    A resample has only 63% distinct users, so its coverage is lower than that of all users. The interval is
+    therefore moved by the difference of the resamples' mean from the figure: it keeps the spread only.
+
+    Args:
+        exposure: (U, N) times an item is in a user's list.
+        statistic: counts (R, N) to (R,), from tasks.evaluation.exposure.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed draws the same users.
+    """
+    value = float(statistic(exposure.sum(axis=0)))
+    drawn = _resampled(exposure, statistic, resamples, seed)
+    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
+    return Interval(value, float(low), float(high))
+
+
+def paired_exposure_difference(
+    a: csr_array, b: csr_array, statistic: Callable[[Floats], Floats], resamples: int = 2000, seed: int = 0
+) -> Difference:
+    """statistic(a) - statistic(b), the same users drawn for both; the interval as in bootstrap_exposure."""
+    if a.shape != b.shape:
+        raise ValueError(
+            f"exposures have shapes {a.shape} and {b.shape}; compare on the same users and items"
+        )
+    value = float(statistic(a.sum(axis=0)) - statistic(b.sum(axis=0)))
+    drawn = _resampled(a, statistic, resamples, seed) - _resampled(b, statistic, resamples, seed)
+    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
+    return Difference(value, float(low), float(high))
+
+
+def _resampled(
+    exposure: csr_array, statistic: Callable[[Floats], Floats], resamples: int, seed: int
+) -> Floats:
+    """(R,) the statistic of every resample; the users drawn depend on seed and U only."""
+    n_users, n_items = shape_of(exposure)
+    generator = np.random.default_rng(seed)
+    by_item = exposure.T.tocsr()  # (N, U)
+    out = np.empty(resamples)
+    block = max(1, BLOCK_CELLS // max(n_users, n_items))
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        times = generator.multinomial(n_users, np.full(n_users, 1 / n_users), size=stop - start)  # (R, U)
+        out[start:stop] = statistic(np.ascontiguousarray((by_item @ times.T.astype(np.float64)).T))  # (R, N)
+    return out

@@ -1,0 +1,112 @@
+"""The candidates of every user with every matcher's score: the one pivot from long rows to an array."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.codes import codes
+from tasks.measures import Flags
+from warehouse.columns import ITEM, MATCHER, SCORE, USER
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Who may be shown what, and what each matcher thinks of it."""
+
+    users: NDArray[np.int64]
+    """(U,) user codes, ascending; only users who have candidates."""
+    items: NDArray[np.int32]
+    """(U, C) item codes, ascending, then -1: so a stable sort by score breaks ties by the lower code."""
+    scores: NDArray[np.float32]
+    """(U, C, M); 0 where there is no item."""
+    matchers: tuple[str, ...]
+    """The M names."""
+
+    @property
+    def present(self) -> Flags:
+        """(U, C): whether there is an item."""
+        return self.items >= 0
+
+    def take(self, rows: NDArray[np.integer]) -> "Candidates":
+        """The candidates of some of the users, by row."""
+        return Candidates(self.users[rows], self.items[rows], self.scores[rows], self.matchers)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        user_ids: Sequence[str],
+        item_ids: Sequence[str],
+        matchers: Sequence[str] | None = None,
+    ) -> "Candidates":
+        """Pivot rows of matching.scores of one fit.
+
+        Args:
+            frame: user_id, item_id, matcher, score; every candidate must have a row of every matcher.
+            user_ids: all user ids, sorted.
+            item_ids: all item ids, sorted.
+            matchers: which matchers to take, and in which order; all of them by name when None.
+        """
+        names = tuple(matchers) if matchers is not None else tuple(sorted(frame[MATCHER].unique()))
+        if missing := sorted(set(names) - set(frame[MATCHER].unique())):
+            raise ValueError(
+                f"matcher {missing[0]!r} has no scores; let it score first: polyrec run --stage matching"
+            )
+        rows = frame.filter(pl.col(MATCHER).is_in(names))
+        user, item = codes(rows[USER], user_ids), codes(rows[ITEM], item_ids)
+        matcher = (
+            rows[MATCHER].replace_strict(list(names), range(len(names)), return_dtype=pl.Int64).to_numpy()
+        )
+        order = np.lexsort((matcher, item, user))
+        user, item, matcher = user[order], item[order], matcher[order]
+        score = rows[SCORE].cast(pl.Float32).to_numpy()[order]
+        _check_complete(user, item, matcher, score, names, user_ids, item_ids)
+
+        by_pair = score.reshape(-1, len(names))  # (P, M)
+        pair_user, pair_item = user[:: len(names)], item[:: len(names)]
+        users, first, n_candidates = np.unique(pair_user, return_index=True, return_counts=True)
+        row = np.repeat(np.arange(len(users)), n_candidates)
+        column = np.arange(len(pair_user)) - np.repeat(first, n_candidates)
+        width = int(n_candidates.max(initial=0))
+        items = np.full((len(users), width), -1, dtype=np.int32)
+        scores = np.zeros((len(users), width, len(names)), dtype=np.float32)
+        items[row, column] = pair_item
+        scores[row, column] = by_pair
+        return cls(users, items, scores, names)
+
+
+def _check_complete(
+    user: NDArray[np.int64],
+    item: NDArray[np.int64],
+    matcher: NDArray[np.int64],
+    score: NDArray[np.float32],
+    names: tuple[str, ...],
+    user_ids: Sequence[str],
+    item_ids: Sequence[str],
+) -> None:
+    """Refuse pairs that some matcher did not score, or scored twice, and scores that are not numbers."""
+    key = user * len(item_ids) + item  # sorted
+    per_pair = np.unique(key, return_counts=True)[1]
+    if not np.all(per_pair == len(names)):
+        at = int(np.concatenate([[0], np.cumsum(per_pair)])[np.argmax(per_pair != len(names))])
+        count = int(np.sum(key == key[at]))
+        raise ValueError(
+            f"user {user_ids[user[at]]!r} and item {item_ids[item[at]]!r} have {count} scores, "
+            f"need one of each of {', '.join(names)}; score all of them again: polyrec run --stage matching"
+        )
+    wrong = np.flatnonzero(matcher != np.tile(np.arange(len(names)), len(per_pair)))
+    if wrong.size:
+        at = int(wrong[0])
+        raise ValueError(
+            f"matcher {names[matcher[at]]!r} scored user {user_ids[user[at]]!r} and "
+            f"item {item_ids[item[at]]!r} twice; keep the rows of one run only"
+        )
+    if not np.isfinite(score).all():
+        at = int(np.argmin(np.isfinite(score)))
+        raise ValueError(
+            f"matcher {names[matcher[at]]!r} gave {score[at]} to user {user_ids[user[at]]!r} and item "
+            f"{item_ids[item[at]]!r}; scores must be finite: look at what the matcher was fitted on"
+        )

@@ -1,0 +1,70 @@
+"""What one trial of the weight search measures: the lists that some weights and a dial give, judged at k."""
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.contributions import fused_scores
+from tasks.fusion.normalise import zscore
+from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
+from tasks.measures import Codes, Flags, Floats, contains, ild, mean_defined, ndcg
+
+
+class Objective:
+    """NDCG@k and intra-list diversity over some users; everything that no weight changes is made once."""
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        relevant: csr_array,
+        categories: Flags,
+        similarity: ItemSimilarity,
+        k: int,
+    ) -> None:
+        """Normalise the scores and look up which candidates are relevant.
+
+        Args:
+            candidates: of the U' users to judge; those without a relevant item are left out of the means.
+            relevant: (U, N) bool over all users: events of the part to choose on.
+            categories: (N, C) bool.
+            similarity: of the catalogue's items, for the re-ranking.
+            k: length of the lists.
+        """
+        of_users = relevant[candidates.users]
+        self.n_relevant: Codes = np.diff(of_users.indptr).astype(np.int64)
+        self.k = k
+        self.items = candidates.items
+        self._present = candidates.present
+        self._normalised = zscore(candidates.scores, candidates.present)
+        self._is_relevant = contains(of_users, candidates.items)  # (U', C)
+        self._categories = categories
+        self._similarity = similarity
+
+    def lists(self, weights: Floats, diversity: float, k: int | None = None) -> Positions:
+        """(U', k) positions among the candidates, -1 padded."""
+        scores = np.where(self._present, fused_scores(self._normalised, weights), -np.inf)
+        return mmr(scores, self.items, self._similarity, diversity, k or self.k)
+
+    def list_items(self, weights: Floats, diversity: float) -> Codes:
+        """(U', k) item codes, -1 padded."""
+        return picked_items(self.items, self.lists(weights, diversity))
+
+    def __call__(self, weights: Floats, diversity: float) -> tuple[float, float]:
+        """NDCG@k and ild of the lists, as means over the users with relevant items.
+
+        Args:
+            weights: (M,) non-negative, adding up to 1.
+            diversity: 0 to 1.
+        """
+        places = self.lists(weights, diversity)
+        hits = (places >= 0) & np.take_along_axis(self._is_relevant, places, axis=1)
+        judged = self.n_relevant > 0
+        variety = ild(picked_items(self.items, places)[judged], self._categories)
+        accuracy, diverse = mean_defined(ndcg(hits, self.n_relevant)), mean_defined(variety)
+        # A search needs numbers: data without categories, say, has a diversity of 0 for all weights.
+        return float(np.nan_to_num(accuracy)), float(np.nan_to_num(diverse))
+
+
+def picked_items(items: Codes, places: Positions) -> Codes:
+    """(U, k) item codes at positions (U, k) of (U, C) candidates; -1 stays -1."""
+    return np.where(places >= 0, np.take_along_axis(items, places, axis=1), -1)

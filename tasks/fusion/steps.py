@@ -1,0 +1,280 @@
+"""Fusion: search weights on validation, keep the model, make the lists, publish them."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from scipy.sparse import csr_array
+
+from tasks.codes import category_matrix, codes, interaction_matrix
+from tasks.fingerprint import fingerprint
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.lists import list_codes, list_rows
+from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.weights import Trial
+from tasks.measures import Codes
+from tasks.progress import progress
+from tasks.stage import StageRun
+from tasks.tracking import Tracking
+from warehouse.columns import (
+    ITEM,
+    PARTS_OF_FIT,
+    RANK,
+    SCORE,
+    SLOT,
+    TEST,
+    TEXT_ID,
+    TRAIN,
+    USER,
+    VALIDATION,
+    VECTOR,
+)
+from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
+
+MODEL = "fusion"
+KEPT_SNAPSHOTS = 3
+REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Codes and vectors that every step of fusion needs."""
+
+    user_ids: list[str]
+    item_ids: list[str]
+    categories: np.ndarray
+    similarity: ItemSimilarity
+
+    @classmethod
+    def read(cls, run: StageRun) -> "Catalogue":
+        """Read items, users and the live texts' vectors."""
+        items = run.warehouse.query("items")
+        item_ids = items[ITEM].to_list()
+        texts = run.warehouse.query("live_text_vectors")
+        slots = int(texts[SLOT].max() or 0) + 1  # type: ignore[arg-type]
+        vectors = np.zeros((len(item_ids), slots, texts.schema[VECTOR].shape[0]), dtype=np.float32)  # type: ignore[attr-defined]
+        vectors[codes(texts[ITEM], item_ids), texts[SLOT].to_numpy()] = texts[VECTOR].to_numpy()
+        return cls(
+            run.warehouse.query("users")[USER].to_list(),
+            item_ids,
+            category_matrix(items["categories"].to_list())[0],
+            ItemSimilarity(mean_text_vectors(vectors)),
+        )
+
+
+@task(name="reconcile", cache_policy=NO_CACHE)
+def reconcile(run: StageRun) -> None:
+    """Let readers' snapshot and the alias `champion` follow serving.current: a kill may have come between."""
+    reconcile_snapshot(run.warehouse)
+    current = run.warehouse.query("current_publication")
+    if current.height and (version := current["model_version"][0]) is not None:
+        tracking = Tracking(run.settings)
+        if tracking.champion() != version:
+            tracking.set_champion(version)
+
+
+@task(name="is anything new", cache_policy=NO_CACHE)
+def is_new(run: StageRun) -> bool:
+    """Whether scores or settings differ from those behind the current publication."""
+    scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
+    run.fingerprint = fingerprint(
+        scored, run.settings.fusion.model_dump(), run.settings.evaluation.k, run.settings.seed
+    )
+    current = run.warehouse.query("current_publication")
+    run.unchanged = bool(current.height) and current["data_fingerprint"][0] == run.fingerprint
+    return not run.unchanged
+
+
+@task(name="search weights", cache_policy=NO_CACHE)
+def search(run: StageRun) -> str:
+    """Search weights on validation, out of fold; keep the fusion model and return its id."""
+    settings, fusion = run.settings, run.settings.fusion
+    catalogue = Catalogue.read(run)
+    candidates = _candidates(run, catalogue, TRAIN)
+    relevant = _events(run, catalogue, VALIDATION)
+    tracking = Tracking(
+        settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
+    )
+    k = settings.evaluation.k
+    trials: list[tuple[str, Trial]] = []
+    with tracking.run("fusion", "weight search") as parent:
+        with progress("searching fusion weights", 3 * fusion.trials, "trials") as advance:
+
+            def on_trial(part: str, trial: Trial) -> None:
+                trials.append((part, trial))
+                advance(1)
+
+            tuning = tune(
+                candidates,
+                relevant,
+                catalogue.user_ids,
+                catalogue.categories,
+                catalogue.similarity,
+                k=k,
+                trials=fusion.trials,
+                max_diversity=fusion.max_diversity,
+                slack=fusion.ndcg_slack,
+                seed=settings.seed,
+                on_trial=on_trial,
+            )
+        _log_trials(tracking, parent, trials, k)
+        chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
+        tracking.log(
+            parent, params={**fusion.model_dump(), "seed": settings.seed, "chosen_trial": chosen.number}
+        )
+        tracking.log_figure(parent, pareto_figure(study, chosen, k), "pareto.html")
+        rows = pareto_rows(study, chosen)
+        create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+        fusion_id = fingerprint(run.fingerprint, chosen.weights, chosen.diversity)
+        model = {
+            "fusion_id": [fusion_id],
+            "fingerprint": [run.fingerprint],
+            "normaliser": [fusion.normaliser],
+            "diversity": [chosen.diversity],
+            "weights": [json.dumps(chosen.weights)],
+            "mlflow_run_id": [parent],
+            "created_at": [datetime.now(UTC)],
+        }
+        run.warehouse.replace("serving.fusion_models", pl.DataFrame(model), where={"fusion_id": fusion_id})
+        _judge_later(run, VALIDATION, _out_of_fold_rows(tuning, catalogue))
+    run.counts |= {"trials": len(trials), "diversity": chosen.diversity}
+    return fusion_id
+
+
+@task(name="lists for test", cache_policy=NO_CACHE)
+def lists_for_test(run: StageRun, fusion_id: str) -> None:
+    """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
+    catalogue = Catalogue.read(run)
+    candidates = _candidates(run, catalogue, "train_validation")
+    weights, diversity = _model(run, fusion_id)
+    items = list_codes(candidates, weights, diversity, catalogue.similarity, run.settings.evaluation.k)
+    _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish(run: StageRun, fusion_id: str) -> str:
+    """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
+    catalogue = Catalogue.read(run)
+    candidates = _candidates(run, catalogue, "all")
+    weights, diversity = _model(run, fusion_id)
+    length = run.settings.fusion.list_length
+    lists = list_rows(
+        candidates, weights, diversity, catalogue.similarity, length, catalogue.user_ids, catalogue.item_ids
+    )
+    lists_hash = fingerprint(lists.select(USER, RANK, ITEM, pl.col(SCORE).round(6)))
+    now = datetime.now(UTC)
+    publication_id = f"{now:%Y%m%dT%H%M%S}-{lists_hash[:8]}"
+    tracking = Tracking(run.settings)
+    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    content = {"matchers": list(candidates.matchers), "weights": weights, "diversity": diversity}
+    version = tracking.register_fusion(
+        record["mlflow_run_id"],
+        {
+            **content,
+            "normaliser": record["normaliser"],
+            "publication_id": publication_id,
+            "lists_hash": lists_hash,
+        },
+        lists,
+    )
+    publication = {
+        "publication_id": [publication_id],
+        "fusion_id": [fusion_id],
+        "flow_run_id": pl.Series([run.flow_run_id], dtype=pl.String),
+        "data_fingerprint": [run.fingerprint],
+        "lists_hash": [lists_hash],
+        "state": ["published"],
+        "created_at": [now],
+    }
+    with run.warehouse.transaction():
+        run.warehouse.execute("set_model_version", fusion_id=fusion_id, version=version)
+        run.warehouse.replace("serving.recommendations", _with_reasons(run, lists, publication_id))
+        run.warehouse.append("serving.publications", pl.DataFrame(publication))
+        run.warehouse.execute("set_current", publication_id=publication_id)
+    write_snapshot(run.warehouse, publication_id)
+    remove_old_snapshots(run.warehouse.folder, KEPT_SNAPSHOTS)
+    tracking.set_champion(version)
+    run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
+    return publication_id
+
+
+def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
+    """The candidates of a fit with the scores of the matchers that the settings name."""
+    matchers = list(run.settings.matching.matchers)
+    rows = run.warehouse.query("candidate_scores", fit=fit, matchers=matchers)
+    return Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, matchers)
+
+
+def _events(run: StageRun, catalogue: Catalogue, part: str) -> csr_array:
+    """(U, N) bool: events of a part."""
+    events = run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=[part])
+    return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
+
+
+def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
+    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    return json.loads(record["weights"]), record["diversity"]
+
+
+def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame:
+    """Lists as rows: user_id, rank, item_id."""
+    row, place = np.nonzero(items >= 0)
+    return pl.DataFrame(
+        {
+            USER: pl.Series(catalogue.user_ids, dtype=pl.String).gather(users[row]),
+            RANK: (place + 1).astype(np.int32),
+            ITEM: pl.Series(catalogue.item_ids, dtype=pl.String).gather(items[row, place]),
+        }
+    )
+
+
+def _out_of_fold_rows(tuning: Tuning, catalogue: Catalogue) -> pl.DataFrame:
+    return _rows(tuning.users, tuning.items, catalogue)
+
+
+def _judge_later(run: StageRun, part: str, lists: pl.DataFrame) -> None:
+    """Hand lists to evaluation, the one place that judges."""
+    rows = lists.select(pl.lit(MODEL).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
+    run.warehouse.replace("evaluation.lists", rows, where={"model": MODEL, "part": part})
+
+
+def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]], k: int) -> None:
+    """Log every trial as a child run, so that they can be compared in MLflow."""
+    for part, trial in trials:
+        with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
+            weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
+            judged = {f"val_ndcg_at_{k}": trial.ndcg, f"val_ild_at_{k}": trial.ild}
+            tracking.log(run_id, params={**weights, "diversity": trial.diversity}, metrics=judged)
+
+
+def _with_reasons(run: StageRun, lists: pl.DataFrame, publication_id: str) -> pl.DataFrame:
+    """Rows of serving.recommendations: each with the text that matched its user best."""
+    matchers = run.settings.matching.matchers
+    matcher = (
+        REASON_MATCHER
+        if REASON_MATCHER in matchers
+        else next((m for m in matchers if m.startswith("cosine")), "")
+    )
+    reasons = run.warehouse.query("candidate_scores", fit="all", matchers=[matcher]).select(
+        USER, ITEM, TEXT_ID
+    )
+    names = [field.name for field in lists.schema["contributions"].fields]  # type: ignore[attr-defined]
+    entries = pl.concat_list(
+        pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
+    )
+    return lists.join(reasons, on=[USER, ITEM], how="left", maintain_order="left").select(
+        pl.lit(publication_id).alias("publication_id"),
+        USER,
+        RANK,
+        ITEM,
+        SCORE,
+        entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
+        TEXT_ID,
+    )

@@ -1,0 +1,117 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tasks.evaluation.plots import comparison_figure
+from tasks.evaluation.report import comparison, part_report, report_markdown, report_renderable
+from tasks.evaluation.significance import Interval
+
+
+def part(ndcg: float) -> dict[str, Any]:
+    metrics = {
+        "ndcg_at_10": ndcg,
+        "recall_at_10": 0.2,
+        "coverage_at_10": 0.3,
+        "effective_catalogue_at_10": 0.25,
+        "ild_at_10": 0.7,
+        "map_at_10": 0.1,
+    }
+    return part_report(metrics, {"ndcg_at_10": Interval(ndcg, ndcg - 0.01, ndcg + 0.01)}, k=10)
+
+
+def report() -> dict[str, Any]:
+    return {
+        "dataset": "movielens-100k",
+        "protocol": "temporal_user",
+        "seed": 0,
+        "split_hash": "abc123",
+        "items": 1682,
+        "users": 943,
+        "interactions": 100000,
+        "models": {"ease": {"val": part(0.15), "test": part(0.14)}, "popularity": {"val": part(0.05)}},
+        "fusion": {
+            "val": part(0.16),
+            "test": part(0.145) | {"vs_best_single": {"difference": 0.005, "low": -0.001, "high": 0.011}},
+            "weights": {"popularity": 0.25, "ease": 0.75},
+        },
+    }
+
+
+def test_a_part_has_the_headlines_their_intervals_and_nothing_else() -> None:
+    values = part(0.15)
+    assert values["ndcg_ci"] == values["intervals"]["ndcg_at_10"] == pytest.approx([0.14, 0.16])
+    assert set(values) == {
+        "ndcg_at_10",
+        "recall_at_10",
+        "coverage_at_10",
+        "effective_catalogue_at_10",
+        "ild_at_10",
+        "intervals",
+        "ndcg_ci",
+    }
+
+
+def test_markdown_has_a_row_for_every_model_and_the_verdict() -> None:
+    text = report_markdown(report())
+    assert "# movielens-100k: 943 users, 1,682 items, 100,000 interactions" in text
+    assert "| ease | 0.150 0.140-0.160 | 0.200 | 0.300 | 0.250 | 0.700 |" in text
+    assert "| **fusion** | 0.145 0.135-0.155 |" in text
+    assert text.index("| ease | 0.750 |") < text.index("| popularity | 0.250 |")
+    assert (
+        text.count("| popularity |") == 2
+    )  # it has no test figures: once in validation, once in the weights
+    assert "+0.0050 (-0.0010 to +0.0110)" in text
+    assert all(
+        line.count("|") == 7 for line in text.split("## Fusion")[0].splitlines() if line.startswith("|")
+    )
+
+
+def test_terminal_fits_eighty_columns() -> None:
+    out = io.StringIO()
+    wide = report()
+    wide["models"]["cosine_mean"] = wide["models"]["ease"]
+    for values in (wide["models"]["cosine_mean"]["val"], wide["fusion"]["test"]):
+        values["intervals"] = {name: [0.1, 0.2] for name in values if name.endswith("_at_10")}
+    Console(file=out, width=80).print(report_renderable(wide))
+    text = out.getvalue()
+    assert "Validation, out of fold" in text
+    assert text.count("0.100-0.200") == 15
+    assert "effective" in text
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.001, 0.01, "fusion is better"), (-0.02, -0.01, "is worse"), (-0.1, 0.1, "zero")],
+)
+def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> None:
+    changed = report()
+    changed["fusion"]["test"]["vs_best_single"] = {
+        "model": "ease",
+        "difference": 0.0,
+        "low": low,
+        "high": high,
+    }
+    assert verdict in comparison(changed)
+    assert "best single model ease:" in comparison(changed)
+
+
+def test_a_report_before_the_look_at_test_still_renders() -> None:
+    early = report()
+    del early["fusion"]["test"], early["models"]["ease"]["test"]
+    assert "## Test" not in report_markdown(early)
+    assert comparison(early) == ""
+    with pytest.raises(ValueError, match="no figures for part 'test'"):
+        comparison_figure(early)
+
+
+def test_figure_has_a_panel_a_metric_and_a_point_a_model() -> None:
+    figure = comparison_figure(report(), "val")
+    traces = figure.to_dict()["data"]
+    assert len(traces) == 5
+    assert list(traces[0]["y"]) == ["ease", "popularity", "fusion"]
+    assert list(traces[0]["x"]) == [0.15, 0.05, 0.16]
+    assert traces[0]["error_x"]["array"] == pytest.approx([0.01] * 3)

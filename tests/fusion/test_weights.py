@@ -1,0 +1,99 @@
+from itertools import pairwise
+
+import numpy as np
+import optuna
+import pytest
+
+from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.weights import Trial, all_trials, choose, out_of_fold, pareto_front, search
+
+MATCHERS = ("a", "b", "c")
+
+
+def bowl(weights: np.ndarray, diversity: float) -> tuple[float, float]:
+    """Most accurate at (0.6, 0.3, 0.1), less with diversity."""
+    return 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2, 0.5 + diversity
+
+
+def run(trials: int = 40, seed: int = 0) -> tuple[list[Trial], optuna.Study]:
+    study = search(bowl, MATCHERS, trials, max_diversity=0.5, seed=seed)
+    return all_trials(study), study
+
+
+def test_starts_from_each_matcher_alone_and_all_alike() -> None:
+    trials, _ = run(trials=4)
+    assert [list(trial.weights.values()) for trial in trials] == [
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+        [1 / 3] * 3,
+    ]
+    assert [trial.diversity for trial in trials] == [0] * 4
+
+
+def test_weights_are_shares_and_the_search_gets_close() -> None:
+    trials, _ = run()
+    for trial in trials:
+        assert min(trial.weights.values()) >= 0
+        assert sum(trial.weights.values()) == pytest.approx(1, abs=1e-12)
+        assert 0 <= trial.diversity <= 0.5
+        assert (trial.ndcg, trial.ild) == bowl(trial.vector(MATCHERS), trial.diversity)
+    assert max(trial.ndcg for trial in trials) > 0.97
+
+
+def test_the_same_seed_gives_the_same_study_bit_for_bit_and_another_seed_another() -> None:
+    assert run()[0] == run()[0]
+    assert run()[0] != run(seed=1)[0]
+
+
+def test_progress_sees_every_trial() -> None:
+    seen: list[Trial] = []
+    study = search(bowl, MATCHERS, 6, 0.5, 0, seen.append)
+    assert seen == all_trials(study)
+
+
+def test_front_and_choice() -> None:
+    _, study = run()
+    trials, front = all_trials(study), pareto_front(study)
+    assert all(a.ndcg > b.ndcg and a.ild < b.ild for a, b in pairwise(front))
+    for trial in trials:
+        assert any(other.ndcg >= trial.ndcg and other.ild >= trial.ild for other in front)
+    assert choose(study, slack=0.0) == front[0]
+    assert choose(study, slack=1.0) == front[-1]
+    chosen, enough = choose(study, slack=0.05), 0.95 * front[0].ndcg
+    assert chosen.ndcg >= enough
+    assert chosen.ild == max(trial.ild for trial in trials if trial.ndcg >= enough)
+
+
+def test_no_diversity_and_two_trials_are_enough() -> None:
+    study = search(bowl, MATCHERS, 2, max_diversity=0.0, seed=0)
+    assert choose(study, 0.01).weights == {"a": 1.0, "b": 0.0, "c": 0.0}
+
+
+def test_no_matcher_is_refused() -> None:
+    with pytest.raises(ValueError, match="no matcher to weigh"):
+        search(bowl, (), 2, 0.5, 0)
+
+
+def test_halves_are_equal_and_depend_on_ids_and_seed_only() -> None:
+    users = [str(number) for number in range(101)]
+    half = out_of_fold(users, seed=0)
+    assert np.bincount(half).tolist() == [51, 50]
+    np.testing.assert_array_equal(out_of_fold(users[::-1], seed=0), half[::-1])
+    assert (out_of_fold(users, seed=1) != half).any()
+    # Neighbouring ids do not land together: ids may have been given out by date.
+    assert 0.3 < np.mean(half[1:] == half[:-1]) < 0.7
+    assert out_of_fold(["only"], seed=0).tolist() == [0]
+
+
+def test_plots_show_every_trial_and_mark_the_choice() -> None:
+    trials, study = run(trials=12)
+    chosen = choose(study, 0.05)
+    figure = pareto_figure(study, chosen, k=10)
+    traces = {trace["name"]: trace for trace in figure.to_dict()["data"]}
+    assert len(traces["trials"]["x"]) == len(trials)
+    assert list(traces["one matcher alone"]["text"]) == list(MATCHERS)
+    assert (traces["chosen"]["x"][0], traces["chosen"]["y"][0]) == (chosen.ild, chosen.ndcg)
+    rows = pareto_rows(study, chosen)
+    assert [row["trial"] for row in rows if row["chosen"]] == [chosen.number]
+    assert set(MATCHERS) < set(rows[0])
