@@ -1,0 +1,94 @@
+"""Corpus: plan which texts are missing, write them shard by shard, make the wanted ones live."""
+
+import time
+
+import polars as pl
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
+from tasks.fingerprint import fingerprint
+from tasks.models.engines import load_engine
+from tasks.stage import StageRun
+from tasks.tracking import Tracking
+from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
+from warehouse.spool import Spool, shard_key
+
+
+@task(name="plan texts", cache_policy=NO_CACHE)
+def plan(run: StageRun) -> list[str]:
+    """Recover what a killed run left; return the keys of the shards that still miss texts."""
+    corpus = run.settings.corpus
+    Spool(run.warehouse).recover()
+    items = run.warehouse.query("items")
+    wanted = wanted_texts(items, corpus, run.settings.seed)
+    missing = missing_texts(wanted, run.warehouse.query("known_texts"))
+    run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
+    run.counts["reused"] = wanted.height - missing.height
+    shards = number_of_shards(items.height, corpus.shard_items)
+    return sorted({shard_key(item_id, shards) for item_id in missing[ITEM].unique()})
+
+
+@task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
+def write_shard(run: StageRun, key: str) -> int:
+    """Write and commit the missing texts of one shard; returns how many."""
+    corpus, seed = run.settings.corpus, run.settings.seed
+    items = items_of_shard(run.warehouse.query("items"), key, corpus)
+    missing = missing_texts(wanted_texts(items, corpus, seed), run.warehouse.query("known_texts"))
+    engine = load_engine(corpus.engine, run.settings.data_folder / "models")
+    start = time.perf_counter()
+    texts = write_texts(missing, corpus, engine, seed)
+    run.counts["generation_seconds"] += time.perf_counter() - start
+    run.counts["generated"] += texts.height
+    run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
+    spool = Spool(run.warehouse)
+    spool.commit(spool.write("corpus", "", key, fingerprint(missing), "features.texts", texts))
+    return texts.height
+
+
+@task(name="make texts live", cache_policy=NO_CACHE)
+def make_live(run: StageRun) -> None:
+    """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
+    wanted = wanted_texts(run.warehouse.query("items"), run.settings.corpus, run.settings.seed)
+    known = run.warehouse.query("known_texts")
+    live = wanted.join(known, on=[ITEM, SLOT, "prompt_hash"]).sort(ITEM, SLOT)
+    run.warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))
+    run.counts |= {
+        "items": live[ITEM].n_unique(),
+        "slots": live[SLOT].n_unique(),
+        "tokens": int(live["n_tokens"].sum()),
+        "whole_sentences": float(live["whole_sentence"].mean() or 0.0),  # type: ignore[arg-type]
+    }
+    seconds = run.counts["generation_seconds"]
+    run.counts["tokens_per_second"] = run.counts["tokens_generated"] / seconds if seconds else 0.0
+    run.fingerprint = fingerprint(live.select(ITEM, SLOT, TEXT_ID))
+
+
+@task(name="show texts", cache_policy=NO_CACHE)
+def show(run: StageRun) -> None:
+    """Keep counts and a few texts in both UIs."""
+    texts = run.warehouse.query("live_texts")
+    sample = texts.filter(pl.col(ITEM).is_in(texts[ITEM].unique().sort().head(5).implode()))
+    lines = ["| item | angle | text | log-probability |", "|---|---|---|---|"]
+    lines += [
+        f"| {row[ITEM]} | {row[ANGLE]} | {row['text'].replace('|', '/')} | {row['log_prob']:.1f} |"
+        for row in sample.iter_rows(named=True)
+    ]
+    counts = "\n".join(f"- {name}: {value:g}" for name, value in sorted(run.counts.items()))
+    markdown = f"# Recommendation texts\n\n{counts}\n\n" + "\n".join(lines) + "\n"
+    create_markdown_artifact(key="texts", markdown=markdown)
+    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    with tracking.run("corpus", "texts") as run_id:
+        tracking.log(run_id, params=_flat(run), metrics=run.counts)
+        tracking.log_text(run_id, markdown, "texts.md")
+
+
+def _flat(run: StageRun) -> dict[str, object]:
+    """The corpus settings as parameters; angles by name."""
+    values = run.settings.corpus.model_dump(exclude={"angles"})
+    return {
+        **values,
+        "angles": ",".join(angle.name for angle in run.settings.corpus.angles),
+        "seed": run.settings.seed,
+    }

