@@ -1,0 +1,214 @@
+"""The command `polyrec`.
+
+Heavy packages are imported inside the commands that need them, so that --help answers at once.
+"""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tasks.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+class Stage(StrEnum):
+    """Stages that can be run alone."""
+
+    ingest = "ingest"
+    corpus = "corpus"
+    embedding = "embedding"
+    matching = "matching"
+    fusion = "fusion"
+    evaluation = "evaluation"
+
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def polyrec() -> None:
+    """Recommendation lists with a language model in the loop: run the job, read its lists and reports."""
+
+
+@app.command()
+def run(
+    stage: Annotated[Stage | None, typer.Option("--stage", help="One stage alone, on what is there.")] = None,
+    config: Config = None,
+) -> None:
+    """Run the whole job, or one stage of it."""
+    settings = load_settings(config)
+    _flow(settings, stage)(str(config.resolve()) if config else None)
+    if stage in (None, Stage.evaluation):
+        _print_outcome(settings)
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(help="A user id.")],
+    k: Annotated[int, typer.Option("--k", help="How many items.")] = 10,
+    diversity: Annotated[
+        float | None, typer.Option("--diversity", help="0 to 1; the published order when not given.")
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show a user's list, the reasons, and the latest history beside it."""
+    from flows.show import list_table
+    from serving.lists import recommend as read_list
+    from warehouse.snapshot import reading
+
+    with reading(load_settings(config).data_folder) as snapshot:
+        answer = read_list(snapshot, user, k, diversity)
+    _print(answer, as_json, list_table)
+
+
+@app.command()
+def texts(
+    item: Annotated[str, typer.Argument(help="An item id.")], as_json: Json = False, config: Config = None
+) -> None:
+    """Show an item's texts, their angles and log-probabilities."""
+    from flows.show import texts_table
+    from serving.lists import texts_of
+    from warehouse.snapshot import reading
+
+    with reading(load_settings(config).data_folder) as snapshot:
+        answer = texts_of(snapshot, item)
+    _print(answer, as_json, texts_table)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .parquet or .csv.")],
+    config: Config = None,
+) -> None:
+    """Write the published lists to a file."""
+    from warehouse.export import export_lists
+
+    rows = export_lists(load_settings(config).data_folder, file)
+    Console().print(f"{rows:,} rows written to {file}", highlight=False)
+
+
+@app.command()
+def report(as_json: Json = False, config: Config = None) -> None:
+    """Show how good the models and the fusion are."""
+    from tasks.evaluation.report import report_renderable
+    from tasks.evaluation.summary import build_report
+    from warehouse.snapshot import reading
+
+    with reading(load_settings(config).data_folder) as snapshot:
+        values = build_report(snapshot)
+    _print(values, as_json, report_renderable)
+
+
+@app.command()
+def ui(config: Config = None) -> None:
+    """Start the Prefect and MLflow servers on this project's stores; Ctrl-C stops both."""
+    from flows.servers import serve_ui
+
+    serve_ui(load_settings(config))
+
+
+def main() -> None:
+    """Run the command line: what a user can mend is one line and exit code 2."""
+    code: object = 0
+    try:
+        app()
+    except SystemExit as leaving:
+        code = leaving.code
+    except SettingsError as error:
+        code = _fail(error)
+    except Exception as error:
+        if not _for_users(error):
+            raise
+        code = _fail(error)
+    if "prefect" in sys.modules:
+        _leave(code)
+    sys.exit(code)
+
+
+def _for_users(error: Exception) -> bool:
+    """Whether an error was written for users; told by name, so that nothing heavy is imported."""
+    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError"}
+    return any(kind.__name__ in names for kind in type(error).__mro__)
+
+
+def _leave(code: object) -> None:
+    """End the process without taking the interpreter apart.
+
+    Prefect's daemon threads still hold task parameters then, and DuckDB's bindings report every object that
+    outlives them as a leak: a page of noise under a report that people are to read. What was registered for
+    the exit, such as stopping the temporary server, is done first.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
+def _fail(error: Exception) -> int:
+    Console(stderr=True, soft_wrap=True).print(
+        f"polyrec: {error}", style="red", markup=False, highlight=False
+    )
+    return 2
+
+
+def _flow(settings: Settings, stage: Stage | None) -> Callable[[str | None], None]:
+    """The flow to run, on this project's Prefect database or its running server."""
+    from flows.servers import prefect_environment
+
+    # The traceback of a failed flow is in the Prefect UI; here its one line is enough.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    prefect_environment(settings)
+    from importlib import import_module
+
+    name = stage.value if stage else "nightly"
+    return getattr(import_module(f"flows.{name}"), name)
+
+
+def _print(values: dict[str, Any], as_json: bool, render: Callable[[dict[str, Any]], Any]) -> None:
+    if as_json:
+        print(json.dumps(values, indent=2, ensure_ascii=False))
+    else:
+        Console().print(render(values))
+
+
+def _print_outcome(settings: Settings) -> None:
+    """The report, three lists, and where to look further."""
+    from flows.show import list_table
+    from serving.lists import recommend as read_list
+    from tasks.evaluation.report import report_renderable
+    from tasks.evaluation.summary import build_report
+    from warehouse.snapshot import reading
+
+    console = Console()
+    with reading(settings.data_folder) as snapshot:
+        console.print(report_renderable(build_report(snapshot)))
+        users = snapshot.query("users")["user_id"].head(3)
+        for user in users:
+            console.print(list_table(read_list(snapshot, user, k=3, history=3)))
+    console.print("Look further:", style="bold")
+    for command, what in (
+        (
+            "polyrec ui",
+            f"Prefect at http://127.0.0.1:{settings.prefect_port}, MLflow at http://127.0.0.1:{settings.mlflow_port}",
+        ),
+        (f"polyrec recommend {users[0]}", "a whole list"),
+        ("polyrec report --json", "all figures"),
+    ):
+        console.print(f"  .venv/bin/{command:28}{what}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Matching: every matcher's scores of every user's candidates."""
+
+from prefect import flow
+
+from flows.common import stage
+from tasks.matching import steps
+from warehouse.columns import FITS
+
+
+@flow(name="matching")
+def matching(config: str | None = None) -> None:
+    """Fit and score the matchers on every fit window that changed."""
+    with stage(config, "matching") as run:
+        changed = [steps.match(run, fit) for fit in FITS]
+        if any(changed):
+            steps.track(run)
+        steps.finish(run)

@@ -1,0 +1,21 @@
+"""The main job: all stages, one after the other, under one lock."""
+
+from prefect import flow
+
+from flows.common import settings_of
+from flows.corpus import corpus
+from flows.embedding import embedding
+from flows.evaluation import evaluation
+from flows.fusion import fusion
+from flows.ingest import ingest
+from flows.matching import matching
+from warehouse.connection import writing
+
+
+@flow(name="nightly")
+def nightly(config: str | None = None) -> None:
+    """From the source's files to published and judged lists."""
+    settings = settings_of(config)
+    with writing(settings.data_folder, "polyrec run", settings.lock_timeout_s):
+        for stage in (ingest, corpus, embedding, matching, fusion, evaluation):
+            stage(config)
