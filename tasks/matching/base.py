@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from scipy import sparse
 
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, UserBatch
 
@@ -14,6 +15,8 @@ ARRAYS = "model.safetensors"
 DESCRIPTION = "model.json"
 FORMAT = 1
 PAIR_BLOCK_USERS = 128
+# An items x items matrix is dense: 20,000 items take 3.2 GB while it is solved.
+MAX_ITEMS = 20_000
 
 
 class ArrayMatcher:
@@ -80,6 +83,42 @@ class ArrayMatcher:
 
     def _not_fitted(self) -> RuntimeError:
         return RuntimeError(f"matcher {self.name} is not fitted; call fit or load first")
+
+
+class LinearMatcher(ArrayMatcher):
+    """A matcher whose scores are a weighted history times an item-item matrix."""
+
+    def _keep(self, n_users: int, item_item: NDArray[np.floating], history: sparse.csr_matrix) -> None:
+        """Keep what scoring needs.
+
+        Args:
+            n_users: U.
+            item_item: (N, N).
+            history: (U, N) weights.
+        """
+        self._arrays = {
+            "n_users": np.array([n_users]),
+            "item_item": item_item.astype(np.float32),
+            "history_weight": history.data,
+            "history_item": history.indices,
+            "history_start": history.indptr,
+        }
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32; a user without history scores 0 everywhere."""
+        item_item = self._array("item_item")
+        parts = (self._array("history_weight"), self._array("history_item"), self._array("history_start"))
+        histories = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(item_item)))
+        return np.asarray(histories[self._known(users.users)] @ item_item, dtype=np.float32)
+
+
+def check_dense_items(name: str, n_items: int) -> None:
+    """Refuse a catalogue for which an items x items matrix is too large."""
+    if n_items > MAX_ITEMS:
+        raise ValueError(
+            f"{name} holds items x items and takes at most {MAX_ITEMS} items, got {n_items}; "
+            "leave it out of [matching] matchers"
+        )
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -4,17 +4,14 @@ Harald Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
 """
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
-from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch
+from tasks.matching.base import LinearMatcher, check_dense_items
+from tasks.matching.contract import Parameter, TrainingData
 from tasks.recency import recency_weights
 
-# The item-item matrix is dense: 20,000 items take 3.2 GB while it is inverted.
-MAX_ITEMS = 20_000
 
-
-class Ease(ArrayMatcher):
+class Ease(LinearMatcher):
     """A linear item-item model with a closed form, learned from who has what.
 
     With X (U, N) binary, P = (X'X + regularisation I)^-1 and B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0. A
@@ -43,11 +40,7 @@ class Ease(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Invert the item-item matrix in float64 and keep the users' weighted histories."""
-        if data.n_items > MAX_ITEMS:
-            raise ValueError(
-                f"ease holds items x items and takes at most {MAX_ITEMS} items, got {data.n_items}; "
-                "leave it out of [matching] matchers"
-            )
+        check_dense_items(self.name, data.n_items)
         seen = data.seen
         gram = (seen.T @ seen).toarray().astype(np.float64)  # (N, N)
         gram[np.diag_indices_from(gram)] += self.regularisation
@@ -55,17 +48,4 @@ class Ease(ArrayMatcher):
         inverse /= -np.diag(inverse)
         np.fill_diagonal(inverse, 0)
         history = data.weighted(recency_weights(data.position_back, self.half_life_items))
-        self._arrays = {
-            "n_users": np.array([data.n_users]),
-            "item_item": inverse.astype(np.float32),
-            "history_weight": history.data,
-            "history_item": history.indices,
-            "history_start": history.indptr,
-        }
-
-    def score(self, users: UserBatch) -> FloatArray:
-        """Return (B, N) float32; a user without history scores 0 everywhere."""
-        item_item = self._array("item_item")
-        parts = (self._array("history_weight"), self._array("history_item"), self._array("history_start"))
-        histories = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(item_item)))
-        return np.asarray(histories[self._known(users.users)] @ item_item, dtype=np.float32)
+        self._keep(data.n_users, inverse, history)

@@ -8,6 +8,7 @@ from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
 from tasks.matching.popularity import Popularity
+from tasks.matching.slit import Slit
 from tasks.settings import Matching
 
 BUILDERS: dict[str, Callable[[Matching], Matcher]] = {
@@ -15,12 +16,16 @@ BUILDERS: dict[str, Callable[[Matching], Matcher]] = {
     "cosine_mean": lambda settings: Cosine("mean"),
     "ease": lambda settings: Ease(settings.ease_regularisation, settings.ease_half_life_items),
     "popularity": lambda settings: Popularity(settings.popularity_half_life_days),
+    "slit": lambda settings: Slit(
+        settings.slit_regularisation, settings.slit_half_life_items, settings.slit_history_half_life_items
+    ),
 }
 CLASSES: dict[str, type[Matcher]] = {
     "cosine_max": Cosine,
     "cosine_mean": Cosine,
     "ease": Ease,
     "popularity": Popularity,
+    "slit": Slit,
 }
 
 

@@ -88,7 +88,7 @@ def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PERSONAL)
 def test_checkerboard_ranks_the_held_back_item_of_the_own_camp_first(name: str, data: TrainingData) -> None:
-    matcher = registry.build(name, Matching(ease_regularisation=1.0))
+    matcher = registry.build(name, Matching(ease_regularisation=1.0, slit_regularisation=1.0))
     matcher.fit(data)
     scores = matcher.score(everyone())
     for user, item in HELD_BACK.items():

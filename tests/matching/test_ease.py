@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from tasks.matching.base import MAX_ITEMS
 from tasks.matching.contract import UserBatch
-from tasks.matching.ease import MAX_ITEMS, Ease
+from tasks.matching.ease import Ease
 from tests.matching.toys import checkerboard, training_data
 
 

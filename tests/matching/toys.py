@@ -39,7 +39,7 @@ def training_data(
 def checkerboard() -> TrainingData:
     """Two camps that never mix; the last user has no events; the last item has one text of three."""
     events = [
-        (user, item, 1_000 * item)
+        (user, item, 1_000 * ((item + user) % N_ITEMS))  # everyone starts elsewhere: each item follows others
         for user in range(UNKNOWN_USER)
         for item in range(N_ITEMS)
         if item % 2 == user % 2 and item != HELD_BACK[user]

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from tasks.matching.contract import TrainingData, UserBatch
+from tasks.matching.slit import Slit
+from tests.matching.toys import training_data
+
+
+def naive(
+    data: TrainingData, regularisation: float, half_life: float, history_half_life: float
+) -> np.ndarray:
+    """Scores by the definition: every moment of every user, one at a time."""
+    gram, after = np.zeros((data.n_items, data.n_items)), np.zeros((data.n_items, data.n_items))
+    histories = np.zeros((data.n_users, data.n_items))
+    for user in range(data.n_users):
+        mine = data.user == user
+        item, time = data.item[mine], data.time[mine]
+        for moment in np.unique(time)[1:]:
+            past, future = np.zeros(data.n_items), np.zeros(data.n_items)
+            for it, at in zip(item, time, strict=True):
+                if at < moment:
+                    past[it] += 0.5 ** (((time > at) & (time < moment)).sum() / half_life)
+                else:
+                    future[it] += 0.5 ** (((time < at) & (time >= moment)).sum() / half_life)
+            gram += np.outer(past, past)
+            after += np.outer(past, future)
+        for it, at in zip(item, time, strict=True):
+            histories[user, it] = max(histories[user, it], 0.5 ** ((time > at).sum() / history_half_life))
+    return histories @ np.linalg.solve(gram + regularisation * np.eye(data.n_items), after)
+
+
+def random_events(seed: int) -> list[tuple[int, int, int]]:
+    """Histories of up to 14 items, with ties in time."""
+    rng = np.random.default_rng(seed)
+    events = []
+    for user in range(12):
+        items = rng.permutation(15)[: rng.integers(1, 15)]
+        events += [(user, int(item), int(rng.integers(0, 8))) for item in items]
+    return events
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_scores_follow_the_definition(seed: int) -> None:
+    data = training_data(random_events(seed), n_users=12, n_items=15)
+    slit = Slit(2.0, 3.0, 5.0)
+    slit.fit(data)
+    expected = naive(data, 2.0, 3.0, 5.0)
+    np.testing.assert_allclose(slit.score(UserBatch(np.arange(12))), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_comes_next_is_not_what_came_before() -> None:
+    """Everybody goes 0, 1, 2. One who has just seen 1 wants 2; EASE could not tell it from 0."""
+    events = [(user, item, item) for user in range(8) for item in range(3)]
+    data = training_data([*events, (8, 1, 0)], n_users=9, n_items=4)
+    slit = Slit(1.0, 2.0, 2.0)
+    slit.fit(data)
+    scores = slit.score(UserBatch(np.array([8])))[0]
+    assert scores[2] > 5 * max(scores[0], scores[3])
+
+
+def test_the_order_inside_a_block_does_not_matter() -> None:
+    events = [(0, 0, 1), (0, 1, 1), (0, 2, 2), (1, 0, 1), (1, 1, 1), (1, 2, 2), (1, 3, 2)]
+    swapped = [(0, 1, 1), (0, 0, 1), (0, 2, 2), (1, 1, 1), (1, 0, 1), (1, 3, 2), (1, 2, 2)]
+    one, other = Slit(1.0, 2.0, 2.0), Slit(1.0, 2.0, 2.0)
+    one.fit(training_data(events, n_users=2, n_items=4))
+    other.fit(training_data(swapped, n_users=2, n_items=4))
+    users = UserBatch(np.arange(2))
+    np.testing.assert_allclose(one.score(users), other.score(users), rtol=1e-6)
+
+
+def test_bad_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="slit_half_life_items must be above 0, got 0"):
+        Slit(1.0, 0, 1.0)
