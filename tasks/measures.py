@@ -85,6 +85,21 @@ def ild(items: Codes, categories: Flags) -> Floats:
     return mean_over_pairs(distance, present)
 
 
+def effective_catalogue(counts: Floats) -> Floats:
+    """exp(entropy of the exposure shares) / items in the catalogue; 0 when nothing is shown.
+
+    It is the share of the catalogue that would be used if what is used were used evenly.
+
+    >>> float(effective_catalogue(np.array([5, 5, 0, 0])))
+    0.5
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    logarithm = np.log(share, out=np.zeros(share.shape), where=share > 0)
+    entropy = -(share * logarithm).sum(axis=-1)
+    return np.where(total[..., 0] > 0, np.exp(entropy) / counts.shape[-1], 0.0)
+
+
 def mean_over_pairs(values: Floats, present: Flags) -> Floats:
     """(U,) mean of values (U, k, k) over the pairs i < j of which both are present; NaN without a pair."""
     first, second = np.triu_indices(present.shape[1], k=1)

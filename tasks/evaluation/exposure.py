@@ -25,21 +25,6 @@ def coverage(counts: Floats) -> Floats:
     return np.asarray((counts > 0).mean(axis=-1))
 
 
-def effective_catalogue(counts: Floats) -> Floats:
-    """exp(entropy of the exposure shares) / items in the catalogue; 0 when nothing is shown.
-
-    It is the share of the catalogue that would be used if what is used were used evenly.
-
-    >>> float(effective_catalogue(np.array([5, 5, 0, 0])))
-    0.5
-    """
-    total = counts.sum(axis=-1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
-    logarithm = np.log(share, out=np.zeros(share.shape), where=share > 0)
-    entropy = -(share * logarithm).sum(axis=-1)
-    return np.where(total[..., 0] > 0, np.exp(entropy) / counts.shape[-1], 0.0)
-
-
 def gini(counts: Floats) -> Floats:
     """Gini index of the exposure over the whole catalogue: 0 even, near 1 when few items get everything.
 

@@ -12,7 +12,17 @@ from scipy.sparse import csr_array
 
 from tasks.evaluation import accuracy, exposure, variety
 from tasks.evaluation.lists import check_lists
-from tasks.measures import Codes, Flags, Floats, contains, ild, mean_defined, ndcg, shape_of
+from tasks.measures import (
+    Codes,
+    Flags,
+    Floats,
+    contains,
+    effective_catalogue,
+    ild,
+    mean_defined,
+    ndcg,
+    shape_of,
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,6 @@ def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
     metrics = {name: mean_defined(values) for name, values in named.items()}
     metrics[f"coverage_at_{k}"] = float(exposure.coverage(counts))
     metrics[f"hit_coverage_at_{k}"] = float(exposure.coverage(shown_hits.sum(axis=0)))
-    metrics[f"effective_catalogue_at_{k}"] = float(exposure.effective_catalogue(counts))
+    metrics[f"effective_catalogue_at_{k}"] = float(effective_catalogue(counts))
     metrics[f"gini_at_{k}"] = float(exposure.gini(counts))
     return Evaluation(metrics, named, shown, shown_hits)

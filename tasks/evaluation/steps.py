@@ -20,6 +20,7 @@ from tasks.evaluation.significance import (
 )
 from tasks.evaluation.summary import FUSION, build_report
 from tasks.fingerprint import fingerprint
+from tasks.measures import effective_catalogue
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import ITEM, MATCHER, PARTS_OF_FIT, TEST, TRAIN, USER, VALIDATION, VECTOR
@@ -27,7 +28,7 @@ from warehouse.snapshot import write_snapshot
 
 # What a part's lists were fitted on.
 FIT_OF_PART = {VALIDATION: TRAIN, TEST: "train_validation"}
-OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": exposure.effective_catalogue}
+OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": effective_catalogue}
 
 
 @task(name="is anything new", cache_policy=NO_CACHE)
@@ -150,7 +151,8 @@ def _write_metrics(run: StageRun, part: str, judged: dict[str, Evaluation]) -> N
                 _, low, high = bootstrap_mean(evaluation.per_user[metric], settings.resamples, seed)
             elif measure in OVER_ALL_LISTS:
                 statistic = OVER_ALL_LISTS[measure]
-                _, low, high = bootstrap_exposure(evaluation.exposure, statistic, settings.resamples, seed)
+                spread = bootstrap_exposure(evaluation.exposure, statistic, settings.resamples, seed)
+                low, high = max(0.0, spread.low), min(1.0, spread.high)  # they are shares
             rows.append((model, part, metric, value, low, high))
     names = {"model": pl.String, "part": pl.String, "metric": pl.String}
     figures = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}

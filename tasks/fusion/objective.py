@@ -7,7 +7,8 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
 from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
-from tasks.measures import Codes, Flags, Floats, contains, ild, mean_defined, ndcg
+from tasks.fusion.weights import Judged
+from tasks.measures import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
 
 
 class Objective:
@@ -49,8 +50,8 @@ class Objective:
         """(U', k) item codes, -1 padded."""
         return picked_items(self.items, self.lists(weights, diversity))
 
-    def __call__(self, weights: Floats, diversity: float) -> tuple[float, float]:
-        """NDCG@k and ild of the lists, as means over the users with relevant items.
+    def __call__(self, weights: Floats, diversity: float) -> Judged:
+        """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.
 
         Args:
             weights: (M,) non-negative, adding up to 1.
@@ -59,10 +60,14 @@ class Objective:
         places = self.lists(weights, diversity)
         hits = (places >= 0) & np.take_along_axis(self._is_relevant, places, axis=1)
         judged = self.n_relevant > 0
-        variety = ild(picked_items(self.items, places)[judged], self._categories)
-        accuracy, diverse = mean_defined(ndcg(hits, self.n_relevant)), mean_defined(variety)
-        # A search needs numbers: data without categories, say, has a diversity of 0 for all weights.
-        return float(np.nan_to_num(accuracy)), float(np.nan_to_num(diverse))
+        items = picked_items(self.items, places)[judged]
+        shown = np.bincount(items[items >= 0], minlength=len(self._categories)).astype(np.float64)
+        accuracy = mean_defined(ndcg(hits, self.n_relevant))
+        diverse = mean_defined(ild(items, self._categories))
+        # A search needs numbers: data without categories, say, has no ild.
+        return Judged(
+            float(np.nan_to_num(accuracy)), float(np.nan_to_num(diverse)), float(effective_catalogue(shown))
+        )
 
 
 def picked_items(items: Codes, places: Positions) -> Codes:

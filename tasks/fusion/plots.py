@@ -29,7 +29,7 @@ def pareto_figure(study: optuna.Study, chosen: Trial, k: int) -> go.Figure:
     figure.add_trace(_points([chosen], "chosen", mode="markers", marker=star))
     figure.update_layout(
         title="Weights searched on validation: accuracy against diversity",
-        xaxis_title="intra-list diversity (ild)",
+        xaxis_title="variety: geometric mean of ild and effective catalogue",
         yaxis_title=f"NDCG@{k}",
         template="plotly_white",
     )
@@ -42,8 +42,9 @@ def pareto_rows(study: optuna.Study, chosen: Trial) -> list[dict[str, Any]]:
         {
             "chosen": "yes" if trial.number == chosen.number else "",
             "trial": trial.number,
-            "ndcg": round(trial.ndcg, 4),
-            "ild": round(trial.ild, 4),
+            "ndcg": round(trial.judged.ndcg, 4),
+            "ild": round(trial.judged.ild, 4),
+            "effective_catalogue": round(trial.judged.effective_catalogue, 4),
             "diversity": round(trial.diversity, 3),
             **{name: round(weight, 3) for name, weight in trial.weights.items()},
         }
@@ -52,7 +53,7 @@ def pareto_rows(study: optuna.Study, chosen: Trial) -> list[dict[str, Any]]:
 
 
 def _points(trials: list[Trial], name: str, **style: Any) -> go.Scatter:
-    """A trace of trials: ild across, NDCG up."""
+    """A trace of trials: variety across, NDCG up."""
     hover = [
         "<br>".join(
             [f"trial {trial.number}, diversity {trial.diversity:.2f}"]
@@ -61,8 +62,8 @@ def _points(trials: list[Trial], name: str, **style: Any) -> go.Scatter:
         for trial in trials
     ]
     return go.Scatter(
-        x=[trial.ild for trial in trials],
-        y=[trial.ndcg for trial in trials],
+        x=[trial.judged.variety for trial in trials],
+        y=[trial.judged.ndcg for trial in trials],
         name=name,
         hovertext=hover,
         hoverinfo="text+x+y",

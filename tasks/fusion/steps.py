@@ -250,7 +250,7 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
     for part, trial in trials:
         with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
             weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
-            judged = {f"val_ndcg_at_{k}": trial.ndcg, f"val_ild_at_{k}": trial.ild}
+            judged = {f"val_{name}_at_{k}": value for name, value in trial.judged._asdict().items()}
             tracking.log(run_id, params={**weights, "diversity": trial.diversity}, metrics=judged)
 
 

@@ -1,9 +1,12 @@
 """The search over weights and the diversity dial, and the rule that chooses a point on its front."""
 
+import math
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 import optuna
@@ -11,8 +14,26 @@ from numpy.typing import NDArray
 
 from tasks.measures import Floats
 
-Evaluate = Callable[[Floats, float], tuple[float, float]]
-"""Weights (M,) and diversity to (NDCG@k, ild)."""
+
+class Judged(NamedTuple):
+    """What lists are worth, over some users."""
+
+    ndcg: float
+    ild: float
+    effective_catalogue: float
+
+    @property
+    def variety(self) -> float:
+        """How diverse the lists are, each and together: the geometric mean of ild and effective catalogue.
+
+        Re-ranking raises the one, less popular items the other; neither alone is diversity, and a geometric
+        mean weighs relative gains of both alike. Data without categories has only the second.
+        """
+        return math.sqrt(self.ild * self.effective_catalogue) if self.ild > 0 else self.effective_catalogue
+
+
+Evaluate = Callable[[Floats, float], Judged]
+"""Weights (M,) and diversity to what their lists are worth."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +44,7 @@ class Trial:
     weights: dict[str, float]
     """Non-negative, adding up to 1."""
     diversity: float
-    ndcg: float
-    ild: float
+    judged: Judged
 
     @property
     def is_alone(self) -> bool:
@@ -76,7 +96,9 @@ def search(
         diversity = trial.suggest_float("diversity", 0.0, max_diversity)
         weights = raw / raw.sum() if raw.sum() > 0 else np.full(len(matchers), 1 / len(matchers))
         trial.set_user_attr("weights", dict(zip(matchers, weights.tolist(), strict=True)))
-        return evaluate(weights, diversity)
+        judged = evaluate(weights, diversity)
+        trial.set_user_attr("judged", list(judged))
+        return judged.ndcg, judged.variety
 
     def report(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial is not None:
@@ -95,22 +117,30 @@ def all_trials(study: optuna.Study) -> list[Trial]:
 def pareto_front(study: optuna.Study) -> list[Trial]:
     """The trials that no other one beats in both objectives, the most accurate first, equal points once."""
     front: list[Trial] = []
-    for trial in sorted(all_trials(study), key=lambda trial: (-trial.ndcg, -trial.ild, trial.number)):
-        if not front or trial.ild > front[-1].ild:
+    for trial in sorted(all_trials(study), key=_best_first):
+        if not front or trial.judged.variety > front[-1].judged.variety:
             front.append(trial)
     return front
 
 
 def choose(study: optuna.Study, slack: float) -> Trial:
-    """The most diverse trial whose NDCG is within a share `slack` of the best one.
+    """The trial with the most variety whose NDCG is within a share `slack` of the best one.
+
+    Those that are in nothing below the most accurate matcher alone go first: a gain in one measure of variety
+    is not to be paid for with the other.
 
     Args:
         study: from search.
         slack: 0.01 gives up at most 1% of the best NDCG.
     """
-    front = pareto_front(study)
-    enough = (1 - slack) * front[0].ndcg
-    return max((trial for trial in front if trial.ndcg >= enough), key=lambda trial: trial.ild)
+    trials = all_trials(study)
+    enough = (1 - slack) * max(trial.judged.ndcg for trial in trials)
+    near = [trial for trial in trials if trial.judged.ndcg >= enough]
+    alone = [trial.judged for trial in trials if trial.is_alone]
+    if alone:
+        best = max(alone)
+        near = [t for t in near if all(map(operator.ge, t.judged, best))] or near
+    return max(near, key=lambda trial: (trial.judged.variety, trial.judged.ndcg, -trial.number))
 
 
 def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
@@ -133,5 +163,9 @@ def _parameters(matchers: Sequence[str], values: Floats) -> dict[str, float]:
 
 
 def _as_trial(trial: optuna.trial.FrozenTrial) -> Trial:
-    ndcg, ild = trial.values
-    return Trial(trial.number, trial.user_attrs["weights"], trial.params["diversity"], ndcg, ild)
+    judged = Judged(*trial.user_attrs["judged"])
+    return Trial(trial.number, trial.user_attrs["weights"], trial.params["diversity"], judged)
+
+
+def _best_first(trial: Trial) -> tuple[float, float, int]:
+    return -trial.judged.ndcg, -trial.judged.variety, trial.number

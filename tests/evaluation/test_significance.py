@@ -3,13 +3,14 @@ import pytest
 from scipy.sparse import csr_array
 
 from tasks.evaluation import significance
-from tasks.evaluation.exposure import coverage, effective_catalogue, exposure_matrix, gini
+from tasks.evaluation.exposure import coverage, exposure_matrix, gini
 from tasks.evaluation.significance import (
     bootstrap_exposure,
     bootstrap_mean,
     paired_difference,
     paired_exposure_difference,
 )
+from tasks.measures import effective_catalogue
 
 
 def values(n: int = 400, seed: int = 0) -> np.ndarray:

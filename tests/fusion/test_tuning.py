@@ -38,9 +38,11 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float) -> None:
     named = dict(zip(toys.MATCHERS, weights, strict=True))
     lists = list_codes(candidates, named, diversity, toys.similarity(), k=5)
     np.testing.assert_array_equal(objective.list_items(weights, diversity), lists)
-    truth = Truth(relevant, csr_array(relevant.shape, dtype=bool), categories, k=5)
-    metrics = evaluate_lists(lists, truth).metrics
-    assert objective(weights, diversity) == (metrics["ndcg_at_5"], metrics["ild_at_5"])
+    judged = np.flatnonzero(np.diff(relevant.indptr))
+    truth = Truth(relevant[judged], csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool), categories, k=5)
+    metrics = evaluate_lists(lists[judged], truth).metrics
+    expected = metrics["ndcg_at_5"], metrics["ild_at_5"], metrics["effective_catalogue_at_5"]
+    assert objective(weights, diversity) == pytest.approx(expected, rel=1e-12)
 
 
 def test_every_list_is_made_with_weights_from_the_other_half() -> None:

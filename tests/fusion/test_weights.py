@@ -5,14 +5,15 @@ import optuna
 import pytest
 
 from tasks.fusion.plots import pareto_figure, pareto_rows
-from tasks.fusion.weights import Trial, all_trials, choose, out_of_fold, pareto_front, search
+from tasks.fusion.weights import Judged, Trial, all_trials, choose, out_of_fold, pareto_front, search
 
 MATCHERS = ("a", "b", "c")
 
 
-def bowl(weights: np.ndarray, diversity: float) -> tuple[float, float]:
-    """Most accurate at (0.6, 0.3, 0.1), less with diversity."""
-    return 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2, 0.5 + diversity
+def bowl(weights: np.ndarray, diversity: float) -> Judged:
+    """Accurate near (0.6, 0.3, 0.1) without diversity; variety grows with the dial."""
+    accuracy = 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2
+    return Judged(accuracy, 0.5 + diversity, 0.2 + diversity)
 
 
 def run(trials: int = 40, seed: int = 0) -> tuple[list[Trial], optuna.Study]:
@@ -32,13 +33,13 @@ def test_starts_from_each_matcher_alone_and_all_alike() -> None:
 
 
 def test_weights_are_shares_and_the_search_gets_close() -> None:
-    trials, _ = run()
+    trials, _ = run(trials=100)
     for trial in trials:
         assert min(trial.weights.values()) >= 0
         assert sum(trial.weights.values()) == pytest.approx(1, abs=1e-12)
         assert 0 <= trial.diversity <= 0.5
-        assert (trial.ndcg, trial.ild) == bowl(trial.vector(MATCHERS), trial.diversity)
-    assert max(trial.ndcg for trial in trials) > 0.97
+        assert trial.judged == bowl(trial.vector(MATCHERS), trial.diversity)
+    assert max(trial.judged.ndcg for trial in trials) > 0.97
 
 
 def test_the_same_seed_gives_the_same_study_bit_for_bit_and_another_seed_another() -> None:
@@ -55,14 +56,37 @@ def test_progress_sees_every_trial() -> None:
 def test_front_and_choice() -> None:
     _, study = run()
     trials, front = all_trials(study), pareto_front(study)
-    assert all(a.ndcg > b.ndcg and a.ild < b.ild for a, b in pairwise(front))
+    assert all(
+        a.judged.ndcg > b.judged.ndcg and a.judged.variety < b.judged.variety for a, b in pairwise(front)
+    )
     for trial in trials:
-        assert any(other.ndcg >= trial.ndcg and other.ild >= trial.ild for other in front)
+        mine = trial.judged
+        assert any(other.judged.ndcg >= mine.ndcg and other.judged.variety >= mine.variety for other in front)
     assert choose(study, slack=0.0) == front[0]
     assert choose(study, slack=1.0) == front[-1]
-    chosen, enough = choose(study, slack=0.05), 0.95 * front[0].ndcg
-    assert chosen.ndcg >= enough
-    assert chosen.ild == max(trial.ild for trial in trials if trial.ndcg >= enough)
+    chosen, enough = choose(study, slack=0.05), 0.95 * front[0].judged.ndcg
+    assert chosen.judged.ndcg >= enough
+    near = (trial.judged.variety for trial in trials if trial.judged.ndcg >= enough)
+    assert chosen.judged.variety == max(near)
+
+
+def test_choice_pays_for_one_measure_of_variety_with_no_other() -> None:
+    """Much more catalogue but less ild than the best matcher alone has: only if nothing else is near."""
+
+    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
+        if weights.max() == 1:
+            return Judged(0.10, 0.5, 0.10)
+        return Judged(0.11, 0.6, 0.11) if diversity < 0.25 else Judged(0.11, 0.4, 0.9)
+
+    study = search(evaluate, ("a", "b"), 20, 0.5, seed=0)
+    assert {trial.judged.ild for trial in all_trials(study)} == {0.5, 0.6, 0.4}
+    assert choose(study, 0.05).judged == Judged(0.11, 0.6, 0.11)
+
+
+def test_variety_weighs_relative_gains_of_both_alike_and_does_without_categories() -> None:
+    assert Judged(0.1, 0.8, 0.2).variety == pytest.approx(0.4)
+    assert Judged(0.1, 0.8 * 1.1, 0.2).variety == pytest.approx(Judged(0.1, 0.8, 0.2 * 1.1).variety)
+    assert Judged(0.1, 0.0, 0.2).variety == 0.2
 
 
 def test_no_diversity_and_two_trials_are_enough() -> None:
@@ -93,7 +117,7 @@ def test_plots_show_every_trial_and_mark_the_choice() -> None:
     traces = {trace["name"]: trace for trace in figure.to_dict()["data"]}
     assert len(traces["trials"]["x"]) == len(trials)
     assert list(traces["one matcher alone"]["text"]) == list(MATCHERS)
-    assert (traces["chosen"]["x"][0], traces["chosen"]["y"][0]) == (chosen.ild, chosen.ndcg)
+    assert (traces["chosen"]["x"][0], traces["chosen"]["y"][0]) == (chosen.judged.variety, chosen.judged.ndcg)
     rows = pareto_rows(study, chosen)
     assert [row["trial"] for row in rows if row["chosen"]] == [chosen.number]
     assert set(MATCHERS) < set(rows[0])
