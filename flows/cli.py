@@ -140,7 +140,7 @@ def main() -> None:
 
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
-    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError"}
+    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
@@ -207,7 +207,7 @@ def _print_outcome(settings: Settings) -> None:
         (f"polyrec recommend {users[0]}", "a whole list"),
         ("polyrec report --json", "all figures"),
     ):
-        console.print(f"  .venv/bin/{command:28}{what}", highlight=False)
+        console.print(f"  .venv/bin/{command:28}{what}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.common import settings_of
+from flows.common import one_reading
 from flows.corpus import corpus
 from flows.embedding import embedding
 from flows.evaluation import evaluation
@@ -15,7 +15,9 @@ from warehouse.connection import writing
 @flow(name="nightly")
 def nightly(config: str | None = None) -> None:
     """From the source's files to published and judged lists."""
-    settings = settings_of(config)
-    with writing(settings.data_folder, "polyrec run", settings.lock_timeout_s):
+    with (
+        one_reading(config) as settings,
+        writing(settings.data_folder, "polyrec run", settings.lock_timeout_s),
+    ):
         for stage in (ingest, corpus, embedding, matching, fusion, evaluation):
             stage(config)

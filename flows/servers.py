@@ -112,6 +112,8 @@ def prefect_environment(settings: Settings) -> None:
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         "GIT_PYTHON_REFRESH": "quiet",  # MLflow warns where git is not installed
     }
     for name, value in defaults.items():

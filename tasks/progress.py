@@ -21,9 +21,9 @@ class _Rate(ProgressColumn):
     """How many a second."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        seconds = task.finished_time if task.finished else task.elapsed
         unit = task.fields.get("unit", "it")
-        return Text(f"{speed:,.1f} {unit}/s" if speed else f"- {unit}/s")
+        return Text(f"{task.completed / seconds:,.1f} {unit}/s" if seconds else f"- {unit}/s")
 
 
 @contextmanager

@@ -4,13 +4,16 @@ Sections map to stages. A nested key in the environment uses two underscores:
 `POLYREC_FUSION__TRIALS=20`.
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as EnvironmentSettingsError
 
+PREFIX = "POLYREC_"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -74,7 +77,7 @@ class Corpus(Section):
     """Sample among the k likeliest tokens."""
     shard_items: int = Field(default=128, ge=1, le=1024)
     """About how many items are written and committed together: what a killed run loses at most."""
-    batch_items: int = Field(default=64, ge=1, le=256)
+    batch_items: int = Field(default=32, ge=1, le=256)
     """How many items the model reads at once: bounds its memory."""
 
 
@@ -93,7 +96,7 @@ class Matching(Section):
     """The matchers and what they are fitted with."""
 
     matchers: tuple[str, ...] = Field(
-        default=("cosine_max", "cosine_mean", "ease", "popularity"), min_length=1
+        default=("cosine_max", "cosine_mean", "ease", "popularity", "slit"), min_length=1
     )
     """Which matchers score every user."""
     candidates: int = Field(default=100, ge=10)
@@ -106,6 +109,12 @@ class Matching(Section):
     """An item this many positions back in a history weighs half as much when EASE is applied."""
     popularity_half_life_days: float = Field(default=365.0, gt=0)
     """An event this many days before the newest one counts half."""
+    slit_regularisation: float = Field(default=100.0, gt=0)
+    """The ridge term of SLIT."""
+    slit_half_life_items: float = Field(default=8.0, gt=0)
+    """An item this many positions before or after a moment weighs half in what SLIT learns."""
+    slit_history_half_life_items: float = Field(default=16.0, gt=0)
+    """An item this many positions back in a history weighs half when SLIT is applied."""
 
 
 class Fusion(Section):
@@ -113,12 +122,12 @@ class Fusion(Section):
 
     normaliser: Literal["zscore"] = "zscore"
     """How a user's scores are put on one scale, over the candidate union."""
-    trials: int = Field(default=60, ge=2)
+    trials: int = Field(default=200, ge=2)
     """Optuna trials of each weight search."""
-    max_diversity: float = Field(default=0.5, ge=0, le=1)
+    max_diversity: float = Field(default=0.8, ge=0, le=1)
     """The search tries diversity dials from 0 to this."""
-    ndcg_slack: float = Field(default=0.01, ge=0, lt=1)
-    """The chosen point is the most diverse one whose NDCG@k is within this share of the best."""
+    ndcg_slack: float = Field(default=0.03, ge=0, lt=1)
+    """The chosen point has the most variety of those whose NDCG@k is within this share of the best."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
 
@@ -136,7 +145,7 @@ class Settings(BaseSettings):
     """All settings of a run."""
 
     model_config = SettingsConfigDict(
-        env_prefix="POLYREC_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -207,11 +216,30 @@ def load_settings(config: Path | None = None) -> Settings:
             ) from None
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
+    _check_environment()
     try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        variable = f"{PREFIX}{key.replace('.', '__')}".upper()
+        source = f"environment variable {variable}" if variable in os.environ else f"{path}: key '{key}'"
         raise SettingsError(
-            f"{path}: key '{key}' is {first.get('input')!r}: {first['msg']}; see the comments in polyrec.toml"
+            f"{source} is {first.get('input')!r}: {first['msg']}; see the comments in polyrec.toml"
         ) from None
+    except EnvironmentSettingsError as error:
+        raise SettingsError(
+            f"an environment variable {PREFIX}... cannot be read: {error}; give JSON"
+        ) from None
+
+
+def _check_environment() -> None:
+    """Refuse POLYREC_ variables that name no setting: pydantic-settings passes over them."""
+    for variable in os.environ:
+        if variable.upper().startswith(PREFIX):
+            key = variable[len(PREFIX) :].split("__")[0].lower()
+            if key not in Settings.model_fields:
+                raise SettingsError(
+                    f"environment variable {variable} names no setting; known are "
+                    f"{', '.join(f'{PREFIX}{name.upper()}' for name in Settings.model_fields)}"
+                )

@@ -13,6 +13,10 @@ from warehouse.connection import Warehouse, writing
 STAGES = ("ingest", "corpus", "embedding", "matching", "fusion", "evaluation")
 
 
+class StageNotReady(RuntimeError):
+    """A stage was asked for before the one whose tables it reads."""
+
+
 class StageRun:
     """One run of one stage, as its tasks see it.
 
@@ -34,6 +38,7 @@ class StageRun:
 def stage_run(settings: Settings, stage: str, flow_run_id: str | None = None) -> Iterator[StageRun]:
     """Run a stage inside the block; when it succeeds, write its row in ops.runs."""
     with writing(settings.data_folder, f"polyrec run, stage {stage}", settings.lock_timeout_s) as warehouse:
+        _check_ready(warehouse, stage)
         started_at, start = datetime.now(UTC), time.perf_counter()
         run = StageRun(stage, settings, warehouse, flow_run_id)
         yield run
@@ -48,4 +53,15 @@ def stage_run(settings: Settings, stage: str, flow_run_id: str | None = None) ->
             seconds=time.perf_counter() - start,
             counts={key: float(value) for key, value in run.counts.items()},
             settings=settings.model_dump_json(),
+        )
+
+
+def _check_ready(warehouse: Warehouse, stage: str) -> None:
+    """Refuse a stage whose predecessor has never run here: it would find its tables empty."""
+    before = STAGES[: STAGES.index(stage)]
+    done = set(warehouse.query("last_runs")["stage"])
+    if missing := [name for name in before if name not in done]:
+        raise StageNotReady(
+            f"stage {stage} reads what {missing[-1]} writes, which has not run on this warehouse; "
+            f"run it first: polyrec run --stage {missing[0]}, or all stages: polyrec run"
         )

@@ -51,11 +51,11 @@ def encode(run: StageRun) -> None:
             ),
         ]
     )
-    shards = max(1, -(-pending.height // SHARD_ROWS))
+    # Shards are fixed by the owners there are, not by what is missing: a resumed run makes the same batches.
+    owners = run.warehouse.query("items").height + run.warehouse.query("live_texts").height
+    shards = 1 << max(0, -(-owners // SHARD_ROWS) - 1).bit_length()
     keyed = pending.with_columns(
-        pl.col("owner_id")
-        .map_elements(lambda key: shard_key(key, shards), return_dtype=pl.String)
-        .alias("shard_key")
+        pl.Series("shard_key", [shard_key(owner, shards) for owner in pending["owner_id"]], dtype=pl.String)
     )
     encoder = load_encoder() if pending.height else None
     with progress("encoding", pending.height, "texts") as advance:

@@ -33,7 +33,8 @@ class TransformersEngine(CausalEngine):
             quantization_config=GgufConfig(dequantize=True),
             dtype=torch.float32,
         )
-        self._model = model.to(device=self.device).eval()
+        torch.nn.Module.to(model, self.device)  # moves in place
+        self._model = model.eval()
         self.reset()
 
     def reset(self) -> None:
