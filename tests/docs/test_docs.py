@@ -1,0 +1,176 @@
+"""Whatever the docs tell people to type exists; what the docs say about tables and settings is so."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from typer import TyperException
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from flows.cli import app
+from flows.reference import reference
+from tasks.settings import PROJECT
+from tests.test_settings import fields
+from warehouse.connection import writing
+
+PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
+TEXT = {page.relative_to(PROJECT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:\.venv/bin/\w+|polyrec|make|python|honcho|prefect) [^`\n]+)`")
+TABLE_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]*)\|$", re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """Every command of every page, once."""
+    found: dict[str, None] = {}
+    for text in TEXT.values():
+        for block in SHELL_BLOCK.findall(text):
+            lines = block.replace("\\\n", " ").splitlines()
+            found |= dict.fromkeys(line.strip() for line in lines if line.strip())
+        found |= dict.fromkeys(INLINE.findall(text))
+    return list(found)
+
+
+@cache
+def run(*arguments: str) -> str:
+    """What a command prints; it must succeed."""
+    done = subprocess.run(
+        arguments,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check_polyrec(arguments: list[str]) -> None:
+    """Parse a command line of polyrec without running it."""
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    context = root.make_context("polyrec", [], resilient_parsing=True)
+    name, command, rest = root.resolve_command(context, arguments)
+    assert name
+    assert command
+    command.make_context(name, rest, parent=context)
+
+
+def check_prefect(arguments: list[str]) -> None:
+    """Ask Prefect whether it has the command, and prefect.yaml whether it has the deployment."""
+    words = [word for word in arguments if not word.startswith("-") and "/" not in word]
+    run(sys.executable, "-m", "prefect", *words, "--help")
+    deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    known = {f"{one['entrypoint'].partition(':')[2]}/{one['name']}" for one in deployments}
+    assert {word for word in arguments if "/" in word} <= known
+
+
+def check_python(arguments: list[str]) -> None:
+    """A module must exist; a script of ours must have a help with the options given."""
+    if arguments[0] == "-m":
+        assert find_spec(arguments[1])
+        return
+    help_text = run(sys.executable, arguments[0], "--help")
+    for option in arguments[1:]:
+        assert not option.startswith("-") or option in help_text
+
+
+def check(command: str) -> None:
+    """Fail when a command of the docs cannot be what it says.
+
+    Anything that this does not know how to check fails too: add a way.
+    """
+    words = shlex.split(command, comments=True)
+    while "=" in words[0]:
+        words.pop(0)
+    if ">" in words:
+        words = words[: words.index(">")]
+    program, arguments = words[0].removeprefix(".venv/bin/"), words[1:]
+    match program:
+        case "make":
+            assert run("make", "--dry-run", *arguments)
+        case "polyrec":
+            check_polyrec(arguments)
+        case "python":
+            check_python(arguments)
+        case "prefect":
+            check_prefect(arguments)
+        case "honcho":
+            assert arguments[0] == "start"
+            run(sys.executable, "-m", "honcho", "check")
+        case _:
+            pytest.fail(f"tests/docs cannot check `{command}`; add a way, or leave it out of the docs")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_of_the_docs_exists(command: str) -> None:
+    check(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["polyrec recommned 3", "polyrec texts 3 --jsn", "polyrec run --stage fuse", "make runn", "rm x"],
+)
+def test_wrong_command_is_found(command: str) -> None:
+    with pytest.raises((AssertionError, TyperException, pytest.fail.Exception)):
+        check(command)
+
+
+def test_reference_is_up_to_date() -> None:
+    assert TEXT["docs/reference.md"] == reference(), "run: python -m flows.reference > docs/reference.md"
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", TEXT[page]):
+        if not target.startswith("http"):
+            assert (PROJECT / page).parent.joinpath(target).exists(), target
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_environment_variables_are_settings(page: str) -> None:
+    keys = {key for key, _ in fields()}
+    for name in re.findall(r"POLYREC_([A-Z_]+)", TEXT[page]):
+        assert name.lower().replace("__", ".") in keys, name
+
+
+def test_data_model_is_that_of_the_migrations(tmp_path: Path) -> None:
+    section = TEXT["docs/architecture.md"].partition("## Data model")[2].partition("\n## ")[0]
+    told = {name: key.strip() for name, _, key in TABLE_ROW.findall(section)}
+    with writing(tmp_path, "a test") as warehouse:
+        connection = warehouse.second_connection()
+        rows = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name <> 'main'"
+        ).fetchall()
+        connection.close()
+        keys = {
+            f"{schema}.{table}": ", ".join(
+                warehouse.query("primary_key", schema=schema, table=table).to_series()
+            )
+            for schema, table in rows
+            if table != "applied_migrations"
+        }
+    assert told == keys
+
+
+def test_rooms_exist() -> None:
+    section = TEXT["docs/architecture.md"].partition("## Rooms")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `([a-z_/]+)/`", section, re.MULTILINE)
+    stages = {f"tasks/{path.parent.name}" for path in (PROJECT / "tasks").glob("*/__init__.py")}
+    assert stages <= set(told)
+    assert all((PROJECT / room).is_dir() for room in told)
+
+
+def test_output_in_the_readme_is_that_of_a_run() -> None:
+    output = TEXT["README.md"].partition("<!-- output -->")[2].partition("<!-- /output -->")[0]
+    for piece in ("Validation, out of fold", "Test", "Fusion weights", "Recommended to user", "polyrec ui"):
+        assert piece in output

@@ -1,0 +1,136 @@
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from tasks.settings import PROJECT, Angle, Section, Settings, SettingsError, load_settings
+
+FILE = PROJECT / "polyrec.toml"
+TABLE = re.compile(r"\[+([\w.]+)\]+")
+KEY = re.compile(r"(?:# )?(\w+) = .+")
+
+
+def fields(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key with a value of its own: `seed`, `corpus.noun`, `corpus.angles.name`, ..."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from fields(kind, f"{path}{name}.")
+        elif path + name == "corpus.angles":
+            yield from fields(Angle, "corpus.angles.")
+        else:
+            yield path + name, field
+
+
+def documented(text: str) -> dict[str, str]:
+    """The keys of a file, set or commented out, with the comment above each (the first, in a list)."""
+    found: dict[str, str] = {}
+    table = comment = ""
+    for line in text.splitlines():
+        if match := TABLE.fullmatch(line):
+            table = f"{match[1]}."
+        elif match := KEY.fullmatch(line):
+            found.setdefault(table + match[1], comment)
+        comment = line.removeprefix("# ") if line.startswith("# ") else ""
+    return found
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_file_gives_exactly_the_defaults() -> None:
+    assert load_settings(FILE) == load_settings() == Settings()
+
+
+def test_file_sets_every_default_that_toml_can_hold() -> None:
+    defaults = Settings().model_dump(mode="json", exclude_none=True, exclude={"home"})
+    assert tomllib.loads(FILE.read_text(encoding="utf-8")) == defaults
+
+
+def test_file_lists_every_key_under_its_docstring() -> None:
+    comments = documented(FILE.read_text(encoding="utf-8"))
+    wanted = dict(fields())
+    assert sorted(comments) == sorted(wanted)
+    for key, field in wanted.items():
+        assert field.description, f"write a docstring under {key} in tasks/settings.py"
+        assert comments[key].startswith(field.description.rstrip(".")), key
+        assert len(comments[key]) < 110
+
+
+def test_a_commented_key_can_be_set(tmp_path: Path) -> None:
+    text = FILE.read_text(encoding="utf-8")
+    for key in ("home", "max_items", "max_users"):
+        text = text.replace(f"# {key} = ", f"{key} = ")
+    settings = load_settings(written(tmp_path, text))
+    assert settings.data.max_items
+    assert settings.data.max_users
+    assert settings.home != PROJECT
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("sead = 1", "sead"),
+        ("[corpus]\nslots = 3", "corpus.slots"),
+        ("[fusion]\ntrials = 'many'", "fusion.trials"),
+        ("[evaluation]\nk = 0", "evaluation.k"),
+        ("[data]\nsource = 'netflix'", "data.source"),
+        ("[matching]\nmatchers = []", "matching.matchers"),
+        (
+            "[[corpus.angles]]\nname = 'Mood'\ninstruction = 'how it feels'\nopening = 'It'",
+            "corpus.angles.0.name",
+        ),
+        ("corpus = 3", "corpus"),
+    ],
+)
+def test_bad_key_or_value_names_file_and_key(tmp_path: Path, text: str, key: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    assert str(path) in str(error.value)
+    assert f"'{key}'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_value_out_of_range_is_told_with_its_range(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"'evaluation\.k' is 101: .* less than or equal to 100"):
+        load_settings(written(tmp_path, "[evaluation]\nk = 101"))
+
+
+def test_broken_toml_names_file_and_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "seed = 1\n[fusion\n")
+    with pytest.raises(SettingsError, match=rf"{re.escape(str(path))} is not valid TOML: .*line 2"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "mine.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=re.escape(str(path))):
+        load_settings(path)
+
+
+def test_environment_wins_over_file_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "seed = 1\n[fusion]\ntrials = 7\nmax_diversity = 0.25\n")
+    monkeypatch.setenv("POLYREC_SEED", "2")
+    monkeypatch.setenv("POLYREC_FUSION__TRIALS", "8")
+    monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
+    settings = load_settings(path)
+    assert (settings.seed, settings.fusion.trials, settings.fusion.max_diversity) == (2, 8, 0.25)
+    assert settings.data_folder == tmp_path.resolve() / "warehouse" / "data"
+
+
+@pytest.mark.parametrize("values", [{"seed": 3, "data": {"max_items": 40}}, {}])
+def test_settings_survive_json(values: dict[str, Any]) -> None:
+    settings = Settings(**values)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
