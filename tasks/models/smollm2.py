@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from tasks.models.packages import package_file
@@ -37,14 +39,21 @@ def openvino_folder(folder: Path) -> Path:
     """
     target = folder / NAME / "openvino"
     if not target.exists():
-        from tasks.models.openvino_quiet import openvino_genai
-
-        with _whole(target) as unfinished:
-            plain = unfinished / "model.gguf"
-            _dequantise(gguf_file(), plain)
-            openvino_genai.LLMPipeline(str(plain), "CPU", enable_save_ov_model=True)
-            plain.unlink()
+        source = gguf_file()
+        # In a process of its own, since it takes a gigabyte that this one would not give back.
+        with _whole(target) as unfinished, ProcessPoolExecutor(1, get_context("spawn")) as process:
+            process.submit(_rewrite, source, unfinished).result()
     return target
+
+
+def _rewrite(source: Path, folder: Path) -> None:
+    """Write the OpenVINO files of a GGUF model into a folder."""
+    from tasks.models.openvino_quiet import openvino_genai
+
+    plain = folder / "model.gguf"
+    _dequantise(source, plain)
+    openvino_genai.LLMPipeline(str(plain), "CPU", enable_save_ov_model=True)
+    plain.unlink()
 
 
 def _dequantise(source: Path, target: Path) -> None:
