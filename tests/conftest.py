@@ -1,0 +1,57 @@
+"""What tests of several stages share: the converted model, a Prefect server, a finished run of the main job.
+
+Each is made once a session, where a test first asks for it.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.servers import prefect_environment
+from tasks.settings import Settings
+from tests.homes import Home, new_home, run_flow
+
+# Before anything imports Prefect, which reads its environment then: no test sees or changes the state of the
+# person who runs it, and none depends on settings of theirs.
+for name in [name for name in os.environ if name.startswith(("POLYREC_", "PREFECT_", "MLFLOW_"))]:
+    del os.environ[name]
+# On cores that are shared, OpenMP threads that wait for one another take ten times as long as one alone.
+os.environ["OMP_NUM_THREADS"] = "1"
+_state = Path(tempfile.mkdtemp(prefix="polyrec-tests-"))
+atexit.register(shutil.rmtree, _state, ignore_errors=True)
+prefect_environment(Settings(home=_state))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the language model, converted (about 20 s)."""
+    from tasks.models import smollm2
+
+    folder = tmp_path_factory.mktemp("models")
+    smollm2.tokenizer_file(folder)
+    smollm2.openvino_folder(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """The address of a Prefect server with an empty database; flows of this process use it."""
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield PREFECT_API_URL.value()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: str) -> Home:
+    """A home after one run of `nightly` on a small slice. Tests that change it take a copy."""
+    assert prefect_api
+    home = new_home(tmp_path_factory.mktemp("finished"), models)
+    run_flow(home, "nightly")
+    return home

@@ -1,0 +1,98 @@
+"""Homes for tests: folders with a configuration, the converted model and, after a run, all state."""
+
+import shutil
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tasks.settings import Settings, load_settings
+from warehouse.connection import writing
+
+ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 32, 80, 3, 15, 6
+
+CONFIG = f"""
+seed = 7
+home = "HOME"
+
+[data]
+max_items = {ITEMS}
+max_users = {USERS}
+
+[corpus]
+shard_items = 12
+
+[matching]
+candidates = 20
+
+[fusion]
+trials = {TRIALS}
+list_length = {LIST_LENGTH}
+
+[evaluation]
+resamples = 200
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """A POLYREC_HOME and the configuration file that names it."""
+
+    folder: Path
+    models: Path
+
+    @property
+    def config(self) -> Path:
+        """For --config."""
+        return self.folder / "polyrec.toml"
+
+    @property
+    def settings(self) -> Settings:
+        """What is in the configuration."""
+        return load_settings(self.config)
+
+    @property
+    def data(self) -> Path:
+        """The warehouse's folder."""
+        return self.settings.data_folder
+
+    def query(self, name: str, **parameters: object) -> pl.DataFrame:
+        """Run a stored query on the warehouse, while no other process has it."""
+        with writing(self.data, "a test") as warehouse:
+            return warehouse.query(name, **parameters)
+
+    def counts(self, stage: str) -> dict[str, float]:
+        """The counts of the last run of a stage."""
+        runs = self.query("last_runs")
+        return runs.row(by_predicate=pl.col("stage") == stage, named=True)["counts"]
+
+    def copy(self, folder: Path) -> "Home":
+        """A home with the same state. MLflow goes on keeping artifacts in the first one's folder."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        _write_config(folder)
+        return Home(folder, self.models)
+
+
+def new_home(folder: Path, models: Path) -> Home:
+    """A home without state, apart from the converted model."""
+    _write_config(folder)
+    home = Home(folder, models)
+    home.data.mkdir(parents=True)
+    (home.data / "models").symlink_to(models, target_is_directory=True)
+    return home
+
+
+def _write_config(folder: Path) -> None:
+    (folder / "polyrec.toml").write_text(CONFIG.replace("HOME", str(folder)), encoding="utf-8")
+
+
+def run_flow(home: Home, name: str) -> None:
+    """Run a flow in this process, with the one language model that all tests share."""
+    from tasks.corpus import steps
+    from tasks.models.engines import load_engine
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(steps, "load_engine", lambda engine, _folder: load_engine(engine, home.models))
+        getattr(import_module(f"flows.{name}"), name)(str(home.config))

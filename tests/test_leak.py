@@ -1,0 +1,170 @@
+"""The leak test of the evaluation rules: what fit `train` computes must not know what is held back.
+
+Every validation and test row is deleted, or has its items permuted, in what the source delivers; the parts of
+the rows stay. Then everything from ingest to matching is computed again and must be identical.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks.corpus import steps as corpus
+from tasks.embedding import steps as embedding
+from tasks.fingerprint import fingerprint
+from tasks.ingest import movielens
+from tasks.ingest import steps as ingest
+from tasks.ingest.splits import split_hash
+from tasks.matching import steps as matching
+from tasks.stage import StageRun
+from tests.homes import Home
+from warehouse.connection import Warehouse, writing
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+KEYS = ["user_id", "item_id", "event_time"]
+COMPUTED = (
+    "features.live_texts",
+    "features.vectors_minilm",
+    "features.user_vectors",
+    "matching.scores",
+    "matching.models",
+    "ops.shards",
+)
+
+
+def deleted(held: pl.DataFrame) -> pl.DataFrame:
+    return held.clear()
+
+
+def permuted(held: pl.DataFrame) -> pl.DataFrame:
+    """Items change places among the held-back events."""
+    order = np.random.default_rng(0).permutation(held.height)
+    return held.with_columns(item_id=held["item_id"].gather(order))
+
+
+def computed(warehouse: Warehouse, folder: Path, fit: str) -> dict[str, str]:
+    """A hash of each thing that the stages up to matching compute for a fit window."""
+    scores = warehouse.query("candidate_scores", fit=fit, matchers=matchers(warehouse, fit))
+    saved = {
+        f"saved {path.relative_to(folder)}": blake2b(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "matchers" / fit).rglob("*"))
+        if path.is_file()
+    }
+    texts = warehouse.query("live_texts").drop("text_id")
+    prompts = warehouse.query("known_texts").join(texts, on=["item_id", "slot", "prompt_hash"], how="semi")
+    return saved | {
+        "prompts": fingerprint(prompts),
+        "texts": fingerprint(texts),
+        "text vectors": exactly(warehouse.query("live_text_vectors")),
+        "item vectors": exactly(warehouse.query("item_vectors")),
+        "user vectors": exactly(warehouse.query("user_vectors", fit=fit)),
+        "scores": exactly(scores),
+    }
+
+
+def exactly(frame: pl.DataFrame) -> str:
+    """A hash of every bit."""
+    digest = blake2b()
+    for column in frame.get_columns():
+        values = column.to_numpy()
+        digest.update(values.tobytes() if values.dtype != object else repr(column.to_list()).encode())
+    return digest.hexdigest()
+
+
+def matchers(warehouse: Warehouse, fit: str) -> list[str]:
+    return warehouse.query("matcher_models", fit=fit)["matcher"].to_list()
+
+
+def deliver(home: Home, change: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Change the held-back rows of the warehouse's source files; returns core.splits that go with them."""
+    split = home.query("interactions").join(part_of(home), on=KEYS)
+    train = split.filter(pl.col("part") == "train")
+    held = change(split.filter(pl.col("part") != "train"))
+    rows = pl.concat([train, held])
+    delivered = home.folder / "delivered"
+    delivered.mkdir()
+    for name in ("items", "users"):
+        file = f"MovieLens100k_{name}.parquet.brotli"
+        (delivered / file).symlink_to(movielens.data_folder() / file)
+    events = rows.select(
+        pl.col("user_id").cast(pl.Int64),
+        pl.col("item_id").cast(pl.Int64).alias("movie_id"),
+        pl.col("value").cast(pl.Int64).alias("rating"),
+        pl.col("event_time").alias("timestamp"),
+    )
+    events.write_parquet(delivered / "MovieLens100k_data.parquet.brotli", compression="brotli")
+    return rows.select(
+        pl.lit("temporal_user").alias("protocol"),
+        pl.lit(split_hash(rows)).alias("split_hash"),
+        *KEYS,
+        "part",
+    )
+
+
+def part_of(home: Home) -> pl.DataFrame:
+    """Which part each event is in."""
+    parts = [
+        home.query("fit_interactions", protocol="temporal_user", parts=[part]).select(
+            *KEYS, part=pl.lit(part)
+        )
+        for part in ("train", "validation", "test")
+    ]
+    return pl.concat(parts)
+
+
+def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> None:
+    """Everything from ingest to matching, from nothing but the delivery and the texts that were written."""
+
+    def stage(name: str) -> StageRun:
+        return StageRun(name, home.settings, warehouse, None)
+
+    with writing(home.data, "leak test") as warehouse:
+        for table in COMPUTED:
+            schema, _, name = table.partition(".")
+            columns = warehouse.query("table_columns", schema=schema, table=name)["column_name"]
+            warehouse.replace(table, pl.DataFrame(schema=dict.fromkeys(columns, pl.Null)))
+        ingest.load_core.fn(stage("ingest"))
+        warehouse.replace("core.splits", split)
+        run = stage("corpus")
+        assert corpus.plan.fn(run) == []  # the prompts ask for the texts that are there
+        corpus.make_live.fn(run)
+        run = stage("embedding")
+        embedding.encode.fn(run)
+        for fit in fits:
+            embedding.interests.fn(run, fit)
+            assert matching.match.fn(stage("matching"), fit)
+
+
+@pytest.fixture(scope="module", params=[deleted, permuted])
+def changed(request: pytest.FixtureRequest, finished: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home where all that is held back was changed before everything was computed."""
+    home = finished.copy(tmp_path_factory.mktemp(request.param.__name__))
+    split = deliver(home, request.param)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(movielens, "data_folder", lambda: home.folder / "delivered")
+        compute_again(home, split, ("train", "train_validation"))
+    return home
+
+
+def hashes(home: Home, fit: str) -> dict[str, str]:
+    with writing(home.data, "leak test") as warehouse:
+        return computed(warehouse, home.data, fit)
+
+
+def test_fit_train_does_not_know_what_is_held_back(changed: Home, finished: Home) -> None:
+    assert not part_of(changed).equals(part_of(finished))
+    before, after = hashes(finished, "train"), hashes(changed, "train")
+    assert len(before) > 10  # the saved matchers too
+    assert after == before
+
+
+def test_fit_train_validation_does(changed: Home, finished: Home) -> None:
+    """The test above can fail: what does use validation rows changes with them."""
+    before, after = hashes(finished, "train_validation"), hashes(changed, "train_validation")
+    differ = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert {"user vectors", "scores"} <= differ
+    assert any(name.startswith("saved") for name in differ)
+    assert not differ & {"prompts", "texts", "text vectors", "item vectors"}
