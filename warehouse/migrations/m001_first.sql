@@ -79,7 +79,7 @@ create table features.live_texts (
     primary key (item_id, slot)
 );
 
--- [owner kind, owner id, content]: one table an encoder.
+-- [owner kind, owner id]: one table an encoder; content_hash says what was encoded.
 create table features.vectors_minilm (
     owner_kind varchar not null check (owner_kind in ('item', 'text')),
     owner_id varchar not null,
@@ -98,7 +98,7 @@ create table features.user_vectors (
     primary key (fit, user_id, interest)
 );
 
--- [fit, matcher, user, item]: over the candidate union of the fit; in_top says that the matcher itself proposed it.
+-- [fit, matcher, user, item]: over the candidate union of the fit; own_rank where the matcher itself proposed it.
 create table matching.scores (
     run_id varchar not null,
     fit varchar not null,
@@ -184,7 +184,7 @@ create table evaluation.metrics (
     primary key (model, part, metric)
 );
 
--- [model, part, user]: per-user values, for paired comparisons and groups
+-- [model, part, user, metric]: per-user values, for paired comparisons and groups
 create table evaluation.per_user (
     model varchar not null,
     part varchar not null,
