@@ -14,8 +14,8 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
     table = _table(f"Recommended to user {answer['user_id']}")
     for name, options in (
         ("", {"justify": "right"}),
-        ("item", {}),
-        ("why", {"ratio": 1}),
+        ("item", {"max_width": 28}),
+        ("why", {"ratio": 1, "min_width": 24}),
         ("score", {"justify": "right"}),
         ("from", {}),
     ):

@@ -7,7 +7,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.codes import codes
-from tasks.embedding.content import item_content
+from tasks.embedding.content import ENCODED_AS, item_content, text_content
 from tasks.embedding.interests import interest_vectors
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import DIMENSIONS, load_encoder
@@ -27,7 +27,7 @@ def encode(run: StageRun) -> None:
     spool = Spool(run.warehouse)
     spool.recover()
     items = run.warehouse.query("items_without_vector")
-    texts = run.warehouse.query("texts_without_vector")
+    texts = run.warehouse.query("texts_without_vector", encoded_as=ENCODED_AS)
     pending = pl.concat(
         [
             pl.DataFrame(
@@ -45,9 +45,13 @@ def encode(run: StageRun) -> None:
                 {
                     "owner_kind": pl.repeat("text", texts.height, dtype=pl.String, eager=True),
                     "owner_id": texts[TEXT_ID],
-                    "content_hash": texts[TEXT_ID],
-                    "content": texts["text"],
-                }
+                    "content_hash": texts[TEXT_ID] + ENCODED_AS,
+                    "content": [
+                        text_content(*row)
+                        for row in texts.select("title", "year", "categories", "text").iter_rows()
+                    ],
+                },
+                schema_overrides={"content": pl.String},
             ),
         ]
     )

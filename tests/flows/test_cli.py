@@ -240,7 +240,7 @@ class TestReading:
         assert answer.code == 0
         read = pl.read_parquet(file) if name.endswith("parquet") else pl.read_csv(file, infer_schema=False)
         published = finished.query("published_lists")
-        assert f"{published.height} rows written" in answer.out
+        assert f"{published.height:,} rows written" in answer.out
         for column in ("user_id", "item_id", "title"):
             assert read[column].to_list() == published[column].to_list()
         assert set(json.loads(read["contributions"][0])) == MATCHERS

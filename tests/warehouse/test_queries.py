@@ -57,7 +57,8 @@ def test_texts_and_vectors(filled: Warehouse) -> None:
     vectors = filled.query("live_text_vectors")
     assert vectors.select("item_id", "slot").rows() == [("1", 0)] and vectors["vector"][0][0] == 3.0
     assert filled.query("items_without_vector")["item_id"].to_list() == ["2"]
-    assert filled.query("texts_without_vector").is_empty()
+    assert filled.query("texts_without_vector", encoded_as="").is_empty()
+    assert filled.query("texts_without_vector", encoded_as=" otherwise")["text_id"].to_list() == ["t-1-0"]
     assert filled.query("text_totals").row(0) == ("toy", 1, 1, 1, 7, 1.0)
 
 

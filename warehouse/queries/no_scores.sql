@@ -1,4 +1,4 @@
--- no row: the columns of matching.scores
+-- [fit, matcher, user, item], but no row of it: the columns of matching.scores
 select *
 from matching.scores
 limit 0
