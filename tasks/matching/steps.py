@@ -111,7 +111,7 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, str]:
         users.select(USER),
         items.select(ITEM),
         events,
-        texts.select(ITEM, "slot", TEXT_ID),
+        texts.select(ITEM, "slot", "content_hash"),
         Spool(warehouse).done("embedding", fit),
         settings.matching.model_dump(mode="json"),
         settings.embedding.encoder,
