@@ -190,6 +190,14 @@ class Tracking:
         )
         return str(version.version)
 
+    def has_version(self, version: str) -> bool:
+        """Whether the registry still holds a version: its store may have been deleted beside the warehouse."""
+        try:
+            self.client.get_model_version(MODEL, version)
+        except MlflowException:
+            return False
+        return True
+
     def set_champion(self, version: str) -> None:
         """Let the alias `champion` point at a version of the model `polyrec`."""
         self.client.set_registered_model_alias(MODEL, CHAMPION, version)

@@ -76,7 +76,7 @@ def reconcile(run: StageRun) -> None:
     current = run.warehouse.query("current_publication")
     if current.height and (version := current["model_version"][0]) is not None:
         tracking = Tracking(run.settings)
-        if tracking.champion() != version:
+        if tracking.champion() != version and tracking.has_version(version):
             tracking.set_champion(version)
 
 

@@ -62,6 +62,7 @@ def test_the_same_publication_again_is_a_new_file(filled: Warehouse) -> None:
             "started_at": NOW,
             "seconds": 1.5,
             "counts": {"users": 2.0},
+            "settings": "{}",
         }
         filled.execute("record_run", flow_run_id=None, **run)
         assert write_snapshot(filled, "p1").name == "snapshot-p1.2.duckdb"
