@@ -191,7 +191,7 @@ class Tracking:
         return str(version.version)
 
     def has_version(self, version: str) -> bool:
-        """Whether the registry still holds a version: its store may have been deleted beside the warehouse."""
+        """Whether the registry holds a version: its store may have been deleted beside the warehouse."""
         try:
             self.client.get_model_version(MODEL, version)
         except MlflowException:
