@@ -31,7 +31,7 @@ def progress(description: str, total: int, unit: str) -> Iterator[Callable[[int]
     """Show a bar on stderr while the block runs; call what it gives with how many more are done."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description:28}"),
+        TextColumn("{task.description:24}"),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),

@@ -51,7 +51,7 @@ def match(run: StageRun, fit: str) -> bool:
     matchers, fit_seconds = _fit(run, fit, window)
     seconds: dict[str, float] = {}
     rows = 0
-    with progress(f"scoring, fit {fit}", len(window.user_ids), "users") as advance:
+    with progress(f"scoring {fit}", len(window.user_ids), "users") as advance:
         advance(len(window.user_ids) - sum(map(len, pending.values())))
         for key, codes in pending.items():
             users = np.array(codes, dtype=np.int64)
