@@ -13,7 +13,7 @@ MATCHERS = ("a", "b", "c")
 def bowl(weights: np.ndarray, diversity: float) -> Judged:
     """Accurate near (0.6, 0.3, 0.1) without diversity; variety grows with the dial."""
     accuracy = 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2
-    return Judged(accuracy, 0.5 + diversity, 0.2 + diversity)
+    return Judged(accuracy, 0.5 + diversity, 0.5 + diversity)
 
 
 def run(trials: int = 40, seed: int = 0) -> tuple[list[Trial], optuna.Study]:
@@ -33,13 +33,13 @@ def test_starts_from_each_matcher_alone_and_all_alike() -> None:
 
 
 def test_weights_are_shares_and_the_search_gets_close() -> None:
-    trials, _ = run(trials=100)
+    trials, _ = run()
     for trial in trials:
         assert min(trial.weights.values()) >= 0
         assert sum(trial.weights.values()) == pytest.approx(1, abs=1e-12)
         assert 0 <= trial.diversity <= 0.5
         assert trial.judged == bowl(trial.vector(MATCHERS), trial.diversity)
-    assert max(trial.judged.ndcg for trial in trials) > 0.94  # all alike: 0.87
+    assert max(trial.judged.ndcg for trial in trials) > 0.97
 
 
 def test_the_same_seed_gives_the_same_study_bit_for_bit_and_another_seed_another() -> None:
@@ -63,7 +63,11 @@ def test_front_and_choice() -> None:
         mine = trial.judged
         assert any(other.judged.ndcg >= mine.ndcg and other.judged.variety >= mine.variety for other in front)
     assert choose(study, slack=0.0) == front[0]
-    assert choose(study, slack=1.0) == front[-1]
+    alone = max(trial.judged for trial in trials if trial.is_alone)
+    no_worse = [
+        trial for trial in trials if all(mine >= its for mine, its in zip(trial.judged, alone, strict=True))
+    ]
+    assert choose(study, slack=1.0) == max(no_worse, key=lambda trial: trial.judged.variety)
     chosen, enough = choose(study, slack=0.05), 0.95 * front[0].judged.ndcg
     assert chosen.judged.ndcg >= enough
     near = (trial.judged.variety for trial in trials if trial.judged.ndcg >= enough)
