@@ -98,7 +98,9 @@ def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: CausalEngine, see
     Items are read in batches of like length, since a batch is padded to its longest. What is not a whole
     sentence is tried again, all batches' together.
     """
-    missing = missing.sort(pl.col("prompt").str.len_chars().max().over(ITEM), ITEM, SLOT)
+    lengths = [engine.n_tokens(tuple(prompt.split(SEPARATOR))) for prompt in missing["prompt"]]
+    missing = missing.with_columns(length=pl.Series(lengths, dtype=pl.Int64))
+    missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
     prompts: list[Prompt] = [tuple(prompt.split(SEPARATOR)) for prompt in missing["prompt"]]
     owners = list(missing.select(ITEM, SLOT).iter_rows())
     texts: dict[int, tuple[int, int, Generation]] = {}  # row -> attempt, seed, text

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -55,12 +56,6 @@ def ends_sentence(text: str) -> bool:
     """
     text = text.rstrip()
     return bool(_END.search(text)) and not _NOT_AN_END.search(text)
-
-
-def _log_normaliser(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return log sum exp over the vocabulary: (R, V) to (R,)."""
-    top = logits.max(axis=1)
-    return top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
 
 
 class CausalEngine(ABC):
@@ -140,10 +135,9 @@ class CausalEngine(ABC):
         total = np.zeros(len(prompts))
         for row, target in enumerate(targets):
             if target:
-                before = logits[row, -len(target) - 1 : -1].astype(
-                    np.float64
-                )  # (T, V): what predicts each token
-                total[row] = (before[np.arange(len(target)), target] - _log_normaliser(before)).sum()
+                # (T, V): what predicts each token
+                before = torch.from_numpy(logits[row, -len(target) - 1 : -1].astype(np.float64))
+                total[row] = float(before.log_softmax(dim=1)[np.arange(len(target)), target].sum())
         return total
 
     def _read(self, prompts: Sequence[Prompt]) -> tuple[NDArray[np.float32], Int]:
@@ -171,13 +165,20 @@ class CausalEngine(ABC):
     ) -> tuple[Int, NDArray[np.floating]]:
         """Draw one token a row by the Gumbel maximum; return tokens (R,) and their log-probabilities (R,)."""
         size = min(sampling.top_k, logits.shape[1])
-        top = np.argpartition(logits, -size, axis=1)[:, -size:]
-        top.sort(axis=1)  # by token id, so that a draw means the same token whatever order the partition left
+        # Two passes over the vocabulary per token: torch takes both over all cores, numpy over one.
+        vocabulary = torch.from_numpy(logits)
+        top = torch.topk(vocabulary, size, sorted=False).indices.numpy()
+        top.sort(axis=1)  # by token id, so that a draw means the same token whatever order topk left
         likeliest = np.take_along_axis(logits, top, axis=1)
         noise = np.stack([generator.gumbel(size=size) for generator in generators])
         picked = (likeliest / sampling.temperature + noise).argmax(axis=1)[:, None]
-        gained = np.take_along_axis(likeliest, picked, axis=1)[:, 0] - _log_normaliser(logits)
+        gained = np.take_along_axis(likeliest, picked, axis=1)[:, 0]
+        gained -= torch.logsumexp(vocabulary, dim=1).numpy()
         return np.take_along_axis(top, picked, axis=1)[:, 0].astype(np.int64), gained
+
+    def n_tokens(self, prompt: Prompt) -> int:
+        """Return the length of a prompt in tokens."""
+        return sum(len(self._encode(part)) for part in prompt)
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
