@@ -144,7 +144,6 @@ def serve_ui(settings: Settings) -> None:
     Raises:
         ServerError: A port is in use, or a server ended by itself.
     """
-    console = Console()
     prefect_environment(settings)
     servers = (prefect_server(settings), mlflow_server(settings))
     for server in servers:
@@ -155,16 +154,17 @@ def serve_ui(settings: Settings) -> None:
             for server in servers:
                 children.append(_start(server))  # noqa: PERF401 - each must be known before the next starts
             _write_state(settings, children[0].pid)
-            with console.status("starting the Prefect and MLflow servers"):
+            with Console().status("starting the Prefect and MLflow servers"):
                 _wait(servers, children)
             for server in servers:
-                console.print(f"{server.name:8}{server.url}", highlight=False)
-            console.print("Ctrl-C stops both")
+                print(f"{server.name:8}{server.url}", flush=True)
+            # Not through rich: interrupted at the wrong moment, it would say this twice.
+            print("Ctrl-C stops both", flush=True)
             while True:
                 _check_alive(servers, children)
                 time.sleep(0.5)
         except KeyboardInterrupt:
-            console.print("stopping")
+            print("stopping", flush=True)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave one behind
             _stop(children)

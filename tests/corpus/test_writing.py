@@ -15,7 +15,7 @@ from tasks.corpus.writing import (
 )
 from tasks.models.engine import CausalEngine, Generation, Prompt, Sampling
 from tasks.settings import Corpus
-from tests.models.toys import ToyEngine
+from tests.models.toys import ToyEngine, character_tokenizer
 from warehouse.spool import shard_key
 
 SEED = 3
@@ -39,6 +39,7 @@ class Stubborn(CausalEngine):
     name = "stubborn"
 
     def __init__(self, good_seeds: set[int]) -> None:
+        self.tokenizer = character_tokenizer()
         self.good_seeds = good_seeds
         self.asked: list[list[int]] = []
 
