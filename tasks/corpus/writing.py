@@ -98,10 +98,10 @@ def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: CausalEngine, see
     Items are read in batches of like length, since a batch is padded to its longest. What is not a whole
     sentence is tried again, all batches' together.
     """
-    lengths = [engine.n_tokens(tuple(prompt.split(SEPARATOR))) for prompt in missing["prompt"]]
+    lengths = [engine.prompt_length(_parts(prompt)) for prompt in missing["prompt"]]
     missing = missing.with_columns(length=pl.Series(lengths, dtype=pl.Int64))
     missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
-    prompts: list[Prompt] = [tuple(prompt.split(SEPARATOR)) for prompt in missing["prompt"]]
+    prompts = [_parts(prompt) for prompt in missing["prompt"]]
     owners = list(missing.select(ITEM, SLOT).iter_rows())
     texts: dict[int, tuple[int, int, Generation]] = {}  # row -> attempt, seed, text
     waiting = list(range(len(prompts)))
@@ -115,6 +115,11 @@ def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: CausalEngine, see
         waiting = [row for row in waiting if not texts[row][2].whole_sentence]
     rows = _rows(missing, texts, corpus)
     return pl.DataFrame(rows, schema=ROWS, orient="row").sort(ITEM, SLOT)
+
+
+def _parts(prompt: str) -> Prompt:
+    """A prompt as it is stored, in its parts again."""
+    return tuple(prompt.split(SEPARATOR))
 
 
 def _batches(rows: list[int], most: int) -> Iterator[list[int]]:

@@ -140,6 +140,10 @@ class CausalEngine(ABC):
                 total[row] = float(before.log_softmax(dim=1)[np.arange(len(target)), target].sum())
         return total
 
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt has."""
+        return sum(len(self._encode(part)) for part in prompt)
+
     def _read(self, prompts: Sequence[Prompt]) -> tuple[NDArray[np.float32], Int]:
         """Fill the cache with the prompts, each shared part once; return last logits and the mask."""
         depth = max(map(len, prompts))
@@ -175,10 +179,6 @@ class CausalEngine(ABC):
         gained = np.take_along_axis(likeliest, picked, axis=1)[:, 0]
         gained -= torch.logsumexp(vocabulary, dim=1).numpy()
         return np.take_along_axis(top, picked, axis=1)[:, 0].astype(np.int64), gained
-
-    def n_tokens(self, prompt: Prompt) -> int:
-        """Return the length of a prompt in tokens."""
-        return sum(len(self._encode(part)) for part in prompt)
 
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -125,6 +125,24 @@ def test_texts_that_are_not_whole_are_tried_again_with_another_seed() -> None:
     assert [sorted(asked) for asked in engine.asked] == [sorted(asked) for asked in expected]
 
 
+def test_items_are_read_in_the_order_of_their_length_in_tokens() -> None:
+    class Backwards(Stubborn):
+        """Counts fewer tokens, the more characters a prompt has."""
+
+        def prompt_length(self, prompt: Prompt) -> int:
+            return -len("".join(prompt))
+
+    orders = []
+    for kind in (Stubborn, Backwards):
+        engine = kind(set())
+        items = catalogue(3).with_columns(title=pl.Series(["a" * 5, "a" * 50, "a" * 500]))
+        corpus = Corpus(attempts=1, batch_items=1)
+        write_texts(wanted_texts(items, corpus, SEED), corpus, engine, SEED)
+        orders.append(engine.asked)
+    assert orders[0] == orders[1][::-1]
+    assert orders[0] != orders[1]
+
+
 def test_texts_are_written_in_batches_that_are_not_too_large() -> None:
     engine = Stubborn(set())
     write_texts(wanted_texts(catalogue(7), Corpus(), SEED), Corpus(attempts=1, batch_items=3), engine, SEED)
