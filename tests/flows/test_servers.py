@@ -146,11 +146,16 @@ def test_server_that_ends_stops_the_other_and_names_its_log(
     ending = "import time; print('no such table'); time.sleep(1); raise SystemExit(3)"
     environment.setattr(servers, "prefect_server", lambda settings: toy("Prefect", lasting))
     environment.setattr(servers, "mlflow_server", lambda settings: toy("MLflow", ending))
-    with pytest.raises(ServerError, match=r"MLflow server ended with code 3; read .*server\.log"):
-        serve_ui(Settings(home=tmp_path))
+    # A handler of its own: whoever starts the tests in the background has them ignore Ctrl-C from the start.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(ServerError, match=r"MLflow server ended with code 3; read .*server\.log"):
+            serve_ui(Settings(home=tmp_path))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert (tmp_path / "MLflow" / "server.log").read_text() == "no such table\n"
     assert not psutil.pid_exists(int((tmp_path / "Prefect" / "pid").read_text()))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_unknown_process_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
