@@ -216,3 +216,16 @@ def test_extensions_are_never_fetched(warehouse: Warehouse) -> None:
     setting = connection.execute("select current_setting('autoinstall_known_extensions')").fetchall()
     connection.close()
     assert setting == [(False,)]
+
+
+def test_rows_after_an_empty_insert_in_one_transaction_are_seen(tmp_path: Path) -> None:
+    """DuckDB 2.0.0 counts them, but hides them from scans and deletes."""
+    n = 300_000
+    events = pl.DataFrame(
+        {"user_id": ["a"] * n, "item_id": ["b"] * n, "value": [1.0] * n, "event_time": range(n)}
+    )
+    with writing(tmp_path, "test") as warehouse:
+        with warehouse.transaction():
+            warehouse.append("core.interactions", events.clear())
+            warehouse.append("core.interactions", events)
+        assert warehouse.query("interactions").height == n
