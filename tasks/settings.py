@@ -9,9 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
+
+from tasks.section import Section
+from tasks.settings_data import Catalogue, Data, Retention
 
 PREFIX = "POLYREC_"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,25 +22,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 class SettingsError(ValueError):
     """A configuration file that cannot be used; the message names the key and what it may be."""
-
-
-class Section(BaseModel):
-    """A section that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Data(Section):
-    """Where items and interactions come from, and how they are split."""
-
-    source: Literal["movielens-100k"] = "movielens-100k"
-    """The data set."""
-    protocol: Literal["temporal_user"] = "temporal_user"
-    """How interactions are split into train, validation and test."""
-    max_items: int | None = Field(default=None, ge=5)
-    """Keep only the first so many items: for a quick try."""
-    max_users: int | None = Field(default=None, ge=4)
-    """Keep only the first so many users: for a quick try."""
 
 
 class Angle(Section):
@@ -163,6 +147,8 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     """Port of the MLflow server that `polyrec ui` starts."""
     data: Data = Data()
+    catalogue: Catalogue = Catalogue()
+    retention: Retention = Retention()
     corpus: Corpus = Corpus()
     embedding: Embedding = Embedding()
     matching: Matching = Matching()
