@@ -56,22 +56,22 @@ class Staging:
         self.kind = kind
         self._warehouse = warehouse
         self._connection = warehouse.second_connection()
-        self._connection.execute("attach if not exists ':memory:' as staging")
-        self._connection.execute(
+        self._run("attach if not exists ':memory:' as staging")
+        self._run(
             "create table if not exists staging.bad (kind varchar, source varchar, line bigint, "
             "field varchar, reason varchar, content varchar)"
         )
         self._drop()
 
     def _drop(self) -> None:
-        self._connection.execute(f"drop view if exists staging.{name_of(self.kind)}")
-        names = self._connection.execute(
+        self._run(f"drop view if exists staging.{name_of(self.kind)}")
+        names = self._run(
             "select table_name from duckdb_tables() where database_name = 'staging' and starts_with(table_name, ?)",
             [f"{self.kind}:"],
-        ).fetchall()
+        )
         for (name,) in names:
-            self._connection.execute(f"drop table staging.{name_of(name)}")
-        self._connection.execute("delete from staging.bad where kind = ?", [self.kind])
+            self._run(f"drop table staging.{name_of(name)}")
+        self._run("delete from staging.bad where kind = ?", [self.kind])
 
     def _table(self, number: int, what: str = "") -> str:
         return f"staging.{name_of(f'{self.kind}:{number}{what}')}"
@@ -109,13 +109,13 @@ class Staging:
                 store_rejects = true, rejects_limit = {REJECTS_LIMIT})
         """
         for name in ("reject_errors", "reject_scans"):
-            self._connection.execute(f"drop table if exists {name}")
+            self._run(f"drop table if exists {name}")
         try:
-            self._connection.execute(statement)
-            found = self._connection.execute(
+            self._run(statement)
+            found = self._run(
                 "select line_byte_position, string_agg(distinct error_type::varchar, ', ') "
                 "from reject_errors group by 1 order by 1"
-            ).fetchall()
+            )
             n_rows = self._count(self._table(number))
         except duckdb.Error as error:
             raise NotRead(str(error)) from error
@@ -142,7 +142,7 @@ class Staging:
         self._connection.register("delivered rows", rows)
         names = ", ".join(name_of(name) for name in (*columns, LINE))
         try:
-            self._connection.execute(
+            self._run(
                 f'create or replace table {self._table(number)} as select {names} from "delivered rows"'
             )
         finally:
@@ -151,7 +151,7 @@ class Staging:
 
     def read_database(self, number: int, path: Path, table: str) -> tuple[int, int]:
         """Read a table of another DuckDB file; returns how many rows were read, and how many it counts."""
-        run = self._connection.execute
+        run = self._run
         try:
             run(f"attach {text_of(str(path))} as delivered (read_only)")
         except duckdb.Error as error:
@@ -183,7 +183,7 @@ class Staging:
         Returns:
             The keys found, in order of appearance; and what is no JSON object: line, reason, content.
         """
-        column, run, staged = name_of(text), self._connection.execute, self._table(number)
+        column, run, staged = name_of(text), self._run, self._table(number)
         # A parallel reader is only kept when every line is a row.
         kept = any(name == LINE for name, _ in self._described(staged))
         line = name_of(LINE) if kept else "rowid + 1"
@@ -192,7 +192,7 @@ class Staging:
             f"""select {name_of(LINE)}, case when json_valid({column}) then 'is JSON, but not an object'
                     else 'is not JSON' end, left({column}, 1000)
                 from {table} where not json_valid({column}) or json_type({column}) <> 'OBJECT' order by 1"""
-        ).fetchall()
+        )
         good = f"(select * from {table} where json_valid({column}) and json_type({column}) = 'OBJECT')"
         keys = [
             key
@@ -200,7 +200,7 @@ class Staging:
                 f"""select key from (select unnest(keys) as key, unnest(range(len(keys))) as place, line
                     from (select json_keys({column}) as keys, {name_of(LINE)} as line from {good}))
                     group by key order by min(line), min(place), key"""
-            ).fetchall()
+            )
         ]
         fields = "".join(
             f"json_extract_string({column}, {text_of('/' + key.replace('~', '~0').replace('/', '~1'))}) "
@@ -214,7 +214,7 @@ class Staging:
 
     def name_json(self, number: int, columns: Sequence[str]) -> None:
         """Give the columns that `spread_json` made their names."""
-        run = self._connection.execute
+        run = self._run
         names = "".join(f"{name_of(f'{at}')} as {name_of(name)}, " for at, name in enumerate(columns))
         spread = self._table(number, " spread")
         run(f"create table {self._table(number)} as select {names}{name_of(LINE)} from {spread}")
@@ -232,7 +232,7 @@ class Staging:
         types = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.string(), pa.string())
         arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
         self._connection.register("bad rows", pa.table(arrays, names=list(BAD_COLUMNS)))
-        self._connection.execute('insert into staging.bad select * from "bad rows"')
+        self._run('insert into staging.bad select * from "bad rows"')
         self._connection.unregister("bad rows")
 
     def count(self, number: int) -> int:
@@ -256,14 +256,14 @@ class Staging:
             ("''::varchar as source", "0::bigint as record", *(f"null::varchar as {name_of(c)}" for c in columns))
         )
         body = " union all ".join(parts) or f"select {none} where false"
-        self._connection.execute(f"create view staging.{name_of(self.kind)} as {body}")
+        self._run(f"create view staging.{name_of(self.kind)} as {body}")
 
     def lines(self, number: int, records: Sequence[int]) -> list[int]:
         """Where rows begin, for a source whose reader kept that."""
         with self._warehouse.second_connection() as connection:
             found = connection.execute(
-                f"select rowid, {name_of(LINE)} from {self._table(number)} semi join "
-                "(select unnest(?::bigint[]) as rowid) using (rowid)",
+                f"select rowid, {name_of(LINE)} from {self._table(number)} "
+                "semi join (select unnest(?::bigint[]) as rowid) using (rowid)",
                 [list(set(records))],
             ).fetchall()
         line_of = dict(found)
@@ -271,24 +271,26 @@ class Staging:
 
     def empty(self, number: int) -> None:
         """A source without rows or columns."""
-        self._connection.execute(
+        self._run(
             f"create or replace table {self._table(number)} ({name_of(LINE)} bigint)"
         )
 
+    def _run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """All rows of a statement; DuckDB takes the next one only when this one's have been fetched."""
+        return self._connection.execute(statement, list(parameters)).fetchall()
+
     def _count(self, table: str) -> int:
-        found = self._connection.execute(f"select count(*) from {table}").fetchone()
-        assert found is not None
-        return found[0]
+        return self._run(f"select count(*) from {table}")[0][0]
 
     def _described(self, relation: str) -> list[tuple[str, str]]:
-        found = self._connection.execute(f"describe select * from {relation}").fetchall()
+        found = self._run(f"describe select * from {relation}")
         return [(row[0], row[1]) for row in found]
 
     def _as_text(self, number: int, relation: str, with_lines: bool = False) -> int:
         try:
             fields = self._described(relation)
             listed = _listed(fields, with_lines)
-            self._connection.execute(
+            self._run(
                 f"create or replace table {self._table(number)} as select {listed} from {relation}"
             )
         except duckdb.Error as error:
