@@ -1,4 +1,4 @@
-"""Delivered rows before anything is judged: one table a source, all text, in a database of their own in memory.
+"""Delivered rows before anything is judged: one table a source, all text, in a database in memory.
 
 A table's rowid is the ordinal of a row, which costs nothing; a number given by a window function would read
 the file on one core. The view `staging.<kind>` puts the sources of a kind together, columns by name.
@@ -66,7 +66,8 @@ class Staging:
     def _drop(self) -> None:
         self._run(f"drop view if exists staging.{name_of(self.kind)}")
         names = self._run(
-            "select table_name from duckdb_tables() where database_name = 'staging' and starts_with(table_name, ?)",
+            "select table_name from duckdb_tables() "
+            "where database_name = 'staging' and starts_with(table_name, ?)",
             [f"{self.kind}:"],
         )
         for (name,) in names:
@@ -127,10 +128,8 @@ class Staging:
             raise NotRead("DuckDB takes the name for a pattern")
         return self._as_text(number, f"read_parquet({text_of(str(path))})")
 
-    def read_arrow(
-        self, number: int, rows: pa.Table | pa.RecordBatchReader, with_lines: bool = False
-    ) -> int:
-        """Take over rows that another reader delivers, with or without the column LINE; returns their number."""
+    def read_arrow(self, number: int, rows: pa.Table | pa.RecordBatchReader, with_lines: bool = False) -> int:
+        """Take over rows that another reader delivers, perhaps with the column LINE; returns their number."""
         self._connection.register("delivered rows", rows)
         try:
             return self._as_text(number, name_of("delivered rows"), with_lines)
@@ -253,7 +252,11 @@ class Staging:
             listed = ", ".join((f"{text_of(source)} as source", "rowid as record", *fields))
             parts.append(f"select {listed} from {self._table(number)}")
         none = ", ".join(
-            ("''::varchar as source", "0::bigint as record", *(f"null::varchar as {name_of(c)}" for c in columns))
+            (
+                "''::varchar as source",
+                "0::bigint as record",
+                *(f"null::varchar as {name_of(c)}" for c in columns),
+            )
         )
         body = " union all ".join(parts) or f"select {none} where false"
         self._run(f"create view staging.{name_of(self.kind)} as {body}")
@@ -271,9 +274,7 @@ class Staging:
 
     def empty(self, number: int) -> None:
         """A source without rows or columns."""
-        self._run(
-            f"create or replace table {self._table(number)} ({name_of(LINE)} bigint)"
-        )
+        self._run(f"create or replace table {self._table(number)} ({name_of(LINE)} bigint)")
 
     def _run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         """All rows of a statement; DuckDB takes the next one only when this one's have been fetched."""
@@ -290,9 +291,7 @@ class Staging:
         try:
             fields = self._described(relation)
             listed = _listed(fields, with_lines)
-            self._run(
-                f"create or replace table {self._table(number)} as select {listed} from {relation}"
-            )
+            self._run(f"create or replace table {self._table(number)} as select {listed} from {relation}")
         except duckdb.Error as error:
             raise NotRead(str(error)) from error
         return self._count(self._table(number))
@@ -313,7 +312,10 @@ def as_text(rows: pa.Table) -> pl.DataFrame:
     """Rows as staging would hold them, without a warehouse."""
     with duckdb.connect(config=DUCKDB_CONFIG) as connection:
         connection.register("delivered rows", rows)
-        return _all_text(connection, '"delivered rows"', rows.num_rows)
+        try:
+            return _all_text(connection, '"delivered rows"', rows.num_rows)
+        except duckdb.Error as error:
+            raise NotRead(str(error)) from error
 
 
 def first_rows(path: Path, table: str, n: int) -> pl.DataFrame:

@@ -1,6 +1,8 @@
 """Tables of a database, by connection string."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -8,8 +10,6 @@ import pyarrow as pa
 from tasks.ingest.files import SourceError
 from tasks.settings_data import Table
 from warehouse.sql import name_of
-
-EXAMPLES = "duckdb:///path/to/file or postgresql://user@host/name"
 
 
 def source_name(table: Table) -> str:
@@ -35,10 +35,15 @@ def duckdb_path(table: Table, base: Path) -> Path:
     )
 
 
-def read_postgresql(table: Table) -> tuple[pa.Table, int]:
-    """Read a table of PostgreSQL; returns its rows, and how many the server counts at the same moment."""
+def read_postgresql(table: Table, first: int | None = None) -> tuple[pa.Table, int]:
+    """Read a table of PostgreSQL; returns its rows, and how many the server counts at the same moment.
+
+    Args:
+        table: Its connection and name.
+        first: Read only so many rows.
+    """
     try:
-        from adbc_driver_postgresql import dbapi
+        dbapi: Any = import_module("adbc_driver_postgresql.dbapi")
     except ImportError as error:
         raise SourceError(
             "reading from PostgreSQL needs a further package; run: pip install adbc-driver-postgresql"
@@ -50,7 +55,7 @@ def read_postgresql(table: Table) -> tuple[pa.Table, int]:
             cursor.execute(f"select count(*) from {origin}")
             counted = cursor.fetchone()
             assert counted is not None
-            cursor.execute(f"select * from {origin}")
+            cursor.execute(f"select * from {origin}" + (f" limit {first}" if first is not None else ""))
             return cursor.fetch_arrow_table(), int(counted[0])
     except dbapi.Error as error:
         raise SourceError(

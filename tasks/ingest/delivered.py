@@ -1,6 +1,6 @@
 """Readers of last resort: they take a damaged file row by row, and set aside only what is damaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,21 +18,16 @@ BadRow = tuple[str, int, str | None, str, str]
 """Source, line, field, reason, content."""
 
 
-def judged(
-    record: Record, columns: Sequence[str], source: str, content: str = ""
-) -> tuple[list[str], BadRow | None]:
+def judged(record: Record, dialect: Dialect, source: str) -> tuple[list[str], BadRow | None]:
     """A record's fields, one for each column, or why it has no such fields."""
-    fields, width = record.fields, len(columns)
-    if record.reason:
-        at = record.field
-        name = columns[at] if at is not None and at < width else None
-        return [], (source, record.line, name, record.reason, record.content)
+    fields, width = record.fields, len(dialect.columns)
     if len(fields) == width + 1 and not fields[-1]:
-        fields = fields[:-1]
-    if len(fields) != width:
-        reason = f"has {_fields(len(fields))}, not {width}"
-        return [], (source, record.line, None, reason, (content or " | ".join(fields))[:1000])
-    return fields, None
+        fields = fields[:-1]  # a delimiter at the end of the row, as the parallel reader allows it
+    if len(fields) == width and not record.reason:
+        return fields, None
+    name = dialect.columns[record.field] if record.field is not None and record.field < width else None
+    reason = record.reason or f"has {_fields(len(fields))}, not {width}"
+    return [], (source, record.line, name, reason, shown(record.raw, dialect.encoding))
 
 
 def _fields(n: int) -> str:
@@ -41,7 +36,6 @@ def _fields(n: int) -> str:
 
 def csv_rows(file: File, dialect: Dialect, header: bool, bad: list[BadRow]) -> pa.RecordBatchReader:
     """Every row of a CSV file, its line last; those that cannot be used go to `bad`."""
-    names = [*dialect.columns, LINE]
     schema = pa.schema([(name, pa.string()) for name in dialect.columns] + [(LINE, pa.int64())])
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -50,7 +44,7 @@ def csv_rows(file: File, dialect: Dialect, header: bool, bad: list[BadRow]) -> p
             next(records, None)
         rows: list[list[str | int | None]] = []
         for record in records:
-            fields, wrong = judged(record, dialect.columns, file.name)
+            fields, wrong = judged(record, dialect, file.name)
             if wrong:
                 bad.append(wrong)
                 continue
@@ -61,7 +55,6 @@ def csv_rows(file: File, dialect: Dialect, header: bool, bad: list[BadRow]) -> p
         if rows:
             yield _batch(rows, schema)
 
-    assert len(names) == len(schema)
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 

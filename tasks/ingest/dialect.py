@@ -19,8 +19,8 @@ class Dialect:
 
     Attributes:
         columns: Names of the fields; none for a file that holds nothing.
-        first_line: The line of the first row after the header, or 1.
-        plain_header: Whether the header lies on one line of its own.
+        header_line: The line of the header, from 1; 0 without one.
+        plain_header: Whether the header ends on the line where it begins.
     """
 
     delimiter: str
@@ -57,16 +57,16 @@ def find_dialect(file: File, table: Table, encoding: str) -> Dialect:
                 f"{file.name}, line {first.line}: the header {first.reason}; mend it, or, if that line is "
                 "a row, write header = false in the TOML"
             )
-        return Dialect(
-            delimiter, encoding, header_names(file, first.fields), first.line, "\n" not in "".join(first.fields)
-        )
+        names = header_names(file, first.fields)
+        plain = not set("\r\n") & set("".join(first.fields))
+        return Dialect(delimiter, encoding, names, first.line, plain)
     sample = islice(read_records(file.chunks(), delimiter, encoding), SAMPLE)
     width = _usual_width([record for record in sample if not record.reason]) or 1
     return Dialect(delimiter, encoding, [f"column{at}" for at in range(width)], 0, True)
 
 
 def guess_delimiter(file: File, encoding: str, header: bool) -> str:
-    """The candidate that cuts the first rows into the same number of fields most often; "," for one column."""
+    """The candidate that cuts the first rows most evenly into several fields; "," when none does."""
     best = (0.0, 1)
     chosen = ","
     for candidate in CANDIDATES:

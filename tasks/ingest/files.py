@@ -30,7 +30,7 @@ MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zs
 
 
 class SourceError(ValueError):
-    """A file or table cannot be read; the message names it, says what is wrong, and what to write in the TOML."""
+    """A file or table cannot be read; the message names it, what is wrong, and what to write in the TOML."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class File:
 def unreadable(name: str, error: OSError) -> SourceError:
     """What to say when the system refuses a file."""
     return SourceError(
-        f"cannot read {name}: {error.strerror or error}; let this user read it, or correct `files` in the TOML"
+        f"cannot read {name}: {error.strerror or error}; let this user read it, "
+        "or correct `files` in the TOML"
     )
 
 
@@ -114,7 +115,9 @@ def _file(path: Path, base: Path) -> File:
             start = stream.read(4)
     except OSError as error:
         raise unreadable(name, error) from error
-    compression = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), "none")
+    compression: Compression = next(
+        (kind for magic, kind in MAGIC.items() if start.startswith(magic)), "none"
+    )
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in (".gz", ".zst"):
         if compression == "none" and start:

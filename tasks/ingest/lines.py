@@ -50,7 +50,7 @@ class Found:
 
 
 def locate(file: File, line_ends: LineEnds, positions: Sequence[int]) -> list[Found]:
-    """The records at positions in the file, ascending, given from 1 and give or take line ends before them."""
+    """The records at ascending positions, counted from 1, give or take the line ends before them."""
     wanted = np.asarray(positions, np.int64) - 1
     found: list[Found] = []
     seen = lines = 0

@@ -1,7 +1,7 @@
 """From files or a database to staged rows: every row as text, what is no row set aside, all of it counted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from tasks.ingest.delivered import (
 from tasks.ingest.dialect import Dialect, check_names, find_dialect
 from tasks.ingest.files import File, SourceError, find_files, lending
 from tasks.ingest.lines import LineFinder, locate
-from tasks.ingest.records import Record, count_records, read_records, shown
+from tasks.ingest.records import count_records, read_records
 from tasks.ingest.survey import MAX_RECORD, Survey, survey
 from tasks.settings_data import Table
 from warehouse.connection import Warehouse
@@ -128,9 +128,8 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
     if not dialect.columns:
         staging.empty(number)
         return _Read(SourceCount(file.name, 0), 0, _row_numbers)
-    renamed = taken_names(dialect.columns)
-    check_names(file.name, renamed)
-    dialect = Dialect(dialect.delimiter, encoding, renamed, dialect.header_line, dialect.plain_header)
+    dialect = replace(dialect, columns=taken_names(dialect.columns))
+    check_names(file.name, dialect.columns)
     if seen.clean and dialect.plain_header:
         read = _read_in_parallel(staging, number, file, dialect, seen, table.header)
         if read is not None:
@@ -144,7 +143,9 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
 def _read_in_parallel(
     staging: Staging, number: int, file: File, dialect: Dialect, seen: Survey, header: bool
 ) -> _Read | None:
-    how = CsvFormat(dialect.delimiter, '"', dialect.encoding, file.compression, dialect.header_line, MAX_RECORD)
+    how = CsvFormat(
+        dialect.delimiter, '"', dialect.encoding, file.compression, dialect.header_line, MAX_RECORD
+    )
     try:
         rows, rejects = staging.read_csv(number, file.path, dialect.columns, how)
     except NotRead:
@@ -175,8 +176,7 @@ def _located(
     bad: list[BadRow] = []
     for one in found:
         record = next(read_records([one.content], dialect.delimiter, dialect.encoding))
-        record = Record(one.line, record.fields, record.reason, record.field, record.content)
-        _, wrong = judged(record, dialect.columns, file.name, shown(one.content, dialect.encoding))
+        _, wrong = judged(replace(record, line=one.line), dialect, file.name)
         if wrong is None:
             return None
         bad.append(wrong)
@@ -254,7 +254,7 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
             )
     except NotRead as error:
         raise SourceError(
-            f"cannot read {source}: {error}; in the TOML: connection = ..., table = \"schema.table\""
+            f'cannot read {source}: {error}; in the TOML: connection = ..., table = "schema.table"'
         ) from error
     return _Read(SourceCount(source, rows_in), rows, _row_numbers)
 

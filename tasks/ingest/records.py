@@ -21,13 +21,13 @@ IN_QUOTES = re.compile(rb'(?:[^"]++|"")*+')
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its fields, or the reason why it has none."""
+    """One record: its fields, or the reason why it has none, and perhaps in which field that lies."""
 
     line: int
     fields: list[str]
+    raw: bytes
     reason: str = ""
     field: int | None = None
-    content: str = ""
 
 
 def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -85,7 +85,7 @@ def read_records(chunks: Iterable[bytes], delimiter: str, encoding: str) -> Iter
             continue
         number = lines.number
         if len(bare) > MAX_RECORD:
-            yield _bad(number, line, encoding, f"is longer than {MAX_RECORD:,} bytes")
+            yield _bad(number, line, f"is longer than {MAX_RECORD:,} bytes")
         elif b'"' in bare:
             yield _quoted_record(lines, line, delimiter, encoding)
         else:
@@ -122,7 +122,7 @@ def _quoted_record(lines: _Lines, first: bytes, delimiter: str, encoding: str) -
             reason = f"the quote that opens in line {number} is not closed"
         else:
             reason = "a quote inside a quoted field must be doubled"
-        return _bad(number, first, encoding, reason)
+        return _bad(number, first, reason)
     if len(delimiter) > 1:
         fields = [field.replace(STAND_IN, delimiter) for field in fields]
     return _judged(number, fields, b"".join(taken), encoding)
@@ -131,21 +131,21 @@ def _quoted_record(lines: _Lines, first: bytes, delimiter: str, encoding: str) -
 def _judged(number: int, fields: list[str], content: bytes, encoding: str) -> Record:
     if b"\0" in content:
         where = next((at for at, field in enumerate(fields) if "\0" in field), None)
-        return _bad(number, content, encoding, "holds a NUL byte", where)
+        return _bad(number, content, "holds a NUL byte", where)
     if encoding == "utf-8" and not content.isascii():
         where = next((at for at, field in enumerate(fields) if UNDECODED.search(field)), None)
         if where is not None:
             reason = 'holds bytes that are not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'
-            return _bad(number, content, encoding, reason, where)
-    return Record(number, fields)
+            return _bad(number, content, reason, where)
+    return Record(number, fields, content)
 
 
-def _bad(number: int, content: bytes, encoding: str, reason: str, field: int | None = None) -> Record:
-    return Record(number, [], reason, field, shown(content, encoding))
+def _bad(number: int, content: bytes, reason: str, field: int | None = None) -> Record:
+    return Record(number, [], content, reason, field)
 
 
 def shown(content: bytes, encoding: str) -> str:
-    """A record as a report can show it: cut, and with what is no text written as `\\x..`."""
+    """A record as a report can show it: cut, and with what is no text as hexadecimal."""
     cut = content[:1000].rstrip(b"\r\n")
     text = cut.decode("utf-8", "backslashreplace") if encoding == "utf-8" else decode(cut, encoding)
     return text.replace("\0", "\\x00") + ("..." if len(content) > 1002 else "")

@@ -131,7 +131,9 @@ def _count(data: bytes, byte: int) -> int:
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
 
 
-def _see_encoding(seen: Survey, decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> None:
+def _see_encoding(
+    seen: Survey, decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False
+) -> None:
     if chunk.isascii() and not decoder.getstate()[0]:
         return
     try:

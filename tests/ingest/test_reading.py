@@ -19,12 +19,13 @@ from tasks.settings_data import Table
 from warehouse.connection import Warehouse, writing
 from warehouse.staging import NotRead, Staging, clear
 
-CELLS = st.sampled_from(
-    [b"", b"1", b"-7", b"12,5", b"1.234,50", b"nan", b"inf", b"x" * 5000, b"caf\xc3\xa9", b"caf\xe9", b"\x93q\x94"]
-    + [b"\0", b"\x07\x1b", b"\xe2\x80\x8b", b"\xef\xbb\xbf", b"'; drop table items; --", b"<script>x</script>"]
-    + [b'"', b'"a', b'a"', b'"a"', b'"a""b"', b'"a\nb"', b'"a\r\nb"', b'"a"b', b'""', b'"",', b'5" disc', b" ", b"#"]
-    + [b"\\", b"{}", b"'a", b"9999999999999999999", b"2999-01-01", b"-1", b"\xff", b"\xc3", b"\xed\xa0\x80"]
-)
+DAMAGE = rb"""
+1 -7 12,5 1.234,50 nan inf -1 9999999999999999999 2999-01-01 # \ {} 'a <b>x</b> ';drop	table	items;--
+" "a a" "a" "a""b" "a"b "" "", 5"disc "a;b" "a,b"
+"""
+ODD = (b"", b" ", b"x" * 5000, b"caf\xc3\xa9", b"caf\xe9", b"\x93q\x94", b"\0", b"\x07\x1b", b"\xe2\x80\x8b")
+WORSE = (b"\xef\xbb\xbf", b"\xff", b"\xc3", b"\xed\xa0\x80", b'"a\nb"', b'"a\r\nb"', b'"a\n\n', b"=1+1")
+CELLS = st.sampled_from([*DAMAGE.split(), *ODD, *WORSE])
 LINE_ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\r", b"\n\n"])
 ROWS = st.lists(st.tuples(st.lists(CELLS, min_size=1, max_size=5), LINE_ENDS), max_size=12)
 
@@ -79,7 +80,9 @@ def test_two_readers_count_the_same_records(pieces: list[bytes]) -> None:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ROWS, st.booleans(), st.sampled_from(["a,b,c\n", "a;b;c\n", "\ufeffa,b,c\r\n", "a\n", ""]), st.booleans())
+@given(
+    ROWS, st.booleans(), st.sampled_from(["a,b,c\n", "a;b;c\n", "\ufeffa,b,c\r\n", "a\n", ""]), st.booleans()
+)
 def test_damage_is_set_aside_and_the_sum_holds(
     opened: Warehouse,
     tmp_path: Path,
@@ -104,7 +107,10 @@ CLEAN_CELLS = st.sampled_from(
     [b"", b"1", b'"a, b"', b'"a""b"', b'"a\nb"', b'""', b'5" disc', b" ", b"caf\xc3\xa9", b"#", b"'", b"\\"]
 )
 CLEAN_ROWS = st.lists(
-    st.tuples(st.lists(CLEAN_CELLS, min_size=3, max_size=3) | st.lists(CLEAN_CELLS, min_size=2, max_size=5), st.booleans()),
+    st.tuples(
+        st.lists(CLEAN_CELLS, min_size=3, max_size=3) | st.lists(CLEAN_CELLS, min_size=2, max_size=5),
+        st.booleans(),
+    ),
     max_size=12,
 )
 
@@ -128,22 +134,35 @@ def refuse(*_: object) -> None:
     raise NotRead("for this test")
 
 
+JSON_LINES = [
+    *(
+        b'{"a": 1, "b": [1, {"c": null}]}',
+        b'{"a": "x\\u0000y"}',
+        b'{"a": NaN}',
+        b"[1]",
+        b"7",
+        b"{",
+        b"",
+        b"  ",
+    ),
+    *(b'{"b": "\xe9"}', b'{"": 1, "it\'s \\"/~": 2}', b'{"source": 1, "record": 2}', b"\0", b'{"a":1}\r'),
+    *(
+        b'{"a": "' + b"x" * 5000 + b'"}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": "\\ud800"}',
+        b'{"a\\u0000": 1}',
+        b'{"A": 1}',
+    ),
+]
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.sampled_from(
-            [b'{"a": 1, "b": [1, {"c": null}]}', b'{"a": "x\\u0000y"}', b'{"a": NaN}', b"[1]", b"7", b"{", b"", b"  "]
-            + [b'{"b": "\xe9"}', b'{"": 1, "it\'s \\"/~": 2}', b'{"source": 1, "record": 2}', b"\0", b'{"a":1}\r']
-            + [b'{"a": "' + b"x" * 5000 + b'"}', b'{"a": 1, "a": 2}', b'{"a": "\\ud800"}']
-        ),
-        max_size=10,
-    )
-)
+@given(st.lists(st.sampled_from(JSON_LINES), max_size=10))
 def test_json_lines_balance(opened: Warehouse, tmp_path: Path, lines: list[bytes]) -> None:
     try:
         staged = read(opened, tmp_path, b"\n".join(lines), "a.jsonl")
     except SourceError as error:
-        assert "JSON array" in str(error)  # noqa: PT017
+        assert "JSON array" in str(error) or "names a column twice" in str(error)  # noqa: PT017
         return
     assert balances(opened, staged)
 
@@ -163,7 +182,9 @@ def test_json_lines_become_columns(opened: Warehouse, tmp_path: Path) -> None:
 
 
 def test_what_is_said_of_damaged_rows(opened: Warehouse, tmp_path: Path) -> None:
-    data = b'id,title\n1,"two\nlines"\n\n2\n3,caf\xe9 \xc3\xa9\n4,"open\n5,"good"\n6,"a"b\n7,a,b\n8,\0\n9,ok\n'
+    data = (
+        b'id,title\n1,"two\nlines"\n\n2\n3,caf\xe9 \xc3\xa9\n4,"open\n5,"good"\n6,"a"b\n7,a,b\n8,\0\n9,ok\n'
+    )
     staged = read(opened, tmp_path, data)
     assert rows_of(opened, staged) == [
         ("a.csv", 2, "1", "two\nlines"),
@@ -186,9 +207,7 @@ def test_what_is_said_of_damaged_rows(opened: Warehouse, tmp_path: Path) -> None
 def test_a_quote_that_is_never_closed_is_said_with_its_line(opened: Warehouse, tmp_path: Path) -> None:
     staged = read(opened, tmp_path, b'id,title\n1,a\n2,"never\n3,c\n4,d\n')
     assert [row[1:] for row in rows_of(opened, staged)] == [(2, "1", "a"), (4, "3", "c"), (5, "4", "d")]
-    assert bad_of(opened) == [
-        ("a.csv", 3, None, "the quote that opens in line 3 is not closed", '2,"never')
-    ]
+    assert bad_of(opened) == [("a.csv", 3, None, "the quote that opens in line 3 is not closed", '2,"never')]
 
 
 def test_ragged_rows_leave_the_parallel_reader_on(
@@ -209,7 +228,11 @@ def test_delimiters_are_found(opened: Warehouse, tmp_path: Path, delimiter: str,
     rows = [["id", "title", "time"]] * header + [[f"{n}", f"a title {n}", "10:00"] for n in range(30)]
     staged = read(opened, tmp_path, "\n".join(delimiter.join(row) for row in rows).encode(), header=header)
     assert staged.columns == (["id", "title", "time"] if header else ["column0", "column1", "column2"])
-    assert staged.sources[0].rows_in == 30 and rows_of(opened, staged)[29][2:] == ("29", "a title 29", "10:00")
+    assert staged.sources[0].rows_in == 30 and rows_of(opened, staged)[29][2:] == (
+        "29",
+        "a title 29",
+        "10:00",
+    )
 
 
 @pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
@@ -227,7 +250,13 @@ def test_encodings_and_compression(opened: Warehouse, tmp_path: Path, packing: s
 
 
 def test_files_that_hold_nothing(opened: Warehouse, tmp_path: Path) -> None:
-    for data, columns in ((b"", []), (b"\n\n", []), (b"\xef\xbb\xbf", []), (b"a,b\n", ["a", "b"]), (b"a,b", ["a", "b"])):
+    for data, columns in (
+        (b"", []),
+        (b"\n\n", []),
+        (b"\xef\xbb\xbf", []),
+        (b"a,b\n", ["a", "b"]),
+        (b"a,b", ["a", "b"]),
+    ):
         staged = read(opened, tmp_path, data)
         assert staged.columns == columns and staged.sources[0].rows_in == 0
         assert rows_of(opened, staged) == []
@@ -279,7 +308,9 @@ def test_parquet_text_that_is_not_utf8_is_set_aside(opened: Warehouse, tmp_path:
 
 def test_duckdb_table(opened: Warehouse, tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / "shop.db") as shop:
-        shop.execute('create schema s; create table s."my items" as select 1.0::double as id, date \'2020-01-02\' as d')
+        shop.execute(
+            "create schema s; create table s.\"my items\" as select 1.0::double as id, date '2020-01-02' as d"
+        )
     for connection in (f"duckdb:///{tmp_path}/shop.db".replace("////", "///"), "duckdb:///shop.db"):
         staged = stage(opened, "items", Table(connection=connection, table="s.my items"), tmp_path)
         assert [row[1:] for row in rows_of(opened, staged)] == [(1, "1", "2020-01-02")]
@@ -296,7 +327,11 @@ def test_duckdb_table(opened: Warehouse, tmp_path: Path) -> None:
     ("name", "data", "message"),
     [
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1000)[:-30], "a.csv.gz is cut short or damaged"),
-        ("a.csv.zst", pa.compress(b"a,b\n1,2\n" * 1000, codec="zstd", asbytes=True)[:-9], "cut short or damaged"),
+        (
+            "a.csv.zst",
+            pa.compress(b"a,b\n1,2\n" * 1000, codec="zstd", asbytes=True)[:-9],
+            "cut short or damaged",
+        ),
         ("a.csv.gz", b"a,b\n", "is named .gz and holds no such data"),
         ("a.csv", "a,b\n1,2".encode("utf-16"), "is UTF-16.*save it as UTF-8"),
         ("a.csv", b"id,title,ID\n1,2,3\n", "names a column twice: id, ID.*header = false"),
@@ -327,7 +362,9 @@ def test_no_file_no_right_no_delimiter(opened: Warehouse, tmp_path: Path) -> Non
 
 
 def test_huge_fields_and_rows(opened: Warehouse, tmp_path: Path) -> None:
-    data = b"a,b\n1," + b"x" * 1_500_000 + b"\n2," + b"y" * 9_000_000 + b'\n3,"' + b"z\n" * 2_000_000 + b"4,d\n"
+    data = (
+        b"a,b\n1," + b"x" * 1_500_000 + b"\n2," + b"y" * 9_000_000 + b'\n3,"' + b"z\n" * 2_000_000 + b"4,d\n"
+    )
     staged = read(opened, tmp_path, data)
     assert balances(opened, staged)
     assert {str(row[3]) for row in bad_of(opened)} == {
@@ -335,7 +372,10 @@ def test_huge_fields_and_rows(opened: Warehouse, tmp_path: Path) -> None:
         "the quote that opens in line 4 is not closed",
         "has 1 field, not 2",
     }
-    assert len(str(rows_of(opened, staged)[0][3])) == 1_500_000 and rows_of(opened, staged)[-1][2:] == ("4", "d")
+    assert len(str(rows_of(opened, staged)[0][3])) == 1_500_000 and rows_of(opened, staged)[-1][2:] == (
+        "4",
+        "d",
+    )
 
 
 def test_names_are_no_patterns(opened: Warehouse, tmp_path: Path) -> None:
