@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Drives everything random: the same seed gives the same result."""
     home: Path = PROJECT
-    """State lives below this folder, in warehouse/data and mlflow/data."""
+    """State lives below this folder (relative to this file)."""
     lock_timeout_s: float = Field(default=600.0, ge=0)
     """How long a writer waits for another one to finish."""
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -202,6 +202,8 @@ def load_settings(config: Path | None = None) -> Settings:
             ) from None
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
+    if isinstance(values.get("home"), str):
+        values["home"] = path.resolve().parent / values["home"]
     _check_environment()
     try:
         return Settings(**values)

@@ -104,11 +104,12 @@ class Interactions(Table):
     """Of times that name no zone of their own."""
     value: str | None = None
     """The column that holds an explicit value, such as a rating; without one, an event counts 1."""
+    value_is: Literal["rating", "amount"] = "rating"
+    """An amount, such as a quantity, only decides through min_value whether an event counts, and counts 1."""
     event: str | None = None
     """The column that holds the type of an event."""
     event_weights: dict[str, float] = Field(default_factory=dict)
-    """What an event of each type counts, such as {view = 1, purchase = 5}; 0 leaves it out, as does a type
-    that is not listed. Empty: every type counts 1."""
+    """What an event of each type counts: {view = 1, buy = 5}; others are left out, as is 0. Empty: 1 for all."""
     min_value: float | None = None
     """Values below this are no interest: such rows are set aside. By default every rating is interest."""
     unknown_items: Literal["quarantine", "add"] = "quarantine"
