@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_init import init
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -40,6 +41,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.callback()
 def polyrec() -> None:
     """Recommendation lists with a language model in the loop: run the job, read its lists and reports."""
+
+
+app.command()(init)
 
 
 @app.command()

@@ -109,7 +109,7 @@ class Interactions(Table):
     event: str | None = None
     """The column that holds the type of an event."""
     event_weights: dict[str, float] = Field(default_factory=dict)
-    """What an event of each type counts: {view = 1, buy = 5}; others are left out, as is 0. Empty: 1 for all."""
+    """What an event of each type counts: {view = 1, buy = 5}; others are left out. Empty: 1 for all."""
     min_value: float | None = None
     """Values below this are no interest: such rows are set aside. By default every rating is interest."""
     unknown_items: Literal["quarantine", "add"] = "quarantine"

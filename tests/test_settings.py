@@ -54,7 +54,9 @@ def test_file_gives_exactly_the_defaults() -> None:
 
 
 def test_file_sets_every_default_that_toml_can_hold() -> None:
-    defaults = Settings().model_dump(mode="json", exclude_none=True, exclude={"home": True, "data": {"items": {"also"}}})
+    defaults = Settings().model_dump(
+        mode="json", exclude_none=True, exclude={"home": True, "data": {"items": {"also"}}}
+    )
     assert tomllib.loads(FILE.read_text(encoding="utf-8")) == defaults
 
 
