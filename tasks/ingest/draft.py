@@ -118,6 +118,7 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         SourceError: a file cannot be read at all.
     """
     made = Draft()
+    tables: Mapping[Kind, Sequence[Peek]]
     if not any(given.values()):
         tables = _sorted_out(folder, made)
     else:
