@@ -21,8 +21,8 @@ BadRow = tuple[str, int, str | None, str, str]
 def judged(record: Record, dialect: Dialect, source: str) -> tuple[list[str], BadRow | None]:
     """A record's fields, one for each column, or why it has no such fields."""
     fields, width = record.fields, len(dialect.columns)
-    if len(fields) == width + 1 and not fields[-1]:
-        fields = fields[:-1]  # a delimiter at the end of the row, as the parallel reader allows it
+    while len(fields) > width and not fields[-1]:
+        fields = fields[:-1]  # delimiters at the end of a row hold nothing; the parallel reader allows them
     if len(fields) == width and not record.reason:
         return fields, None
     name = dialect.columns[record.field] if record.field is not None and record.field < width else None

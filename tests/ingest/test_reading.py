@@ -117,6 +117,7 @@ CLEAN_ROWS = st.lists(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CLEAN_ROWS, st.booleans(), st.booleans())
+@example([([b"", b"", b"", b"", b""], False)], True, False)
 def test_both_readers_take_the_same_rows_from_the_same_lines(
     opened: Warehouse, tmp_path: Path, rows: list[tuple[list[bytes], bool]], header: bool, end: bool
 ) -> None:
