@@ -50,7 +50,7 @@ def categories(column: str, delimiter: str) -> str:
                      try_cast({column} as varchar[]), {cut})
         else {cut} end"""
     cleaned = f"list_filter(list_transform({listed}, lambda c: {clean_text('c')}), lambda c: c is not null)"
-    return f"list_filter({cleaned}, lambda c, at: list_position({cleaned}, c) = at)"
+    return f"list_filter({cleaned}, lambda c, place: list_position({cleaned}, c) = place)"
 
 
 def number_fault(column: str, number: str) -> str:

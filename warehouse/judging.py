@@ -15,6 +15,7 @@ from warehouse.sql import name_of, text_of
 
 PER_SOURCE = 1 << 40
 SAMPLE = 100_000
+FORGOTTEN = "was forgotten on request"
 ONE_OF_MANY = "its id is on another row, which is used"
 
 
@@ -100,7 +101,7 @@ class Judging:
             return clean_text(f"s.{name_of(known[name])}") if name in known else "null::varchar"
 
         others = [column for column in known.values() if column not in own]
-        fault = id_fault("user_id")
+        fault = f"case {self.forgotten('user_id')} else {id_fault('user_id')} end"
         self.divide(
             rows.kind,
             f"""select n, user_id, age, gender, occupation, profile, {text_of(identifier)} as field,
@@ -152,6 +153,17 @@ class Judging:
                 from (select {numbered(rows)} as n, {values} from staging.{name_of(rows.kind)} as s)""",
             list(columns),
         )
+
+    def forgotten(self, identifier: str) -> str:
+        """A branch of a case that gives the fault of users who were forgotten.
+
+        Args:
+            identifier: SQL of the user's id.
+        """
+        if not self.one("select count(*) from ops.forgotten"):
+            return "when false then ''"
+        hashed = f"sha256((select any_value(salt) from ops.forgotten) || {identifier})"
+        return f"when {hashed} in (select user_hash from ops.forgotten) then '{FORGOTTEN}'"
 
     def unit_of(self, kind: str, column: str) -> str | None:
         """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""

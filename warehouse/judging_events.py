@@ -9,7 +9,6 @@ from warehouse.judging import Judging, Rows, numbered, table_of
 from warehouse.sql import name_of, text_of
 
 SAME_EVENT = "another row has its user, item and time, and a heavier value or a later place"
-FORGOTTEN = "was forgotten on request"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def judge_interactions(judging: Judging, rows: Rows, rules: EventRules) -> str |
     if rules.max_users is not None:
         first_users = f"when place > {rules.max_users} then 'left out by max_users'"
     odd = {
-        "user": _odd_ids(judging, rows, rules.user, f"{_forgotten(judging)} {first_users}"),
+        "user": _odd_ids(judging, rows, rules.user, f"{judging.forgotten('id')} {first_users}"),
         "item": _odd_ids(judging, rows, rules.item, "" if rules.add_unknown_items else unknown),
     }
     typed = _typed(rows, rules, unit, odd)
@@ -67,7 +66,7 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
     unit = judging.unit_of(rows.kind, rules.time)
     query, time = f"s.{name_of(rules.item)}", f"s.{name_of(rules.time)}"
     user = trimmed(f"s.{name_of(rules.user)}")
-    user_fault = f"case {_forgotten(judging, 'user_id')} else {id_fault('user_id')} end"
+    user_fault = f"case {judging.forgotten('user_id')} else {id_fault('user_id')} end"
     faults = (
         (rules.user, f"'user id ' || {user_fault}"),
         (rules.item, "case when query is null then 'query is missing' end"),
@@ -85,17 +84,6 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
         ["user_id", "query", "event_time"],
     )
     return unit
-
-
-def _forgotten(judging: Judging, identifier: str = "id") -> str:
-    """A branch of a case: users who were forgotten stay out."""
-    found = judging.one(
-        "select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'forgotten'"
-    )
-    if not found or not judging.one("select count(*) from ops.forgotten"):
-        return "when false then ''"
-    hashed = f"sha256((select any_value(salt) from ops.forgotten) || {identifier})"
-    return f"when {hashed} in (select user_hash from ops.forgotten) then '{FORGOTTEN}'"
 
 
 def _odd_ids(judging: Judging, rows: Rows, column: str, further: str) -> str | None:

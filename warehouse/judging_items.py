@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse.expressions import blank, categories, clean_text, content_of, id_fault, json_of, trimmed
+from warehouse.expressions import categories, clean_text, content_of, id_fault, json_of, trimmed
 from warehouse.judging import Judging, Rows, numbered, table_of
 from warehouse.sql import name_of, text_of
 
@@ -55,19 +55,19 @@ def judge_items(judging: Judging, rows: Rows, rules: ItemRules, also: Sequence[s
                     {json_of(rules.attributes, "s.")} as attributes
                 from staging.{name_of(rows.kind)} as s),
             t as (
-                select *, {_year_in_title(rules.year_in_title)} as dated, lower(trim(active_text)) as says
+                select *, {_year_in_title(rules.year_in_title)} as dated, coalesce(lower(trim(active_text)), '') as says
                 from d)
             select n, item_id, coalesce(nullif(dated.title, ''), whole_title) as title,
                 coalesce(nullif(try_cast(left(year_text, 4) as integer), 0),
                          try_cast(nullif(dated.year, '') as integer)) as year,
                 categories, description, content, attributes, image_path,
-                says is null or says = '' or says in {TRUE} as active,
+                says = '' or says in {TRUE} as active,
                 case when ({id_fault("item_id")}) is not null then {text_of(rules.id)}
                     when whole_title is null then {text_of(rules.title)}
                     else {text_of(rules.active or "")} end as field,
                 case when ({id_fault("item_id")}) is not null then 'item id ' || {id_fault("item_id")}
                     when whole_title is null then 'title is missing'
-                    when not ({blank("says")} or says in {TRUE + FALSE})
+                    when not (says = '' or says in {TRUE + FALSE})
                         then 'active is neither true nor false: write true or false, 1 or 0, yes or no'
                     end as reason
             from t""",

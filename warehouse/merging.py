@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from warehouse.connection import Warehouse
-from warehouse.judging import PER_SOURCE, Judging, Rows, table_of
-from warehouse.judging_events import FORGOTTEN
+from warehouse.judging import FORGOTTEN, PER_SOURCE, Judging, Rows, table_of
 from warehouse.sql import name_of, text_of
 
 ITEM_COLUMNS = (
@@ -77,6 +76,17 @@ def item_changes(warehouse: Warehouse) -> ItemChanges:
             from core.items as c full join {table_of("items", "whole")} as d using (item_id)"""
     )
     return ItemChanges(*row)
+
+
+def used_counts(warehouse: Warehouse) -> dict[str, int]:
+    """How many judged items and interactions can be used."""
+    kinds = ("items", "interactions")
+    return {kind: warehouse.run(f"select count(*) from {table_of(kind, 'used')}")[0][0] for kind in kinds}
+
+
+def n_active(warehouse: Warehouse) -> int:
+    """How many items are active."""
+    return warehouse.run("select count(*) from core.items where active")[0][0]
 
 
 def merge_items(warehouse: Warehouse) -> None:
