@@ -14,7 +14,7 @@ import polars as pl
 from warehouse.errors import WarehouseBusy, WarehouseError
 from warehouse.lock import LOOK_EVERY_S, busy, exclusive, say_to_stderr
 from warehouse.migrate import migrate
-from warehouse.sql import DUCKDB_CONFIG, load_sql, plain, quoted, run_query
+from warehouse.sql import DUCKDB_CONFIG, load_sql, plain, quoted, run_query, text_of
 
 __all__ = ["DATABASE", "Warehouse", "WarehouseBusy", "WarehouseError", "writing"]
 
@@ -51,6 +51,15 @@ class Warehouse:
                 return self._connection.execute(statement, list(parameters)).fetchall()
             except duckdb.Error as error:
                 raise WarehouseError(f"a composed statement failed: {error}") from error
+
+    @contextmanager
+    def memory_limit(self, size: str) -> Iterator[None]:
+        """Let DuckDB hold no more than `size`, such as "2GB", inside; what does not fit goes to disk."""
+        self.run(f"set memory_limit = {text_of(size)}")
+        try:
+            yield
+        finally:
+            self.run("reset memory_limit")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,13 +9,17 @@ from tasks.ingest.frames import COLUMNS, stage_delivery
 from tasks.ingest.loading import IngestError, also_kind, load
 from tasks.ingest.movielens import SOURCE, read_movielens
 from tasks.ingest.reading import Staged, stage
+from tasks.ingest.split_hash import hash_of_sorted
 from tasks.ingest.splits import split_table
 from tasks.settings import Settings
 from tasks.settings_data import Data, Table
 from tasks.stage import StageRun
 from warehouse.connection import Warehouse
+from warehouse.splitting import sorted_parts, write_parts
 from warehouse.staging import clear
 
+MEMORY = "2GB"
+"""What DuckDB may hold while it loads and splits."""
 REASONS_SHOWN = 20
 
 
@@ -35,11 +39,12 @@ def stage_tables(warehouse: Warehouse, settings: Settings) -> tuple[Data, dict[s
 @task(name="load core tables", cache_policy=NO_CACHE)
 def load_core(run: StageRun) -> None:
     """Merge what the source delivers now into the core tables; what cannot be used goes to quarantine."""
-    try:
-        data, staged = stage_tables(run.warehouse, run.settings)
-        loaded = load(run.warehouse, run.settings, data, staged)
-    finally:
-        clear(run.warehouse)
+    with run.warehouse.memory_limit(MEMORY):
+        try:
+            data, staged = stage_tables(run.warehouse, run.settings)
+            loaded = load(run.warehouse, run.settings, data, staged)
+        finally:
+            clear(run.warehouse)
     run.counts |= loaded.counts
     for kind in ("items", "interactions"):
         if not loaded.counts[kind]:
@@ -55,11 +60,16 @@ def load_core(run: StageRun) -> None:
 def split(run: StageRun) -> None:
     """Put every event into train, validation or test."""
     protocol = run.settings.data.protocol
-    everything = run.warehouse.query("interactions")
-    table = split_table(everything, protocol)
-    run.warehouse.replace("core.splits", table, where={"protocol": protocol})
-    items = run.warehouse.query("items")
-    run.fingerprint = fingerprint(items, everything, table["split_hash"].first())
+    if protocol == "temporal_user":  # the default is cut by the database, which has room for any log
+        with run.warehouse.memory_limit(MEMORY), sorted_parts(run.warehouse) as rows:
+            hashed = hash_of_sorted(rows)
+            write_parts(run.warehouse, protocol, hashed)
+    else:
+        table = split_table(run.warehouse.query("interactions"), protocol)
+        run.warehouse.replace("core.splits", table, where={"protocol": protocol})
+        hashed = str(table["split_hash"].first())
+    items, events = run.warehouse.query("items"), run.warehouse.query("interactions_hash")
+    run.fingerprint = fingerprint(items, events, hashed)
 
 
 @task(name="show what came in", cache_policy=NO_CACHE)
