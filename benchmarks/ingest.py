@@ -30,7 +30,9 @@ from tasks.settings import PROJECT, Settings
 from tasks.settings_data import Data, Interactions, Items
 
 EVENTS, ITEMS = "interactions.csv", "items.csv"
-EVENT_TYPES = "{'user_id': 'varchar', 'item_id': 'varchar', 'event': 'varchar', 'value': 'double', 'time': 'timestamp'}"
+EVENT_TYPES = (
+    "{'user_id': 'varchar', 'item_id': 'varchar', 'event': 'varchar', 'value': 'double', 'time': 'timestamp'}"
+)
 ITEM_TYPES = "{'item_id': 'varchar', 'title': 'varchar', 'description': 'varchar', 'categories': 'varchar', 'price': 'double'}"
 
 
@@ -141,7 +143,9 @@ def _apart(what: str, folder: Path, home: Path) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table, and write the figures with --json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--events", type=int, default=10_000_000, help="interactions [default: 10 million]")
     parser.add_argument("--items", type=int, default=200_000, help="items [default: 200,000]")

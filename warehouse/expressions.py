@@ -41,8 +41,10 @@ def clean_text(column: str) -> str:
     return f"nullif(left(trim({one_line}), {MAX_TEXT}), '')"
 
 
-def categories(column: str, delimiter: str) -> str:
+def categories(column: str | None, delimiter: str) -> str:
     """A list of distinct categories in their order, from a JSON list, a list as Python writes it, or cut text."""
+    if column is None:
+        return "[]::varchar[]"
     cut = f"string_split({column}, {text_of(delimiter)})"
     listed = f"""case when {column} is null then []::varchar[]
         when starts_with(ltrim({column}), '[') then
@@ -73,15 +75,20 @@ def time_of(column: str, unit: str | None, timezone: str) -> str:
         unit: A key of UNITS when the column holds numbers, None when it holds dates.
         timezone: Of dates that name no zone.
     """
-    aware = f"try_cast({column} as timestamptz)"
+    aware, naive = f"try_cast({column} as timestamptz)", f"try_cast({column} as timestamp)"
     if timezone.upper() != "UTC":
-        naive = f"timezone({text_of(timezone)}, try_cast({column} as timestamp))"
-        aware = f"case when regexp_matches({column}, '{_WITH_ZONE}') then {aware} else {naive} end"
-    date = f"floor(epoch({aware}))::bigint"
+        naive = f"timezone({text_of(timezone)}, {naive})::timestamp"
+        aware = f"case when regexp_matches({column}, '{_WITH_ZONE}') then {aware}::timestamp else {naive} end"
+    # Most dates end in minutes or seconds: told by their length, and read at a third of the cost.
+    short = f"length({column}) <= 10 or (length({column}) <= 19 and substr({column}, -3, 1) = ':'"
+    short += f" and substr({column}, -6, 1) not in ('+', '-'))"
+    date = f"floor(epoch(case when {short} then {naive} else {aware}::timestamp end))::bigint"
     if unit is None:
         return date
     whole = f"try_cast({column} as bigint)"
-    seconds = whole if UNITS[unit] == 1 else f"(case when {whole} < 0 then -1 else {whole} // {UNITS[unit]} end)"
+    seconds = (
+        whole if UNITS[unit] == 1 else f"(case when {whole} < 0 then -1 else {whole} // {UNITS[unit]} end)"
+    )
     return f"coalesce({seconds}, {date})"
 
 
@@ -102,7 +109,8 @@ def json_of(columns: Iterable[str], prefix: str = "") -> str:
         prefix: Alias of their table, with its dot.
     """
     pairs = ", ".join(
-        f"{text_of(column)}, nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')" for column in columns
+        f"{text_of(column)}, nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')"
+        for column in columns
     )
     return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"
 

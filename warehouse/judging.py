@@ -79,7 +79,9 @@ class Judging:
         if keep == "most_common":
             of = f"(select {key}, title, count(*) as times, min(n) as n from good group by {key}, title)"
         self.run(f"create or replace table {all_rows} as {judged}")
-        self.run(f"create or replace table {bad} as select n, field, reason from {all_rows} where reason is not null")
+        self.run(
+            f"create or replace table {bad} as select n, field, reason from {all_rows} where reason is not null"
+        )
         self.run(
             f"""create or replace table {used} as
                 with good as (select * from {all_rows} where reason is null),
@@ -168,11 +170,12 @@ class Judging:
     def unit_of(self, kind: str, column: str) -> str | None:
         """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""
         text = f"nullif(trim({name_of(column)}), '')"
-        filled, numbers, middle = self.run(
-            f"""select count(text), count(try_cast(text as double)), median(abs(try_cast(text as double)))
+        dates, numbers, middle = self.run(
+            f"""select count(try_cast(text as timestamptz)), count(try_cast(text as double)),
+                    median(abs(try_cast(text as double)))
                 from (select {text} as text from staging.{name_of(kind)} limit {SAMPLE})"""
         )[0]
-        if 2 * numbers <= filled or not numbers:
+        if dates > numbers or not numbers:
             return None
         limits = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
         return next((unit for limit, unit in limits if middle < limit), "nanoseconds")

@@ -43,12 +43,13 @@ def judge_items(judging: Judging, rows: Rows, rules: ItemRules, also: Sequence[s
     def delivered(column: str | None) -> str:
         return f"s.{name_of(column)}" if column else "null::varchar"
 
+    kinds = delivered(rules.categories) if rules.categories else None
     judging.divide(
         rows.kind,
         f"""with d as (
                 select {numbered(rows)} as n, {trimmed(f"s.{name_of(rules.id)}")} as item_id,
                     {text(rules.title)} as whole_title, {text(rules.description)} as description,
-                    {categories(delivered(rules.categories), rules.category_delimiter)} as categories,
+                    {categories(kinds, rules.category_delimiter)} as categories,
                     {text(rules.year)} as year_text, {text(rules.image)} as image_path,
                     {delivered(rules.active)} as active_text,
                     {content_of(rules.content, "s.")} as content,
@@ -148,5 +149,7 @@ def like_interactions(judging: Judging, column: str) -> tuple[int, int, float, f
                 (select case when count(*) >= {FEW_ITEMS} then corr(place, busy) end from ranked),
                 (select case when count(*) >= {FEW_ITEMS} then corr(place, liked) end from rated)"""
     )[0]
-    either = [abs(value) if value is not None and value == value else 0.0 for value in (with_counts, with_means)]
+    either = [
+        abs(value) if value is not None and value == value else 0.0 for value in (with_counts, with_means)
+    ]
     return filled, numeric, either[0], either[1]

@@ -163,7 +163,9 @@ def set_allowed(
 
 def set_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
     """The bad and the merged rows of a kind that need a line: n, source, record; outside a transaction."""
-    either = f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
+    either = (
+        f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
+    )
     found = judging.run(f"select n // {PER_SOURCE}, n % {PER_SOURCE} from ({either}) order by n")
     places, records = ([row[at] for row in found] for at in (0, 1))
     return pl.DataFrame(

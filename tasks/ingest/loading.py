@@ -66,7 +66,9 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
     with Judging(warehouse) as judging:
         _check_timezones(judging, data)
         unit = _judge(judging, data, rows, also)
-        refuse_computed(judging, [*data.items.content, *(name for one in also.values() for name in one.content)])
+        refuse_computed(
+            judging, [*data.items.content, *(name for one in also.values() for name in one.content)]
+        )
         merging.hold_hashes(warehouse, with_hashes(merging.judged_content(warehouse)))
         for kind, table in staged.items():
             merging.hold_lines(warehouse, kind, _lines(table, merging.set_aside(judging, rows[kind])))
@@ -129,7 +131,15 @@ def _judge(judging: Judging, data: Data, rows: Mapping[str, Rows], also: Mapping
 
 def _item_rules(data: Data, rows: Rows) -> ItemRules:
     items = data.items
-    named = {items.id, items.title, items.description, items.categories, items.year, items.image, items.active}
+    named = {
+        items.id,
+        items.title,
+        items.description,
+        items.categories,
+        items.year,
+        items.image,
+        items.active,
+    }
     taken = named | set(items.content) | _columns_of_people(data)
     return ItemRules(
         id=items.id,
@@ -182,7 +192,9 @@ def _check_columns(data: Data, rows: Mapping[str, Rows], also: Mapping[str, Also
                 continue
             where = ", ".join(staged.sources)
             if not staged.columns:
-                raise IngestError(f"{where} is empty, without even a header; mend the file, or [{section}] files")
+                raise IngestError(
+                    f"{where} is empty, without even a header; mend the file, or [{section}] files"
+                )
             raise SettingsError(
                 f"[{section}] {key} = '{column}' is no column of {where}; "
                 f"write one of: {', '.join(staged.columns)}"
@@ -234,7 +246,10 @@ def _merge(warehouse: Warehouse, settings: Settings, rows: Mapping[str, Rows]) -
     merging.merge_items(warehouse)
     merging.merge_users(warehouse, with_profiles="users" in rows)
     events = merging.merge_interactions(warehouse)
-    for kind, columns in (("searches", ("user_id", "query", "event_time")), ("triples", ("head", "relation", "tail"))):
+    for kind, columns in (
+        ("searches", ("user_id", "query", "event_time")),
+        ("triples", ("head", "relation", "tail")),
+    ):
         if kind in rows:
             merging.replace_texts(warehouse, f"core.{kind}", kind, columns)
     rules = settings.catalogue
