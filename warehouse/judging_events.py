@@ -1,5 +1,7 @@
-"""The event log judged in few passes: what is rare (odd ids, unknown items, repetitions) is looked for first,
-among distinct ids and hashes, and only the rows concerned are looked at closely.
+"""The event log judged in few passes.
+
+What is rare (odd ids, unknown items, repetitions) is looked for first, among distinct ids and hashes, and
+only the rows concerned are looked at closely.
 """
 
 from collections.abc import Mapping
@@ -51,7 +53,8 @@ def judge_interactions(judging: Judging, rows: Rows, rules: EventRules) -> str |
     used, bad, merged = (table_of(rows.kind, what) for what in ("used", "bad", "merged"))
     judging.run(
         f"""create or replace table {used} as
-            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type from {typed} where {good}"""
+            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type
+            from {typed} where {good}"""
     )
     judging.run(f"create or replace table {bad} (n bigint, field varchar, reason varchar)")
     n_rows = judging.one(f"select count(*) from staging.{name_of(rows.kind)}")
@@ -77,11 +80,10 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
         (rules.item, "case when query is null then 'query is missing' end"),
         (rules.time, f"'time ' || {time_fault('delivered', 'event_time', unit, rules.latest)}"),
     )
+    fields = " ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)
     judging.divide(
         rows.kind,
-        f"""select n, user_id, query, event_time,
-                case {" ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)} end
-                    as field,
+        f"""select n, user_id, query, event_time, case {fields} end as field,
                 coalesce({", ".join(fault for _, fault in faults)}) as reason
             from (select {numbered(rows)} as n, {user} as user_id, nullif({trimmed(query)}, '') as query,
                 {time_of(time, unit, rules.timezone)} as event_time, {time} as delivered
@@ -92,7 +94,7 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
 
 
 def _odd_ids(judging: Judging, rows: Rows, column: str, further: str = "") -> str | None:
-    """A table of the delivered ids that cannot be taken as they are: raw, id, fault; None when there are none.
+    """A table of the ids that cannot be taken as delivered: raw, id, fault; None when there are none.
 
     Args:
         judging: Runs the statements.

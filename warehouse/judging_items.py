@@ -56,7 +56,8 @@ def judge_items(judging: Judging, rows: Rows, rules: ItemRules, also: Sequence[s
                     {json_of(rules.attributes, "s.")} as attributes
                 from staging.{name_of(rows.kind)} as s),
             t as (
-                select *, {_year_in_title(rules.year_in_title)} as dated, coalesce(lower(trim(active_text)), '') as says
+                select *, {_year_in_title(rules.year_in_title)} as dated,
+                    coalesce(lower(trim(active_text)), '') as says
                 from d)
             select n, item_id, coalesce(nullif(dated.title, ''), whole_title) as title,
                 coalesce(nullif(try_cast(left(year_text, 4) as integer), 0),
@@ -134,13 +135,15 @@ def like_interactions(judging: Judging, column: str) -> tuple[int, int, float, f
     key = text_of("/" + column.replace("~", "~0").replace("/", "~1"))
     filled, numeric, with_counts, with_means = judging.run(
         f"""with x as (
-                select item_id, json_extract_string(content, {key}) as text, try_cast(text as double) as number
+                select item_id, json_extract_string(content, {key}) as text,
+                    try_cast(text as double) as number
                 from {table_of("items", "used")}),
             events as (
                 select item_id, count(*) as n_events, avg(value) as mean
                 from {table_of("interactions", "used")} group by item_id),
             ranked as (
-                select rank() over (order by number) as place, rank() over (order by coalesce(n_events, 0)) as busy
+                select rank() over (order by number) as place,
+                    rank() over (order by coalesce(n_events, 0)) as busy
                 from x left join events using (item_id) where number is not null),
             rated as (
                 select rank() over (order by number) as place, rank() over (order by mean) as liked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.ingest.loading import IngestError
+from tasks.ingest.errors import IngestError
 from tasks.settings import Settings
 from tasks.settings_data import Data, Interactions, Items
 from tests.ingest.staged import Row, load_rows

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from tasks.ingest import loading
-from tasks.ingest.loading import IngestError, check_sums
+from tasks.ingest.errors import IngestError
+from tasks.ingest.loading import check_sums
 from tasks.settings import SettingsError
 from tasks.settings_data import Also, Data, Interactions, Items
 from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
