@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.judging import FORGOTTEN, PER_SOURCE, Judging, Rows, table_of
 from warehouse.sql import name_of, text_of
 
@@ -182,13 +183,16 @@ def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
 
 
 def write_quarantine(warehouse: Warehouse, judging: Judging, rows: Rows) -> None:
-    """Write the bad and the merged rows of a kind; what forgotten people did is counted, not kept."""
+    """Write the bad and the merged rows of a kind; what forgotten people did is counted, not kept.
+
+    In order: DuckDB 2.0 at times loses sight of rows that several threads put into a table emptied before.
+    """
     bad, merged, lines = (table_of(rows.kind, what) for what in ("bad", "merged", "lines"))
     content = judging.content_of_rows(rows, bad)
     kept = f"case when ends_with(reason, {text_of(FORGOTTEN)}) then '{{}}' else content end"
     warehouse.run(
         f"""insert into quarantine.rows (kind, source, line, field, reason, content)
-            select kind, source, line, field, reason, {kept} from ({content}) inner join {lines} using (n)"""
+            select kind, source, line, field, reason, {kept} from ({content}) inner join {lines} using (n) order by n"""
     )
     warehouse.run(
         """insert into quarantine.rows (kind, source, line, field, reason, content)
@@ -199,7 +203,7 @@ def write_quarantine(warehouse: Warehouse, judging: Judging, rows: Rows) -> None
     warehouse.run(
         f"""insert into quarantine.merged (kind, source, line, reason)
             select {text_of(rows.kind)}, {_source(rows)}, line, reason
-            from {merged} inner join {lines} using (n)"""
+            from {merged} inner join {lines} using (n) order by n"""
     )
 
 
@@ -215,6 +219,22 @@ def write_counts(warehouse: Warehouse, rows: Rows, rows_in: Sequence[int]) -> pl
             [rows.kind, source, delivered],
         )
     return warehouse.query("ingest_counts").filter(pl.col("kind") == rows.kind)
+
+
+def check_quarantine(warehouse: Warehouse, totals: pl.DataFrame) -> None:
+    """Read back what was committed, row by row.
+
+    Raises:
+        WarehouseError: the tables do not hold what was counted while they were written.
+    """
+    for table, column in (("quarantine.rows", "quarantined"), ("quarantine.merged", "merged")):
+        ((found,),) = warehouse.run(
+            f"select coalesce(sum(n), 0)::bigint from (select reason, count(*) as n from {table} group by reason)"
+        )
+        if found != totals[column].sum():
+            raise WarehouseError(
+                f"{table} reads back {found:,} rows where {totals[column].sum():,} were written; run again"
+            )
 
 
 def clear_quarantine(warehouse: Warehouse) -> None:

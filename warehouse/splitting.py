@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.sql import load_sql
 
 BATCH_ROWS = 500_000
@@ -24,11 +25,20 @@ def sorted_parts(warehouse: Warehouse) -> Iterator[Iterator[pl.DataFrame]]:
 
 
 def write_parts(warehouse: Warehouse, protocol: str, split_hash: str) -> None:
-    """Put the parts by temporal_user in the place of a protocol's rows in core.splits."""
+    """Put the parts by temporal_user in the place of a protocol's rows in core.splits, in order.
+
+    Raises:
+        WarehouseError: they do not read back.
+    """
     with warehouse.transaction():
         warehouse.run("delete from core.splits where protocol = ?", [protocol])
         warehouse.run(
             f"""insert into core.splits (protocol, split_hash, user_id, item_id, event_time, part)
-                select ?, ?, user_id, item_id, event_time, part from ({load_sql("split_temporal_user")})""",
+                select ?, ?, user_id, item_id, event_time, part from ({load_sql("split_temporal_user")})
+                order by user_id, event_time, item_id""",
             [protocol, split_hash],
         )
+    parts = warehouse.query("split_parts").filter(protocol=protocol)["interactions"].sum()
+    ((events,),) = warehouse.run("select count(*) from core.interactions")
+    if parts != events:
+        raise WarehouseError(f"core.splits reads back {parts:,} rows for {events:,} events; run again")

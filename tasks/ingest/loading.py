@@ -76,6 +76,7 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
         with warehouse.transaction():
             counts = _merge(warehouse, settings, rows)
             totals = _count(warehouse, judging, rows, staged)
+    merging.check_quarantine(warehouse, totals)
     counts |= {name: float(totals[name].sum()) for name in ("rows_in", "quarantined", "merged")}
     counts["order_is_time"] = float(data.interactions.time is None)
     return Loaded(totals, counts, unit)

@@ -212,6 +212,15 @@ def test_sums_are_checked(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
     assert len(events(warehouse)) == 1
 
 
+def test_many_rows_in_quarantine_are_there_however_often_they_are_loaded(warehouse: Warehouse) -> None:
+    rows: list[Row] = [("user_id", "item_id", "note")]
+    rows += [("a", "1" if n % 2 else "unknown", f"{n} " + "x" * 200) for n in range(300_000)]
+    for _ in range(3):
+        load_rows(warehouse, rows)
+        reasons = warehouse.query("quarantine_reasons").select("kind", "field", "rows", "line").rows()
+        assert reasons == [("interactions", "item_id", 150_000, 2)]
+
+
 def test_wrong_settings_say_what_to_write(warehouse: Warehouse) -> None:
     rows = [("user_id", "item_id"), ("a", "1")]
     with pytest.raises(
@@ -246,7 +255,7 @@ texts = strategies.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     interactions=strategies.lists(strategies.tuples(*[texts] * 5), max_size=12),
     items=strategies.lists(strategies.tuples(*[texts] * 3), max_size=8),
