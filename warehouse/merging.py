@@ -105,18 +105,20 @@ def merge_items(warehouse: Warehouse) -> None:
 
 def merge_users(warehouse: Warehouse, with_profiles: bool) -> None:
     """Add users of profiles and of the log; profiles that changed are updated."""
+    columns = ", ".join(USER_COLUMNS)
+    of_log = f"select distinct user_id from {table_of('interactions', 'used')}"
+    nothing = ", ".join(f"null as {column}" for column in USER_COLUMNS)
+    delivered = f"select user_id, {nothing}, false as given from ({of_log})"
     if with_profiles:
-        values = ", ".join(f"d.{column}" for column in USER_COLUMNS)
-        warehouse.run(
-            f"""merge into core.users as c using {table_of("users", "used")} as d on c.user_id = d.user_id
-                when matched and {_differ(USER_COLUMNS, "c", "d")}
-                    then update set {", ".join(f"{column} = d.{column}" for column in USER_COLUMNS)}
-                when not matched then insert (user_id, {", ".join(USER_COLUMNS)})
-                    values (d.user_id, {values})"""
-        )
+        profiles = table_of("users", "used")
+        delivered = f"""select user_id, {columns}, true as given from {profiles} union all
+            ({delivered} where user_id not in (select user_id from {profiles}))"""
     warehouse.run(
-        f"""insert into core.users (user_id) select distinct user_id from {table_of("interactions", "used")}
-            where user_id not in (select user_id from core.users)"""
+        f"""merge into core.users as c using ({delivered}) as d on c.user_id = d.user_id
+            when matched and d.given and {_differ(USER_COLUMNS, "c", "d")}
+                then update set {", ".join(f"{column} = d.{column}" for column in USER_COLUMNS)}
+            when not matched then insert (user_id, {columns})
+                values (d.user_id, {", ".join(f"d.{column}" for column in USER_COLUMNS)})"""
     )
 
 
@@ -182,29 +184,32 @@ def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
     _hold(warehouse, table_of(kind, "lines"), lines)
 
 
-def write_quarantine(warehouse: Warehouse, judging: Judging, rows: Rows) -> None:
-    """Write the bad and the merged rows of a kind; what forgotten people did is counted, not kept.
+def write_quarantine(warehouse: Warehouse, judging: Judging, kinds: Sequence[Rows]) -> None:
+    """Write the bad and the merged rows of all kinds; what forgotten people did is counted, not kept.
 
-    In order: DuckDB 2.0 at times loses sight of rows that several threads put into a table emptied before.
+    One statement a table: rows that DuckDB 2.0 inserts over several threads cannot be read when an insert of
+    no rows into the same table went before in the same transaction.
     """
-    bad, merged, lines = (table_of(rows.kind, what) for what in ("bad", "merged", "lines"))
-    content = judging.content_of_rows(rows, bad)
     kept = f"case when ends_with(reason, {text_of(FORGOTTEN)}) then '{{}}' else content end"
+    bad, merged = [], []
+    for rows in kinds:
+        lines = table_of(rows.kind, "lines")
+        content = judging.content_of_rows(rows, table_of(rows.kind, "bad"))
+        bad.append(
+            f"""select kind, source, line, field, reason, {kept} as content
+                from ({content}) inner join {lines} using (n)
+                union all select kind, source, line, field, reason, coalesce(content, '')
+                from staging.bad where kind = {text_of(rows.kind)}"""
+        )
+        merged.append(
+            f"""select {text_of(rows.kind)} as kind, {_source(rows)} as source, line, reason
+                from {table_of(rows.kind, "merged")} inner join {lines} using (n)"""
+        )
     warehouse.run(
         f"""insert into quarantine.rows (kind, source, line, field, reason, content)
-            select kind, source, line, field, reason, {kept} from ({content}) inner join {lines} using (n) order by n"""
+            {" union all ".join(bad)}"""
     )
-    warehouse.run(
-        """insert into quarantine.rows (kind, source, line, field, reason, content)
-            select kind, source, line, field, reason, coalesce(content, '')
-            from staging.bad where kind = ?""",
-        [rows.kind],
-    )
-    warehouse.run(
-        f"""insert into quarantine.merged (kind, source, line, reason)
-            select {text_of(rows.kind)}, {_source(rows)}, line, reason
-            from {merged} inner join {lines} using (n) order by n"""
-    )
+    warehouse.run(f"insert into quarantine.merged (kind, source, line, reason) {' union all '.join(merged)}")
 
 
 def write_counts(warehouse: Warehouse, rows: Rows, rows_in: Sequence[int]) -> pl.DataFrame:
@@ -229,7 +234,8 @@ def check_quarantine(warehouse: Warehouse, totals: pl.DataFrame) -> None:
     """
     for table, column in (("quarantine.rows", "quarantined"), ("quarantine.merged", "merged")):
         ((found,),) = warehouse.run(
-            f"select coalesce(sum(n), 0)::bigint from (select reason, count(*) as n from {table} group by reason)"
+            f"""select coalesce(sum(n), 0)::bigint
+                from (select reason, count(*) as n from {table} group by reason)"""
         )
         if found != totals[column].sum():
             raise WarehouseError(

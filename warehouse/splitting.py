@@ -25,7 +25,7 @@ def sorted_parts(warehouse: Warehouse) -> Iterator[Iterator[pl.DataFrame]]:
 
 
 def write_parts(warehouse: Warehouse, protocol: str, split_hash: str) -> None:
-    """Put the parts by temporal_user in the place of a protocol's rows in core.splits, in order.
+    """Put the parts by temporal_user in the place of a protocol's rows in core.splits.
 
     Raises:
         WarehouseError: they do not read back.
@@ -34,8 +34,7 @@ def write_parts(warehouse: Warehouse, protocol: str, split_hash: str) -> None:
         warehouse.run("delete from core.splits where protocol = ?", [protocol])
         warehouse.run(
             f"""insert into core.splits (protocol, split_hash, user_id, item_id, event_time, part)
-                select ?, ?, user_id, item_id, event_time, part from ({load_sql("split_temporal_user")})
-                order by user_id, event_time, item_id""",
+                select ?, ?, user_id, item_id, event_time, part from ({load_sql("split_temporal_user")})""",
             [protocol, split_hash],
         )
     parts = warehouse.query("split_parts").filter(protocol=protocol)["interactions"].sum()

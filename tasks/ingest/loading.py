@@ -163,8 +163,8 @@ def _count(
 ) -> pl.DataFrame:
     merging.clear_quarantine(warehouse)
     totals = []
+    merging.write_quarantine(warehouse, judging, list(rows.values()))
     for kind, table in staged.items():
-        merging.write_quarantine(warehouse, judging, rows[kind])
         rows_in = [count.rows_in for count in table.sources]
         totals.append(merging.write_counts(warehouse, rows[kind], rows_in))
     found = pl.concat(totals)
