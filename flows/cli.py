@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_init import init
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -42,12 +43,21 @@ def polyrec() -> None:
     """Recommendation lists with a language model in the loop: run the job, read its lists and reports."""
 
 
+app.command()(init)
+
+
 @app.command()
 def run(
     stage: Annotated[Stage | None, typer.Option("--stage", help="One stage alone, on what is there.")] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Load a delivery even if it is empty or lacks many of the items."),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Run the whole job, or one stage of it."""
+    if force:
+        os.environ["POLYREC_DATA__FORCE"] = "true"
     settings = load_settings(config)
     _flow(settings, stage)(str(config.resolve()) if config else None)
     if stage in (None, Stage.evaluation):
@@ -140,7 +150,15 @@ def main() -> None:
 
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
-    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
+    names = {
+        "WarehouseError",
+        "MissingPackage",
+        "BadRequest",
+        "ServerError",
+        "StageNotReady",
+        "SourceError",
+        "IngestError",
+    }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -9,9 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
+
+from tasks.section import Section
+from tasks.settings_data import Catalogue, Data, Retention
 
 PREFIX = "POLYREC_"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -19,25 +22,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 class SettingsError(ValueError):
     """A configuration file that cannot be used; the message names the key and what it may be."""
-
-
-class Section(BaseModel):
-    """A section that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Data(Section):
-    """Where items and interactions come from, and how they are split."""
-
-    source: Literal["movielens-100k"] = "movielens-100k"
-    """The data set."""
-    protocol: Literal["temporal_user"] = "temporal_user"
-    """How interactions are split into train, validation and test."""
-    max_items: int | None = Field(default=None, ge=5)
-    """Keep only the first so many items: for a quick try."""
-    max_users: int | None = Field(default=None, ge=4)
-    """Keep only the first so many users: for a quick try."""
 
 
 class Angle(Section):
@@ -155,7 +139,9 @@ class Settings(BaseSettings):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Drives everything random: the same seed gives the same result."""
     home: Path = PROJECT
-    """State lives below this folder, in warehouse/data and mlflow/data."""
+    """State lives below this folder (relative to this file)."""
+    base: Path = PROJECT
+    """Paths of files in [data] are relative to this folder: this file's own when not set."""
     lock_timeout_s: float = Field(default=600.0, ge=0)
     """How long a writer waits for another one to finish."""
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -163,6 +149,8 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     """Port of the MLflow server that `polyrec ui` starts."""
     data: Data = Data()
+    catalogue: Catalogue = Catalogue()
+    retention: Retention = Retention()
     corpus: Corpus = Corpus()
     embedding: Embedding = Embedding()
     matching: Matching = Matching()
@@ -216,6 +204,10 @@ def load_settings(config: Path | None = None) -> Settings:
             ) from None
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
+    values.setdefault("base", ".")
+    for key in ("home", "base"):
+        if isinstance(values.get(key), str):
+            values[key] = path.resolve().parent / values[key]
     _check_environment()
     try:
         return Settings(**values)

@@ -1,11 +1,12 @@
 """The writing side of the warehouse: one process, one connection, shared by that process's threads."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, RLock
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -13,7 +14,7 @@ import polars as pl
 from warehouse.errors import WarehouseBusy, WarehouseError
 from warehouse.lock import LOOK_EVERY_S, busy, exclusive, say_to_stderr
 from warehouse.migrate import migrate
-from warehouse.sql import DUCKDB_CONFIG, load_sql, plain, quoted, run_query
+from warehouse.sql import DUCKDB_CONFIG, load_sql, plain, quoted, run_query, text_of
 
 __all__ = ["DATABASE", "Warehouse", "WarehouseBusy", "WarehouseError", "writing"]
 
@@ -42,6 +43,23 @@ class Warehouse:
                 self._connection.execute(statement, plain(parameters))
             except duckdb.Error as error:
                 raise WarehouseError(f"statement '{name}' failed: {error}") from error
+
+    def run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Run a statement that a module of warehouse/ composed, and return all its rows."""
+        with self._turn:
+            try:
+                return self._connection.execute(statement, list(parameters)).fetchall()
+            except duckdb.Error as error:
+                raise WarehouseError(f"a composed statement failed: {error}") from error
+
+    @contextmanager
+    def memory_limit(self, size: str) -> Iterator[None]:
+        """Let DuckDB hold no more than `size`, such as "2GB", inside; what does not fit goes to disk."""
+        self.run(f"set memory_limit = {text_of(size)}")
+        try:
+            yield
+        finally:
+            self.run("reset memory_limit")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

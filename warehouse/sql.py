@@ -55,3 +55,13 @@ def run_query(
 def quoted(table: str) -> str:
     """A `schema.table` name as SQL reads it, whatever characters it holds."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in table.split("."))
+
+
+def name_of(identifier: str) -> str:
+    """One name as SQL reads it; unlike `quoted`, a dot in it is part of the name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text_of(value: str) -> str:
+    """A text as SQL reads it, for places where DuckDB takes no parameter."""
+    return "'" + value.replace("'", "''") + "'"

@@ -17,7 +17,7 @@ from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home
 from warehouse.connection import writing
 
 MATCHERS = set(Settings().matching.matchers)
-COMMANDS = ("run", "recommend", "texts", "export", "report", "ui")
+COMMANDS = ("init", "run", "recommend", "texts", "export", "report", "ui")
 
 
 class Answer(NamedTuple):
@@ -60,7 +60,7 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
     assert answer.code == 0
     assert f"{' '.join(['polyrec', *command])} [OPTIONS]" in answer.out
     if command:
-        assert "--config" in answer.out
+        assert ("--force" if command == ["init"] else "--config") in answer.out
     else:
         for name in COMMANDS:
             assert f" {name} " in answer.out

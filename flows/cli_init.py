@@ -1,0 +1,56 @@
+"""`polyrec init`: looks at files and writes a configuration for them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Files = list[Path] | None
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where polyrec.toml is written.")],
+    items: Annotated[Files, typer.Option("--items", help="A catalogue; several share an id.")] = None,
+    interactions: Annotated[Files, typer.Option("--interactions", help="An event log.")] = None,
+    users: Annotated[Path | None, typer.Option("--users", help="Profiles of users.")] = None,
+    searches: Annotated[Path | None, typer.Option("--searches", help="What people searched for.")] = None,
+    triples: Annotated[Path | None, typer.Option("--triples", help="Knowledge about items.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing polyrec.toml.")] = False,
+) -> None:
+    """Look at files, or at those in DIR when none is named, and write DIR/polyrec.toml for them."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tasks.ingest.draft import DraftError, draft
+
+    file = folder / "polyrec.toml"
+    if file.exists() and not force:
+        raise DraftError(f"{file} is there already; replace it with --force, or give another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = draft(
+            folder,
+            {
+                "items": items or [],
+                "interactions": interactions or [],
+                "users": [users] if users else [],
+                "searches": [searches] if searches else [],
+                "triples": [triples] if triples else [],
+            },
+        )
+        file.write_text(made.text, encoding="utf-8")
+    except (OSError, UnicodeEncodeError) as error:
+        raise DraftError(f"cannot write {file}: {error}; give another folder") from error
+    table = Table(title="Guessed", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for name in ("table", "key", "value", "why"):
+        table.add_column(name)
+    for one in made.told:
+        table.add_row(*(escape(text) for text in (one.table, one.key, one.value, one.why)))
+    console = Console()
+    console.print(table)
+    for line in made.unused:
+        console.print(f"not used: {line}", markup=False, highlight=False)
+    console.print(f"{file} is written. Read it, then:", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"  polyrec run --config {file}", markup=False, highlight=False, soft_wrap=True)

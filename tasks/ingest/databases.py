@@ -1,0 +1,64 @@
+"""Tables of a database, by connection string."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from tasks.ingest.files import SourceError
+from tasks.settings_data import Table
+from warehouse.sql import name_of
+
+
+def source_name(table: Table) -> str:
+    """What reports call the table: its connection without a password, and its name."""
+    parts = urlsplit(table.connection)
+    address = parts.netloc
+    if "@" in address:
+        user, _, host = address.rpartition("@")
+        address = f"{user.partition(':')[0]}@{host}"
+    return f"{parts.scheme}://{address}{parts.path}:{table.table}"
+
+
+def duckdb_path(table: Table, base: Path) -> Path:
+    """The file that a `duckdb:` connection names: absolute, or relative to the TOML file."""
+    named = table.connection.partition(":")[2].removeprefix("//")
+    choices = [Path(named), base / named.lstrip("/")]
+    for path in choices:
+        if path.is_file():
+            return path
+    raise SourceError(
+        f"there is no DuckDB file {' or '.join(str(path) for path in choices)}; in the TOML: "
+        'connection = "duckdb:///path/to/file"'
+    )
+
+
+def read_postgresql(table: Table, first: int | None = None) -> tuple[pa.Table, int]:
+    """Read a table of PostgreSQL; returns its rows, and how many the server counts at the same moment.
+
+    Args:
+        table: Its connection and name.
+        first: Read only so many rows.
+    """
+    try:
+        dbapi: Any = import_module("adbc_driver_postgresql.dbapi")
+    except ImportError as error:
+        raise SourceError(
+            "reading from PostgreSQL needs a further package; run: pip install adbc-driver-postgresql"
+        ) from error
+    origin = ".".join(name_of(part) for part in table.table.split("."))
+    try:
+        with dbapi.connect(table.connection) as connection, connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read")
+            cursor.execute(f"select count(*) from {origin}")
+            counted = cursor.fetchone()
+            assert counted is not None
+            cursor.execute(f"select * from {origin}" + (f" limit {first}" if first is not None else ""))
+            return cursor.fetch_arrow_table(), int(counted[0])
+    except dbapi.Error as error:
+        raise SourceError(
+            f"cannot read {source_name(table)}: {str(error).strip()}; in the TOML: "
+            'connection = "postgresql://user@host/name", table = "schema.table"'
+        ) from error

@@ -1,0 +1,275 @@
+"""Drafts a configuration for files that nobody has described yet."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.ingest import guess
+from tasks.ingest.guess import Guess, Kind
+from tasks.ingest.peeking import Peek, peek
+from tasks.settings import SettingsError
+from tasks.settings_data import Table
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
+ANGLES = {
+    "film": (
+        ("audience", "who would love it", "Perfect for viewers who"),
+        ("mood", "how it feels", "The mood is"),
+        ("story", "what it is about", "A story about"),
+    ),
+    "book": (
+        ("audience", "who would love it", "Perfect for readers who"),
+        ("mood", "how it reads", "The mood is"),
+        ("story", "what it is about", "A book about"),
+    ),
+    "article": (
+        ("audience", "who should read it", "Worth reading for people who"),
+        ("topic", "what it is about", "It is about"),
+        ("reason", "why it matters", "It matters because"),
+    ),
+    "product": (
+        ("audience", "who would love it", "Perfect for people who"),
+        ("use", "what it is for", "Use it to"),
+        ("style", "how it looks", "The style is"),
+    ),
+    "item": (
+        ("audience", "who would love it", "Perfect for people who"),
+        ("mood", "how it feels", "It feels"),
+        ("purpose", "what it is for", "It is for"),
+    ),
+}
+
+
+class DraftError(SettingsError):
+    """Files from which no configuration can be drafted; the message says what to give."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One guess, for people: table, key of the TOML, value, why."""
+
+    table: str
+    key: str
+    value: str
+    why: str
+
+
+@dataclass
+class Draft:
+    """A configuration and the guesses behind it."""
+
+    told: list[Told] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The TOML file."""
+        return "\n".join(self.lines).strip() + "\n"
+
+    def table(self, name: str) -> None:
+        """Begin a table."""
+        self.lines += ["", f"[{name}]" if not name.endswith("also") else f"[[{name}]]"]
+
+    def key(self, table: str, key: str, value: object, why: str) -> None:
+        """Set a key, with the reason as its comment."""
+        self.told.append(Told(table, key, str(value), why))
+        self.lines += [f"# {one_line(why)}", f"{key} = {toml(value)}"]
+
+
+def one_line(text: str) -> str:
+    """Text that a TOML comment may hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def toml(value: object) -> str:
+    r"""A value as TOML writes it.
+
+    >>> toml('say "é"\n'), toml(["a", 1.0]), toml({"add to cart": 3})
+    ('"say \\"é\\"\\n"', '["a", 1.0]', '{"add to cart" = 3}')
+    """
+    if isinstance(value, str):  # a JSON string is a TOML string, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{toml(str(key))} = {toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(toml(one) for one in value) + "]"
+    return json.dumps(value)
+
+
+def look_through(folder: Path) -> list[Path]:
+    """The data files that lie in a folder, by name."""
+    plain = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    names = [path.name.lower().removesuffix(".gz").removesuffix(".zst") for path in plain]
+    return [path for path, name in zip(plain, names, strict=True) if name.endswith(SUFFIXES)]
+
+
+def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
+    """Look at files and draft a configuration for them.
+
+    Args:
+        folder: Where the configuration will lie.
+        given: Files by table. When empty, the folder is looked through.
+
+    Raises:
+        DraftError: there is no catalogue or no event log among them.
+        SourceError: a file cannot be read at all.
+    """
+    made = Draft()
+    tables: Mapping[Kind, Sequence[Peek]]
+    if not any(given.values()):
+        tables = _sorted_out(folder, made)
+    else:
+        tables = {kind: [_look(folder, path) for path in paths] for kind, paths in given.items() if paths}
+    logs = tables.get("interactions", [])
+    if not logs:
+        raise DraftError(
+            f"no event log found in {folder}: a table with a user and an item; name it with --interactions"
+        )
+    items = tables.get("items", []) or [one for one in logs[:1] if _describes(one)]
+    if not items:
+        raise DraftError(
+            f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
+        )
+    noun = guess.noun_of([name for one in items for name in (Path(one.source).name, *one.columns)])
+    made.lines += [
+        "# Drafted by `polyrec init`; every line may be changed. All settings: polyrec.toml of the project.",
+        "",
+        "# This project's state lies beside this file.",
+        'home = "state"',
+    ]
+    made.table("data")
+    made.lines.append('source = "files"')
+    _items(made, items)
+    _interactions(made, logs)
+    _others(made, tables)
+    made.table("corpus")
+    made.key("corpus", "noun", noun, "What an item is called in prompts: from names of files and columns.")
+    for name, instruction, opening in ANGLES[noun]:
+        made.lines += ["", "[[corpus.angles]]", f"name = {toml(name)}", f"instruction = {toml(instruction)}"]
+        made.lines.append(f"opening = {toml(opening)}")
+    return made
+
+
+def _look(folder: Path, path: Path) -> Peek:
+    if not path.exists():
+        raise DraftError(f"there is no file {path}; correct the path")
+    return peek(Table(files=(_relative(folder, path),)), folder)
+
+
+def _relative(folder: Path, path: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _describes(one: Peek) -> bool:
+    return "title" in guess.guess_items(one.rows)
+
+
+def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
+    """Which file of a folder is which table; of several logs, the one that says most."""
+    tables: dict[Kind, list[Peek]] = {}
+    for path in look_through(folder):
+        looked = _look(folder, path)
+        kind = guess.kind_of(looked.rows)
+        if kind is None:
+            made.unused.append(f"{path.name}: no table that can be told")
+        else:
+            tables.setdefault(kind, []).append(looked)
+    logs = tables.get("interactions", [])
+    logs.sort(key=lambda one: len(guess.guess_interactions(one.rows)), reverse=True)
+    made.unused += [f"{one.source}: {logs[0].source} says more about events" for one in logs[1:]]
+    del logs[1:]
+    for kind in ("users", "searches", "triples"):
+        made.unused += [f"{one.source}: one table of {kind} is enough" for one in tables.get(kind, [])[1:]]
+    return tables
+
+
+def _items(made: Draft, items: Sequence[Peek]) -> None:
+    """The catalogue and, from further files with the same id, `also`."""
+    main, *rest = sorted(items, key=lambda one: guess.find(one.rows, "title") is None)
+    found = guess.guess_items(main.rows)
+    for role in ("id", "title"):
+        if role not in found:
+            raise DraftError(
+                f"{main.source} has no column that looks like an item's {role} among "
+                f"{', '.join(main.columns)}; rename one, or write [data.items] by hand"
+            )
+    name = "data.items"
+    made.table(name)
+    made.lines.append(f"files = {toml([main.source])}")
+    for role, (column, why) in found.items():
+        made.key(name, role, column, why)
+        if role == "title" and guess.year_in_title(main.rows[column]):
+            made.key(name, "year_in_title", True, "Most titles end in a year in brackets.")
+        if role == "categories":
+            mark = guess.category_delimiter(main.rows[column])
+            made.key(name, "category_delimiter", mark, "What stands between categories.")
+    if "user" in guess.guess_interactions(main.rows):
+        made.key(name, "duplicates", "most_common", "A log names an item in every event, not always alike.")
+    else:
+        taken = {one.column for one in found.values()}
+        if content := guess.guess_content(main.rows, taken):
+            made.key(name, "content", content, "Columns that say what an item is.")
+    for one in rest:
+        _also(made, found["id"], one)
+
+
+def _also(made: Draft, id_: Guess, one: Peek) -> None:
+    wanted = guess.plain_name(id_.column)
+    shared = next((name for name in one.columns if guess.plain_name(name) == wanted), None)
+    text = guess.find(one.rows, "description")
+    content = guess.guess_content(one.rows, {text.column} if text else set())
+    if shared is None or not (text or content):
+        made.unused.append(f"{one.source}: no column {id_.column} with a text about items beside it")
+        return
+    name = "data.items.also"
+    made.table(name)
+    made.lines.append(f"files = {toml([one.source])}")
+    made.key(name, "id", shared, "The item's id, as in the catalogue.")
+    if text:
+        made.key(name, "description", text.column, text.why)
+    if content:
+        made.key(name, "content", content, "Columns that say what an item is.")
+
+
+def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
+    first, name = logs[0], "data.interactions"
+    found = guess.guess_interactions(first.rows)
+    for role in ("user", "item"):
+        if role not in found:
+            raise DraftError(
+                f"{first.source} has no column that looks like the {role} of an event among "
+                f"{', '.join(first.columns)}; rename one, or write [data.interactions] by hand"
+            )
+    made.table(name)
+    made.lines.append(f"files = {toml([one.source for one in logs])}")
+    for role, (column, why) in found.items():
+        made.key(name, "value" if role in ("rating", "amount") else role, column, why)
+        if role == "event":
+            weights = guess.event_weights(first.rows[column])
+            made.key(name, "event_weights", weights, "Guessed from the names of the types; change them.")
+        if role == "amount":
+            made.key(name, "value_is", "amount", "How many is no rating: an event counts 1.")
+            least = guess.smallest_amount(first.rows[column])
+            made.key(name, "min_value", least, "Less is a return, and no interest: such rows are set aside.")
+    if "time" not in found:
+        made.lines.append("# No column of times: the order in the files is the time.")
+
+
+def _others(made: Draft, tables: Mapping[Kind, Sequence[Peek]]) -> None:
+    roles = {"users": {"user": "id"}, "searches": {"user": "user", "query": "query", "time": "time"}}
+    roles["triples"] = {"head": "head", "relation": "relation", "tail": "tail"}
+    for kind, keys in roles.items():
+        for one in tables.get(kind, [])[:1]:  # type: ignore[call-overload]
+            made.table(f"data.{kind}")
+            made.lines.append(f"files = {toml([one.source])}")
+            for role, key in keys.items():
+                if found := guess.find(one.rows, role):
+                    made.key(f"data.{kind}", key, found.column, found.why)
+                else:
+                    raise DraftError(
+                        f"{one.source} has no column that looks like {role} among {', '.join(one.columns)}; "
+                        f"rename one, or write [data.{kind}] by hand"
+                    )

@@ -1,0 +1,63 @@
+import polars as pl
+import pytest
+
+from tasks.ingest import guess
+
+
+def frame(**columns: list[str | None]) -> pl.DataFrame:
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
+FILMS = frame(movieId=["1", "2"], title=["Toy Story (1995)", "Heat (1995)"], genres=["Comedy|Drama", "Drama"])
+LOG = frame(
+    KundenNummer=["7", "7"],
+    Artikelnummer=["a", "b"],
+    Datum=["01.02.2024", "02.02.2024"],
+    Menge=["2", "-1"],
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        (FILMS, "items"),
+        (LOG, "interactions"),
+        (frame(userId=["1"], age=["30"]), "users"),
+        (frame(user=["1"], query=["lamp"], time=["2024-01-01"]), "searches"),
+        (frame(head=["1"], relation=["by"], tail=["x"]), "triples"),
+        (frame(movieId=["1"], imdbId=["114709"]), None),
+        (frame(), None),
+    ],
+)
+def test_kind_of_table(table: pl.DataFrame, kind: str | None) -> None:
+    assert guess.kind_of(table) == kind
+
+
+def test_names_in_another_language_and_content_that_agrees() -> None:
+    found = {role: one.column for role, one in guess.guess_interactions(LOG).items()}
+    assert found == {"user": "KundenNummer", "item": "Artikelnummer", "time": "Datum", "amount": "Menge"}
+    assert guess.smallest_amount(LOG["Menge"]) == 1
+
+
+def test_a_column_whose_content_does_not_fit_its_name_is_passed_over() -> None:
+    table = frame(user=["1"], item=["2"], rating=["very good"], when=["964982703"])
+    found = guess.guess_interactions(table)
+    assert "rating" not in found
+    assert found["time"].column == "when"
+
+
+def test_computed_columns_are_never_content() -> None:
+    table = frame(id=["1"], title=["a"], author=["b"], ratings_count=["3"], brand=["c"], averageRating=["4"])
+    assert guess.guess_content(table, {"id", "title"}) == ["author", "brand"]
+
+
+def test_events_weigh_by_their_names() -> None:
+    kinds = pl.Series(["Add_to_Cart", "view", "purchase", "refund", "hum", None])
+    assert guess.event_weights(kinds) == {"Add_to_Cart": 3, "hum": 1, "purchase": 5, "refund": 0, "view": 1}
+
+
+def test_delimiter_and_year() -> None:
+    assert guess.category_delimiter(FILMS["genres"]) == "|"
+    assert guess.category_delimiter(pl.Series(["a, b", "c"])) == ","
+    assert guess.year_in_title(FILMS["title"])
+    assert not guess.year_in_title(pl.Series(["Lamp", "Cup"]))
