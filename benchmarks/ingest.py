@@ -1,10 +1,10 @@
 """How fast tables become core tables: `python benchmarks/ingest.py`.
 
-Makes a log and a catalogue as CSV, with some rows that cannot be used, in a temporary folder. Then, by turns and
-each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and Polyrec's
-ingest of both files into a new warehouse, with the split.
+Makes a log and a catalogue as CSV, with some rows that cannot be used, in a temporary folder. Then, by turns
+and each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and
+Polyrec's ingest of both files into a new warehouse, with the split.
 
-- vs_duckdb_read_csv: median seconds of loading (reading, judging, quarantine, core tables) over those of read_csv.
+- vs_duckdb_read_csv: median seconds of loading (reading, judging, quarantine, core) over those of read_csv.
 - with_split_vs_duckdb_read_csv: the same with the split.
 - peak_rss_mb: the most memory that an ingest held, the largest of all.
 """
@@ -30,8 +30,13 @@ from tasks.settings import PROJECT, Settings
 from tasks.settings_data import Data, Interactions, Items
 
 EVENTS, ITEMS = "interactions.csv", "items.csv"
-EVENT_TYPES = "{'user_id': 'varchar', 'item_id': 'varchar', 'event': 'varchar', 'value': 'double', 'time': 'timestamp'}"
-ITEM_TYPES = "{'item_id': 'varchar', 'title': 'varchar', 'description': 'varchar', 'categories': 'varchar', 'price': 'double'}"
+EVENT_TYPES = (
+    "{'user_id': 'varchar', 'item_id': 'varchar', 'event': 'varchar', 'value': 'double', 'time': 'timestamp'}"
+)
+ITEM_TYPES = (
+    "{'item_id': 'varchar', 'title': 'varchar', 'description': 'varchar', 'categories': 'varchar', "
+    "'price': 'double'}"
+)
 
 
 def make(folder: Path, n_events: int, n_items: int, n_users: int) -> None:
@@ -50,7 +55,8 @@ def make(folder: Path, n_events: int, n_items: int, n_users: int) -> None:
         )
         connection.execute(
             f"""copy (
-                select 'i' || i as item_id, case when i % 1000 = 1 then '' else 'Item number ' || i end as title,
+                select 'i' || i as item_id,
+                    case when i % 1000 = 1 then '' else 'Item number ' || i end as title,
                     'A text of some length about item ' || i || ', which goes on for a while.' as description,
                     'kind ' || i % 7 || '|sort ' || i % 31 as categories, i % 997 / 10 as price
                 from range({n_items}) as t(i)) to '{folder / ITEMS}' (header)"""
@@ -64,8 +70,8 @@ def read_csv(folder: Path, home: Path) -> dict[str, float]:
         start = time.perf_counter()
         for name, types in ((EVENTS, EVENT_TYPES), (ITEMS, ITEM_TYPES)):
             connection.execute(
-                f"""create table "{name}" as select *
-                    from read_csv('{folder / name}', columns = {types}, header = true, ignore_errors = true)"""
+                f"""create table "{name}" as select * from read_csv('{folder / name}',
+                    columns = {types}, header = true, ignore_errors = true)"""
             )
         connection.execute("checkpoint")
         return {"seconds": time.perf_counter() - start}
@@ -141,7 +147,9 @@ def _apart(what: str, folder: Path, home: Path) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table, and write the figures with --json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--events", type=int, default=10_000_000, help="interactions [default: 10 million]")
     parser.add_argument("--items", type=int, default=200_000, help="items [default: 200,000]")

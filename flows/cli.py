@@ -150,7 +150,15 @@ def main() -> None:
 
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
-    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady", "SourceError", "IngestError"}
+    names = {
+        "WarehouseError",
+        "MissingPackage",
+        "BadRequest",
+        "ServerError",
+        "StageNotReady",
+        "SourceError",
+        "IngestError",
+    }
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

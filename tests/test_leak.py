@@ -2,7 +2,7 @@
 
 Every validation and test row is deleted, or has its items permuted, in what the source delivers; the parts of
 the rows stay. Then everything from ingest to matching is computed again and must be identical. For the other
-protocols, what cannot depend on the log (texts and their vectors) is kept, and rows are changed in the warehouse.
+protocols, texts and their vectors, which know no log, are kept, and rows are changed in the warehouse.
 """
 
 from collections.abc import Callable

@@ -44,9 +44,7 @@ class Warehouse:
             except duckdb.Error as error:
                 raise WarehouseError(f"statement '{name}' failed: {error}") from error
 
-    def run(
-        self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()
-    ) -> list[Any]:
+    def run(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run a statement that a module of warehouse/ composed, and return all its rows."""
         with self._turn:
             try:

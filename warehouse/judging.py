@@ -1,7 +1,7 @@
 """Staged rows judged: which are used, which are bad and why, which say again what another says.
 
-Beside the view `staging.<kind>` stand afterwards `<kind>:used`, `<kind>:bad` and `<kind>:merged`. Rows are known
-by `n`: the place of their source times 2^40, and their ordinal in it.
+Beside the view `staging.<kind>` stand afterwards `<kind>:used`, `<kind>:bad` and `<kind>:merged`. Rows are
+known by `n`: the place of their source times 2^40, and their ordinal in it.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Judging:
 
         Args:
             kind: The staged kind.
-            judged: A select of n, further columns, and last `field` and `reason`; those with a reason are bad.
+            judged: A select of n, further columns, `field` and `reason`; rows with a reason are bad.
             keys: Columns that tell rows apart.
             keep: Which of several rows with the same keys is used: "first", "last", or "most_common" title.
         """
@@ -79,7 +79,10 @@ class Judging:
         if keep == "most_common":
             of = f"(select {key}, title, count(*) as times, min(n) as n from good group by {key}, title)"
         self.run(f"create or replace table {all_rows} as {judged}")
-        self.run(f"create or replace table {bad} as select n, field, reason from {all_rows} where reason is not null")
+        self.run(
+            f"""create or replace table {bad} as
+                select n, field, reason from {all_rows} where reason is not null"""
+        )
         self.run(
             f"""create or replace table {used} as
                 with good as (select * from {all_rows} where reason is null),
@@ -123,7 +126,8 @@ class Judging:
             f"""select n, item_id, description, content, attributes, {text_of(identifier)} as field,
                     'item id ' || {id_fault("item_id")} as reason
                 from (select {numbered(rows)} as n, {trimmed(f"s.{name_of(identifier)}")} as item_id,
-                    {clean_text(f"s.{name_of(description)}") if description else "null::varchar"} as description,
+                    {clean_text(f"s.{name_of(description)}") if description else "null::varchar"}
+                        as description,
                     {content_of(content, "s.")} as content, {json_of(others, "s.")} as attributes
                     from staging.{name_of(rows.kind)} as s)""",
             ["item_id"],
@@ -168,11 +172,12 @@ class Judging:
     def unit_of(self, kind: str, column: str) -> str | None:
         """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""
         text = f"nullif(trim({name_of(column)}), '')"
-        filled, numbers, middle = self.run(
-            f"""select count(text), count(try_cast(text as double)), median(abs(try_cast(text as double)))
+        dates, numbers, middle = self.run(
+            f"""select count(try_cast(text as timestamptz)), count(try_cast(text as double)),
+                    median(abs(try_cast(text as double)))
                 from (select {text} as text from staging.{name_of(kind)} limit {SAMPLE})"""
         )[0]
-        if 2 * numbers <= filled or not numbers:
+        if dates > numbers or not numbers:
             return None
         limits = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
         return next((unit for limit, unit in limits if middle < limit), "nanoseconds")
@@ -187,5 +192,6 @@ class Judging:
         pairs = ", ".join(
             f"{text_of(column)}, left(s.{name_of(column)}, {MAX_KEPT})" for column in rows.columns
         )
-        return f"""select {text_of(rows.kind)} as kind, s.source, k.*, json_object({pairs})::varchar as content
+        return f"""select {text_of(rows.kind)} as kind, s.source, k.*,
+                json_object({pairs})::varchar as content
             from staging.{name_of(rows.kind)} as s inner join {kept} as k on k.n = {numbered(rows)}"""

@@ -1,5 +1,8 @@
-"""The event log judged in few passes: what is rare (odd ids, unknown items, repetitions) is looked for first,
-among distinct ids and hashes, and only the rows concerned are looked at closely."""
+"""The event log judged in few passes.
+
+What is rare (odd ids, unknown items, repetitions) is looked for first, among distinct ids and hashes, and
+only the rows concerned are looked at closely.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,12 +46,15 @@ def judge_interactions(judging: Judging, rows: Rows, rules: EventRules) -> str |
         "user": _odd_ids(judging, rows, rules.user, f"{judging.forgotten('id')} {first_users}"),
         "item": _odd_ids(judging, rows, rules.item, "" if rules.add_unknown_items else unknown),
     }
+    if rules.event:
+        odd["event"] = _odd_ids(judging, rows, rules.event)
     typed = _typed(rows, rules, unit, odd)
     good = _good(rules, odd)
     used, bad, merged = (table_of(rows.kind, what) for what in ("used", "bad", "merged"))
     judging.run(
         f"""create or replace table {used} as
-            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type from {typed} where {good}"""
+            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type
+            from {typed} where {good}"""
     )
     judging.run(f"create or replace table {bad} (n bigint, field varchar, reason varchar)")
     n_rows = judging.one(f"select count(*) from staging.{name_of(rows.kind)}")
@@ -56,7 +62,9 @@ def judge_interactions(judging: Judging, rows: Rows, rules: EventRules) -> str |
         judging.run(f"insert into {bad} {_reasons(rules, unit, odd, typed)} where not {good}")
     judging.run(f"create or replace table {merged} (n bigint, reason varchar)")
     if rules.time:
-        _merge_repeated(judging, rows.kind, ("user_id", "item_id", "event_time"), "value desc, n desc", SAME_EVENT)
+        _merge_repeated(
+            judging, rows.kind, ("user_id", "item_id", "event_time"), "value desc, n desc", SAME_EVENT
+        )
     return unit
 
 
@@ -72,11 +80,10 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
         (rules.item, "case when query is null then 'query is missing' end"),
         (rules.time, f"'time ' || {time_fault('delivered', 'event_time', unit, rules.latest)}"),
     )
+    fields = " ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)
     judging.divide(
         rows.kind,
-        f"""select n, user_id, query, event_time,
-                case {" ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)} end
-                    as field,
+        f"""select n, user_id, query, event_time, case {fields} end as field,
                 coalesce({", ".join(fault for _, fault in faults)}) as reason
             from (select {numbered(rows)} as n, {user} as user_id, nullif({trimmed(query)}, '') as query,
                 {time_of(time, unit, rules.timezone)} as event_time, {time} as delivered
@@ -86,8 +93,8 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
     return unit
 
 
-def _odd_ids(judging: Judging, rows: Rows, column: str, further: str) -> str | None:
-    """A table of the delivered ids that cannot be taken as they are: raw, id, fault; None when there are none.
+def _odd_ids(judging: Judging, rows: Rows, column: str, further: str = "") -> str | None:
+    """A table of the ids that cannot be taken as delivered: raw, id, fault; None when there are none.
 
     Args:
         judging: Runs the statements.
@@ -96,12 +103,15 @@ def _odd_ids(judging: Judging, rows: Rows, column: str, further: str) -> str | N
         further: Branches of a case over `id` and `place` (by first appearance) that give further faults.
     """
     table, name = table_of(rows.kind, f"odd {column}"), name_of(column)
-    placed = f"select raw, row_number() over (order by first) as place from (select s.{name} as raw, min({numbered(rows)}) as first from staging.{name_of(rows.kind)} as s group by raw)"
     distinct = f"select distinct {name} as raw, 0 as place from staging.{name_of(rows.kind)}"
+    if "place" in further:
+        distinct = f"""select raw, row_number() over (order by first) as place from (
+            select s.{name} as raw, min({numbered(rows)}) as first
+            from staging.{name_of(rows.kind)} as s group by raw)"""
     judging.run(
         f"""create or replace table {table} as
             select raw, id, coalesce({id_fault("id")}, case {further or "when false then ''"} end) as fault
-            from (select raw, {trimmed("raw")} as id, place from ({placed if "place" in further else distinct}))
+            from (select raw, {trimmed("raw")} as id, place from ({distinct}))
             where id is distinct from raw or fault is not null"""
     )
     return table if judging.one(f"select count(*) from {table}") else None
@@ -110,13 +120,17 @@ def _odd_ids(judging: Judging, rows: Rows, column: str, further: str) -> str | N
 def _typed(rows: Rows, rules: EventRules, unit: str | None, odd: Mapping[str, str | None]) -> str:
     """The staged rows with their typed values beside the delivered ones."""
     columns, joins = [f"{numbered(rows)} as n"], []
-    for name, column in (("user", rules.user), ("item", rules.item)):
-        raw, table = f"s.{name_of(column)}", odd[name]
+    for name, typed, column in (
+        ("user", "user_id", rules.user),
+        ("item", "item_id", rules.item),
+        ("event", "event_type", rules.event),
+    ):
+        raw, table = f"s.{name_of(column)}" if column else "null::varchar", odd.get(name)
         if table:
             joins.append(f"left join {table} as {name} on {name}.raw is not distinct from {raw}")
-            columns += [f"coalesce({name}.id, {raw}) as {name}_id", f"{name}.fault as {name}_fault"]
+            columns += [f"coalesce({name}.id, {raw}) as {typed}", f"{name}.fault as {name}_fault"]
         else:
-            columns.append(f"{raw} as {name}_id")
+            columns.append(f"{raw} as {typed}")
     if rules.time:
         time = f"s.{name_of(rules.time)}"
         columns += [f"{time_of(time, unit, rules.timezone)} as event_time", f"{time} as delivered_time"]
@@ -125,7 +139,6 @@ def _typed(rows: Rows, rules: EventRules, unit: str | None, odd: Mapping[str, st
     if rules.value:
         value = f"s.{name_of(rules.value)}"
         columns += [f"try_cast({value} as double) as number", f"{value} as delivered_value"]
-    columns.append(f"{trimmed(f's.{name_of(rules.event)}') if rules.event else 'null::varchar'} as event_type")
     return f"(select {', '.join(columns)} from staging.{name_of(rows.kind)} as s {' '.join(joins)})"
 
 
@@ -155,7 +168,7 @@ def _weighed(rules: EventRules) -> str:
 
 def _good(rules: EventRules, odd: Mapping[str, str | None]) -> str:
     """Whether a typed row can be used: never null."""
-    tests = [f"{name}_fault is null" for name, table in odd.items() if table]
+    tests = [f"{name}_fault is null" for name in ("user", "item") if odd[name]]
     if weight := _weight(rules):
         tests.append(f"{weight} is not null")
     if rules.value:
@@ -188,7 +201,9 @@ def _reasons(rules: EventRules, unit: str | None, odd: Mapping[str, str | None],
         faults.append((rules.time, f"'time ' || {late}"))
     fields = " ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)
     reasons = ", ".join(fault for _, fault in faults)
-    return f"select n, case {fields} end as field, coalesce({reasons}) as reason from {typed}" if faults else ""
+    return (
+        f"select n, case {fields} end as field, coalesce({reasons}) as reason from {typed}" if faults else ""
+    )
 
 
 def _merge_repeated(judging: Judging, kind: str, keys: tuple[str, ...], order: str, reason: str) -> None:

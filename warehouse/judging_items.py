@@ -43,19 +43,21 @@ def judge_items(judging: Judging, rows: Rows, rules: ItemRules, also: Sequence[s
     def delivered(column: str | None) -> str:
         return f"s.{name_of(column)}" if column else "null::varchar"
 
+    kinds = delivered(rules.categories) if rules.categories else None
     judging.divide(
         rows.kind,
         f"""with d as (
                 select {numbered(rows)} as n, {trimmed(f"s.{name_of(rules.id)}")} as item_id,
                     {text(rules.title)} as whole_title, {text(rules.description)} as description,
-                    {categories(delivered(rules.categories), rules.category_delimiter)} as categories,
+                    {categories(kinds, rules.category_delimiter)} as categories,
                     {text(rules.year)} as year_text, {text(rules.image)} as image_path,
                     {delivered(rules.active)} as active_text,
                     {content_of(rules.content, "s.")} as content,
                     {json_of(rules.attributes, "s.")} as attributes
                 from staging.{name_of(rows.kind)} as s),
             t as (
-                select *, {_year_in_title(rules.year_in_title)} as dated, coalesce(lower(trim(active_text)), '') as says
+                select *, {_year_in_title(rules.year_in_title)} as dated,
+                    coalesce(lower(trim(active_text)), '') as says
                 from d)
             select n, item_id, coalesce(nullif(dated.title, ''), whole_title) as title,
                 coalesce(nullif(try_cast(left(year_text, 4) as integer), 0),
@@ -133,13 +135,15 @@ def like_interactions(judging: Judging, column: str) -> tuple[int, int, float, f
     key = text_of("/" + column.replace("~", "~0").replace("/", "~1"))
     filled, numeric, with_counts, with_means = judging.run(
         f"""with x as (
-                select item_id, json_extract_string(content, {key}) as text, try_cast(text as double) as number
+                select item_id, json_extract_string(content, {key}) as text,
+                    try_cast(text as double) as number
                 from {table_of("items", "used")}),
             events as (
                 select item_id, count(*) as n_events, avg(value) as mean
                 from {table_of("interactions", "used")} group by item_id),
             ranked as (
-                select rank() over (order by number) as place, rank() over (order by coalesce(n_events, 0)) as busy
+                select rank() over (order by number) as place,
+                    rank() over (order by coalesce(n_events, 0)) as busy
                 from x left join events using (item_id) where number is not null),
             rated as (
                 select rank() over (order by number) as place, rank() over (order by mean) as liked
@@ -148,5 +152,7 @@ def like_interactions(judging: Judging, column: str) -> tuple[int, int, float, f
                 (select case when count(*) >= {FEW_ITEMS} then corr(place, busy) end from ranked),
                 (select case when count(*) >= {FEW_ITEMS} then corr(place, liked) end from rated)"""
     )[0]
-    either = [abs(value) if value is not None and value == value else 0.0 for value in (with_counts, with_means)]
+    either = [
+        abs(value) if value is not None and value == value else 0.0 for value in (with_counts, with_means)
+    ]
     return filled, numeric, either[0], either[1]

@@ -44,8 +44,9 @@ def hold_hashes(warehouse: Warehouse, hashes: pl.DataFrame) -> None:
     _hold(warehouse, table_of("items", "hashes"), hashes)
     with Judging(warehouse) as judging:
         judging.run(
-            f"create or replace table {table_of('items', 'whole')} as select i.*, h.content_hash "
-            f"from {table_of('items', 'used')} as i inner join {table_of('items', 'hashes')} as h using (item_id)"
+            f"""create or replace table {table_of("items", "whole")} as select i.*, h.content_hash
+                from {table_of("items", "used")} as i
+                inner join {table_of("items", "hashes")} as h using (item_id)"""
         )
 
 
@@ -109,7 +110,8 @@ def merge_users(warehouse: Warehouse, with_profiles: bool) -> None:
             f"""merge into core.users as c using {table_of("users", "used")} as d on c.user_id = d.user_id
                 when matched and {_differ(USER_COLUMNS, "c", "d")}
                     then update set {", ".join(f"{column} = d.{column}" for column in USER_COLUMNS)}
-                when not matched then insert (user_id, {", ".join(USER_COLUMNS)}) values (d.user_id, {values})"""
+                when not matched then insert (user_id, {", ".join(USER_COLUMNS)})
+                    values (d.user_id, {values})"""
         )
     warehouse.run(
         f"""insert into core.users (user_id) select distinct user_id from {table_of("interactions", "used")}
@@ -163,7 +165,9 @@ def set_allowed(warehouse: Warehouse, blocked: Sequence[str], excluded: Sequence
 
 def set_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
     """The bad and the merged rows of a kind that need a line: n, source, record; outside a transaction."""
-    either = f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
+    either = (
+        f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
+    )
     found = judging.run(f"select n // {PER_SOURCE}, n % {PER_SOURCE} from ({either}) order by n")
     places, records = ([row[at] for row in found] for at in (0, 1))
     return pl.DataFrame(
@@ -187,12 +191,14 @@ def write_quarantine(warehouse: Warehouse, judging: Judging, rows: Rows) -> None
     )
     warehouse.run(
         """insert into quarantine.rows (kind, source, line, field, reason, content)
-            select kind, source, line, field, reason, coalesce(content, '') from staging.bad where kind = ?""",
+            select kind, source, line, field, reason, coalesce(content, '')
+            from staging.bad where kind = ?""",
         [rows.kind],
     )
     warehouse.run(
         f"""insert into quarantine.merged (kind, source, line, reason)
-            select {text_of(rows.kind)}, {_source(rows)}, line, reason from {merged} inner join {lines} using (n)"""
+            select {text_of(rows.kind)}, {_source(rows)}, line, reason
+            from {merged} inner join {lines} using (n)"""
     )
 
 

@@ -24,7 +24,7 @@ def content_hash(
     description: str | None = None,
     content: str | None = None,
 ) -> str:
-    """Hash of the content columns alone; without description and further content, of title, year, categories."""
+    """Hash of the content columns alone; where there are no more, of title, year and categories."""
     parts: list[object] = [title, year, list(categories)]
     if description is not None or content not in (None, "{}"):
         parts += [description, content]

