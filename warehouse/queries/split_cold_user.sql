@@ -6,17 +6,18 @@ with placed as (
         row_number() over (order by md5_number_lower(concat_ws(chr(31), $seed::varchar, user_id)), user_id) - 1 as place
     from core.users
 ),
-parts as (
+parted as (
     select user_id,
         case when 5 * place < n then 'test' when 25 * place < 9 * n then 'validation' else 'train' end as part
     from placed
 ),
 cuts as (
-    select user_id, times[least($given_events::bigint, len(times))] as last_given
-    from (select user_id, list_sort(list(event_time)) as times from core.interactions group by user_id)
+    select user_id, list_max(min(event_time, $given_events::bigint)) as last_given
+    from core.interactions
+    group by user_id
 )
 select i.user_id, i.item_id, i.event_time,
-    case when parts.part <> 'train' and i.event_time <= cuts.last_given then 'given' else parts.part end as part
+    case when parted.part <> 'train' and i.event_time <= cuts.last_given then 'given' else parted.part end as part
 from core.interactions as i
 inner join cuts using (user_id)
-inner join parts using (user_id)
+inner join parted using (user_id)
