@@ -1,12 +1,14 @@
 """The leak test of the evaluation rules: what fit `train` computes must not know what is held back.
 
 Every validation and test row is deleted, or has its items permuted, in what the source delivers; the parts of
-the rows stay. Then everything from ingest to matching is computed again and must be identical.
+the rows stay. Then everything from ingest to matching is computed again and must be identical. For the other
+protocols, texts and their vectors, which know no log, are kept, and rows are changed in the warehouse.
 """
 
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -17,10 +19,12 @@ from tasks.embedding import steps as embedding
 from tasks.fingerprint import fingerprint
 from tasks.ingest import movielens
 from tasks.ingest import steps as ingest
-from tasks.ingest.splits import split_hash
+from tasks.ingest.splits import split_interactions
 from tasks.matching import steps as matching
+from tasks.settings_data import Protocol
 from tasks.stage import StageRun
 from tests.homes import Home
+from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT
 from warehouse.connection import Warehouse, writing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -99,7 +103,7 @@ def deliver(home: Home, change: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.Da
     events.write_parquet(delivered / "MovieLens100k_data.parquet.brotli", compression="brotli")
     return rows.select(
         pl.lit("temporal_user").alias("protocol"),
-        pl.lit(split_hash(rows)).alias("split_hash"),
+        pl.lit("changed").alias("split_hash"),
         *KEYS,
         "part",
     )
@@ -116,6 +120,13 @@ def part_of(home: Home) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def clear(warehouse: Warehouse, table: str) -> None:
+    """Remove all rows of a table."""
+    schema, _, name = table.partition(".")
+    columns = warehouse.query("table_columns", schema=schema, table=name)["column_name"]
+    warehouse.replace(table, pl.DataFrame(schema=dict.fromkeys(columns, pl.Null)))
+
+
 def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> None:
     """Everything from ingest to matching, from nothing but the delivery and the texts that were written."""
 
@@ -124,9 +135,7 @@ def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> Non
 
     with writing(home.data, "leak test") as warehouse:
         for table in COMPUTED:
-            schema, _, name = table.partition(".")
-            columns = warehouse.query("table_columns", schema=schema, table=name)["column_name"]
-            warehouse.replace(table, pl.DataFrame(schema=dict.fromkeys(columns, pl.Null)))
+            clear(warehouse, table)
         ingest.load_core.fn(stage("ingest"))
         warehouse.replace("core.splits", split)
         run = stage("corpus")
@@ -169,3 +178,38 @@ def test_fit_train_validation_does(changed: Home, finished: Home) -> None:
     assert {"user vectors", "scores"} <= differ
     assert any(name.startswith("saved") for name in differ)
     assert not differ & {"prompts", "texts", "text vectors", "item vectors"}
+
+
+@pytest.mark.parametrize("protocol", sorted(set(get_args(Protocol)) - {"temporal_user"}))
+def test_no_protocol_lets_it_through(finished: Home, protocol: str, tmp_path: Path) -> None:
+    home = finished.copy(tmp_path)
+    settings = home.settings
+    settings = settings.model_copy(update={"data": settings.data.model_copy(update={"protocol": protocol})})
+
+    def found(warehouse: Warehouse) -> list[dict[str, str]]:
+        run = StageRun("a stage", settings, warehouse, None)
+        assert corpus.plan.fn(run) == []
+        for fit in ("train", "train_validation"):
+            embedding.interests.fn(run, fit)
+            assert matching.match.fn(run, fit)  # something did change: the log of both fits, or its split
+        return [computed(warehouse, home.data, fit) for fit in ("train", "train_validation")]
+
+    with writing(home.data, "leak test") as warehouse:
+        split_interactions(warehouse, settings.data, settings.seed)
+        train, later = found(warehouse)
+        parts = list(PARTS_OF_FIT["all"])
+        split = warehouse.query("fit_interactions", protocol=protocol, parts=parts)
+        is_held = ~pl.col("part").is_in(HISTORY_OF_FIT["train"])
+        known, held = split.filter(~is_held), split.filter(is_held)
+        assert {"validation", "test"} <= set(held["part"])
+        for change in (deleted, permuted):
+            rows = pl.concat([known, change(held)]).unique(KEYS, keep="first", maintain_order=True)
+            warehouse.replace("core.interactions", rows.drop("part"))
+            marked = rows.select(*KEYS, "part", protocol=pl.lit(protocol), split_hash=pl.lit("changed"))
+            warehouse.replace("core.splits", marked)
+            for table in ("features.user_vectors", "matching.scores", "matching.models", "ops.shards"):
+                clear(warehouse, table)
+            train_again, later_again = found(warehouse)
+            assert len(train) > 10
+            assert train_again == train
+            assert later_again["scores"] != later["scores"]

@@ -21,11 +21,19 @@ RANK: Final = "rank"
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
 TEST: Final = "test"
+GIVEN: Final = "given"  # known of an unseen user when lists are asked for
+UNUSED: Final = "unused"  # in no part of the protocol
 
-# The windows of interactions that something can be computed from.
+# The windows of interactions that something can be learned from.
 FITS: Final = ("train", "train_validation", "all")
 PARTS_OF_FIT: Final = {
     "train": (TRAIN,),
     "train_validation": (TRAIN, VALIDATION),
-    "all": (TRAIN, VALIDATION, TEST),
+    "all": (TRAIN, VALIDATION, TEST, GIVEN, UNUSED),
+}
+# What is known of users when lists of a fit are made: what it learns from, and what is given.
+HISTORY_OF_FIT: Final = {
+    "train": (TRAIN, GIVEN),
+    "train_validation": (TRAIN, VALIDATION, GIVEN),
+    "all": PARTS_OF_FIT["all"],
 }

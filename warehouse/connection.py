@@ -44,11 +44,12 @@ class Warehouse:
             except duckdb.Error as error:
                 raise WarehouseError(f"statement '{name}' failed: {error}") from error
 
-    def run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def run(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run a statement that a module of warehouse/ composed, and return all its rows."""
         with self._turn:
             try:
-                return self._connection.execute(statement, list(parameters)).fetchall()
+                values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+                return self._connection.execute(statement, values).fetchall()
             except duckdb.Error as error:
                 raise WarehouseError(f"a composed statement failed: {error}") from error
 

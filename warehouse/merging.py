@@ -150,19 +150,18 @@ def replace_texts(warehouse: Warehouse, table: str, kind: str, columns: Sequence
     warehouse.run(f"insert into {table} ({listed}) select {listed} from {table_of(kind, 'used')}")
 
 
-def set_allowed(
-    warehouse: Warehouse, blocked: Sequence[str], excluded: Sequence[str], min_interactions: int
-) -> int:
-    """Apply the catalogue's rules to core.items.allowed; returns how many active items they keep out."""
+def set_allowed(warehouse: Warehouse, blocked: Sequence[str], excluded: Sequence[str]) -> int:
+    """Apply the catalogue's rules to core.items.allowed; returns how many active items they keep out.
+
+    The rule about an item's events is not among them: it counts those of a fit (queries/recommendable.sql).
+    """
     warehouse.run(
         """update core.items as i set allowed = r.allowed
             from (select item_id, not (list_contains(?::varchar[], item_id)
-                        or list_has_any(categories, ?::varchar[]) or coalesce(n, 0) < ?) as allowed
-                from core.items left join
-                    (select item_id, count(*) as n from core.interactions group by item_id)
-                    using (item_id)) as r
+                        or list_has_any(categories, ?::varchar[])) as allowed
+                from core.items) as r
             where i.item_id = r.item_id and i.allowed is distinct from r.allowed""",
-        [list(blocked), list(excluded), min_interactions],
+        [list(blocked), list(excluded)],
     )
     return warehouse.run("select count(*) from core.items where active and not allowed")[0][0]
 

@@ -14,7 +14,19 @@ from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.progress import progress
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import FIT, INTEREST, ITEM, PARTS_OF_FIT, TEXT_ID, TIME, USER, VALUE, VECTOR, WEIGHT
+from warehouse.columns import (
+    FIT,
+    HISTORY_OF_FIT,
+    INTEREST,
+    ITEM,
+    PARTS_OF_FIT,
+    TEXT_ID,
+    TIME,
+    USER,
+    VALUE,
+    VECTOR,
+    WEIGHT,
+)
 from warehouse.spool import Spool, shard_key
 
 SHARD_ROWS = 256
@@ -85,7 +97,7 @@ def interests(run: StageRun, fit: str) -> None:
     """Cluster every user's history of a fit window into interests, unless nothing changed."""
     warehouse, settings = run.warehouse, run.settings
     events = warehouse.query(
-        "fit_interactions", protocol=settings.data.protocol, parts=list(PARTS_OF_FIT[fit])
+        "fit_interactions", protocol=settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
     )
     vectors = warehouse.query("item_vectors")
     digest = fingerprint(

@@ -41,6 +41,9 @@ class Truth:
     """(N, D) unit vectors of title and categories, for ild_embedding."""
     all_history: csr_array | None = None
     """(H, N) events of every training user, for novelty, where the judged users are only some of them."""
+    recommendable: Flags | None = None
+    """(N,) bool, which items lists may hold: the catalogue of coverage and the like; all of them when None.
+    Events of the others are not relevant: leave them out of `relevant`."""
 
     def __post_init__(self) -> None:
         """Refuse shapes that do not belong together."""
@@ -52,6 +55,12 @@ class Truth:
                 f"{self.categories.shape} differ in users or items; make them from the same id lists"
             )
 
+        if self.recommendable is not None and self.relevant[:, ~self.recommendable].nnz:
+            raise ValueError(
+                f"{self.relevant[:, ~self.recommendable].nnz} relevant events are of items that may not be "
+                "recommended; leave them out: no list can hold them"
+            )
+
     @cached_property
     def n_relevant(self) -> NDArray[np.int64]:
         """(U,) number of relevant items."""
@@ -60,7 +69,7 @@ class Truth:
     @cached_property
     def obvious(self) -> csr_array:
         """(U, N) what anyone would have guessed; made once, since it is the same for every model."""
-        return variety.obvious_items(self.history, self.categories, self.k)
+        return variety.obvious_items(self.history, self.categories, self.k, self.recommendable)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Evaluation:
     per_user: dict[str, Floats]
     """Name to (U,) values; NaN for users without relevant items, and where a measure is not defined."""
     exposure: csr_array
-    """(U, N) times an item is in a user's list."""
+    """(U, N') times an item is in a user's list, of the N' items that may be recommended."""
     hit_exposure: csr_array
     """(U, N) the same, of hits only."""
 
@@ -107,6 +116,8 @@ def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
 
     shown = exposure.exposure_matrix(items, n_items)
     shown_hits = exposure.exposure_matrix(items, n_items, hits)
+    if truth.recommendable is not None and not truth.recommendable.all():
+        shown, shown_hits = shown[:, truth.recommendable], shown_hits[:, truth.recommendable]
     counts = shown.sum(axis=0)
     metrics = {name: mean_defined(values) for name, values in named.items()}
     metrics[f"coverage_at_{k}"] = float(exposure.coverage(counts))

@@ -21,9 +21,21 @@ from tasks.evaluation.significance import (
 from tasks.evaluation.summary import FUSION, build_report
 from tasks.fingerprint import fingerprint
 from tasks.measures import effective_catalogue
-from tasks.stage import StageRun
+from tasks.recommendable import recommendable_items
+from tasks.stage import StageNotReady, StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import ITEM, MATCHER, PARTS_OF_FIT, TEST, TRAIN, USER, VALIDATION, VECTOR
+from warehouse.columns import (
+    HISTORY_OF_FIT,
+    ITEM,
+    MATCHER,
+    PART,
+    PARTS_OF_FIT,
+    TEST,
+    TRAIN,
+    USER,
+    VALIDATION,
+    VECTOR,
+)
 from warehouse.snapshot import write_snapshot
 
 # What a part's lists were fitted on.
@@ -119,10 +131,17 @@ def _truth(run: StageRun, part: str) -> tuple[Truth, list[str], list[str]]:
     warehouse, protocol = run.warehouse, run.settings.data.protocol
     items = warehouse.query("items")
     item_ids = items[ITEM].to_list()
+    fit = FIT_OF_PART[part]
+    recommendable = recommendable_items(warehouse, run.settings, fit)
     held = warehouse.query("fit_interactions", protocol=protocol, parts=[part])
-    window = warehouse.query(
-        "fit_interactions", protocol=protocol, parts=list(PARTS_OF_FIT[FIT_OF_PART[part]])
-    )
+    held = held.join(items.filter(recommendable), on=ITEM, how="semi")
+    if held.is_empty():
+        raise StageNotReady(
+            f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
+            "nothing can be judged; set another [data] protocol, or loosen [catalogue]"
+        )
+    known = warehouse.query("fit_interactions", protocol=protocol, parts=list(HISTORY_OF_FIT[fit]))
+    window = known.filter(pl.col(PART).is_in(PARTS_OF_FIT[fit]))
     user_ids = held[USER].unique().sort().to_list()
     everyone = warehouse.query("users")[USER].to_list()
     vectors = warehouse.query("item_vectors")
@@ -130,11 +149,12 @@ def _truth(run: StageRun, part: str) -> tuple[Truth, list[str], list[str]]:
     by_code[codes(vectors[ITEM], item_ids)] = vectors[VECTOR].to_numpy()
     truth = Truth(
         relevant=interaction_matrix(held, user_ids, item_ids),
-        history=interaction_matrix(window.filter(pl.col(USER).is_in(user_ids)), user_ids, item_ids),
+        history=interaction_matrix(known.filter(pl.col(USER).is_in(user_ids)), user_ids, item_ids),
         categories=category_matrix(items["categories"].to_list())[0],
         k=run.settings.evaluation.k,
         vectors=by_code,
         all_history=interaction_matrix(window, everyone, item_ids),
+        recommendable=recommendable,
     )
     return truth, user_ids, item_ids
 

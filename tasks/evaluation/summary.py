@@ -43,6 +43,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "dataset": settings["data"]["source"],
         "protocol": settings["data"]["protocol"],
         "seed": settings["seed"],
+        **({"draw": settings["data"]["draw"]} if settings["data"]["protocol"] == "cold_item" else {}),
         "split_hash": split["split_hash"][0],
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),

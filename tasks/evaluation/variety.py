@@ -72,7 +72,9 @@ def category_shares(categories: Flags) -> Floats:
     return np.divide(categories, n_categories, out=np.zeros(categories.shape), where=n_categories > 0)
 
 
-def obvious_items(history: csr_array, categories: Flags, k: int) -> csr_array:
+def obvious_items(
+    history: csr_array, categories: Flags, k: int, recommendable: Flags | None = None
+) -> csr_array:
     """(U, N) bool: what anyone would have guessed for a user, among the items not in the user's history.
 
     These are the k most popular, and the NEAREST by cosine of the item's categories with the history's
@@ -88,6 +90,8 @@ def obvious_items(history: csr_array, categories: Flags, k: int) -> csr_array:
     block = max(1, BLOCK_CELLS // n_items)
     for start in range(0, n_users, block):
         seen = history[start : start + block].toarray().astype(bool)  # (B, N)
+        if recommendable is not None:
+            seen |= ~recommendable
         profiles = profile[start : start + block]
         norm = np.maximum(np.linalg.norm(profiles, axis=1, keepdims=True), 1e-12)
         # Rounded, so that items with the same categories tie exactly, whatever the order of the sums.

@@ -21,6 +21,7 @@ class Objective:
         categories: Flags,
         similarity: ItemSimilarity,
         k: int,
+        recommendable: Flags | None = None,
     ) -> None:
         """Normalise the scores and look up which candidates are relevant.
 
@@ -30,6 +31,7 @@ class Objective:
             categories: (N, C) bool.
             similarity: of the catalogue's items, for the re-ranking.
             k: length of the lists.
+            recommendable: (N,) bool, which items lists may hold: the catalogue that they use; all when None.
         """
         of_users = relevant[candidates.users]
         self.n_relevant: Codes = np.diff(of_users.indptr).astype(np.int64)
@@ -39,6 +41,7 @@ class Objective:
         self._normalised = zscore(candidates.scores, candidates.present)
         self._is_relevant = contains(of_users, candidates.items)  # (U', C)
         self._categories = categories
+        self._recommendable = np.ones(len(categories), dtype=bool) if recommendable is None else recommendable
         self._similarity = similarity
 
     def lists(self, weights: Floats, diversity: float, k: int | None = None) -> Positions:
@@ -62,6 +65,7 @@ class Objective:
         judged = self.n_relevant > 0
         items = picked_items(self.items, places)[judged]
         shown = np.bincount(items[items >= 0], minlength=len(self._categories)).astype(np.float64)
+        shown = shown[self._recommendable]
         accuracy = mean_defined(ndcg(hits, self.n_relevant))
         diverse = mean_defined(ild(items, self._categories))
         # A search needs numbers: data without categories, say, has no ild.

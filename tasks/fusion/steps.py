@@ -21,6 +21,7 @@ from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
 from tasks.progress import progress
+from tasks.recommendable import recommendable_items
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
@@ -50,6 +51,8 @@ class Catalogue:
     user_ids: list[str]
     item_ids: list[str]
     categories: np.ndarray
+    recommendable: np.ndarray
+    """(N,) bool: which items lists for validation may hold."""
     similarity: ItemSimilarity
 
     @classmethod
@@ -65,6 +68,7 @@ class Catalogue:
             run.warehouse.query("users")[USER].to_list(),
             item_ids,
             category_matrix(items["categories"].to_list())[0],
+            recommendable_items(run.warehouse, run.settings, TRAIN),
             ItemSimilarity(mean_text_vectors(vectors)),
         )
 
@@ -98,7 +102,7 @@ def search(run: StageRun) -> str:
     settings, fusion = run.settings, run.settings.fusion
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, TRAIN)
-    relevant = _events(run, catalogue, VALIDATION)
+    relevant = _relevant(run, catalogue)
     tracking = Tracking(
         settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
     )
@@ -121,6 +125,7 @@ def search(run: StageRun) -> str:
                 trials=fusion.trials,
                 max_diversity=fusion.max_diversity,
                 slack=fusion.ndcg_slack,
+                recommendable=catalogue.recommendable,
                 seed=settings.seed,
                 on_trial=on_trial,
             )
@@ -212,9 +217,11 @@ def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
     return Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, matchers)
 
 
-def _events(run: StageRun, catalogue: Catalogue, part: str) -> csr_array:
-    """(U, N) bool: events of a part."""
-    events = run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=[part])
+def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
+    """(U, N) bool: validation events of items that lists may hold."""
+    events = run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=[VALIDATION])
+    shown = pl.Series(catalogue.item_ids, dtype=pl.String).filter(pl.Series(catalogue.recommendable))
+    events = events.filter(pl.col(ITEM).is_in(shown.implode()))
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 

@@ -44,6 +44,7 @@ def tune(
     max_diversity: float,
     slack: float,
     seed: int,
+    recommendable: Flags | None = None,
     on_trial: Callable[[str, Trial], None] | None = None,
 ) -> Tuning:
     """Search on each half of the users and make lists for the other; then search on all, to publish.
@@ -59,6 +60,7 @@ def tune(
         max_diversity: the dial is tried from 0 to this.
         slack: the share of the best NDCG that may be given up for diversity.
         seed: the same seed gives the same tuning.
+        recommendable: (N,) bool, which items lists may hold; all of them when None.
         on_trial: called with the search's name after every trial.
     """
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
@@ -71,7 +73,7 @@ def tune(
     studies: dict[str, optuna.Study] = {}
     chosen: dict[str, Trial] = {}
     objectives = {
-        name: Objective(judged.take(rows), relevant, categories, similarity, k)
+        name: Objective(judged.take(rows), relevant, categories, similarity, k, recommendable)
         for name, rows in (
             (HALVES[0], np.flatnonzero(half == 0)),
             (HALVES[1], np.flatnonzero(half == 1)),

@@ -149,9 +149,7 @@ def _merge(warehouse: Warehouse, settings: Settings, rows: Mapping[str, Rows]) -
         if kind in rows:
             merging.replace_texts(warehouse, f"core.{kind}", kind, columns)
     rules = settings.catalogue
-    not_allowed = merging.set_allowed(
-        warehouse, rules.blocked, rules.excluded_categories, rules.min_interactions
-    )
+    not_allowed = merging.set_allowed(warehouse, rules.blocked, rules.excluded_categories)
     counts = {name: float(n) for name, n in warehouse.query("data_counts").row(0, named=True).items()}
     counts |= {f"items_{name}": float(n) for name, n in asdict(change).items()}
     counts |= {f"interactions_{name}": float(n) for name, n in asdict(events).items()}

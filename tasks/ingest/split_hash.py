@@ -11,7 +11,7 @@ PLAIN = r"^[ -&(-\[\]-~]*$"
 
 
 def hash_of_sorted(batches: Iterable[pl.DataFrame]) -> str:
-    """Hash rows as `split_hash` does, which takes them in any order but all at once.
+    """Hash which event is in which part; rows are hashed as Python writes them.
 
     Args:
         batches: Rows of COLUMNS, sorted by these columns over all batches.

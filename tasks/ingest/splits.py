@@ -1,59 +1,28 @@
-"""Cuts each history into train, validation and test. Events of one time are never torn apart."""
+"""Puts every event into its part. The protocols are in warehouse/queries/split_<protocol>.sql."""
 
-from hashlib import blake2b
-
-import polars as pl
-
-TRAIN_TENTHS = 8
-VALIDATION_TENTHS = 9
+from tasks.ingest.split_hash import hash_of_sorted
+from tasks.settings_data import Data
+from warehouse.connection import Warehouse
+from warehouse.splitting import sorted_parts, write_parts
 
 
-def temporal_user(interactions: pl.DataFrame) -> pl.DataFrame:
-    """Split every user's history by its own time order, block by block.
-
-    A block is a user's events with the same time. With p the position (from 0) of a block's first event among
-    the user's n events, the block is train if p / n < 0.8, validation if p / n < 0.9, else test.
+def split_interactions(warehouse: Warehouse, data: Data, seed: int) -> str:
+    """Write the part of every event to core.splits, and what test is restricted to; return the split's hash.
 
     Args:
-        interactions: user_id, item_id, event_time; the order of the rows does not matter.
-
-    Returns:
-        user_id, item_id, event_time, part; sorted by user, time and item.
+        warehouse: with core.items, core.users and core.interactions.
+        data: the protocol, and its draw or how many events it gives.
+        seed: of everything random.
     """
-    position = pl.col("event_time").rank("min").over("user_id").cast(pl.Int64) - 1
-    tenths = 10 * position  # compared with whole numbers, so that no rounding decides
-    n_events = pl.len().over("user_id").cast(pl.Int64)
-    part = (
-        pl.when(tenths < TRAIN_TENTHS * n_events)
-        .then(pl.lit("train"))
-        .when(tenths < VALIDATION_TENTHS * n_events)
-        .then(pl.lit("validation"))
-        .otherwise(pl.lit("test"))
-        .alias("part")
-    )
-    split = interactions.select("user_id", "item_id", "event_time", part)
-    return split.sort("user_id", "event_time", "item_id")
-
-
-def split_hash(split: pl.DataFrame) -> str:
-    """Hash of which event is in which part, whatever the order of the rows."""
-    columns = ["user_id", "item_id", "event_time", "part"]
-    digest = blake2b(digest_size=8)
-    for row in split.select(columns).sort(columns).iter_rows():
-        digest.update(repr(row).encode())
-    return digest.hexdigest()
-
-
-PROTOCOLS = {"temporal_user": temporal_user}
-
-
-def split_table(interactions: pl.DataFrame, protocol: str = "temporal_user") -> pl.DataFrame:
-    """The rows of core.splits for one protocol, with the split's hash."""
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"protocol '{protocol}' is unknown; there are: {', '.join(PROTOCOLS)}")
-    split = PROTOCOLS[protocol](interactions)
-    return split.select(
-        pl.lit(protocol).alias("protocol"),
-        pl.lit(split_hash(split)).alias("split_hash"),
-        *("user_id", "item_id", "event_time", "part"),
-    )
+    protocol = data.protocol
+    parameters = {
+        "stratified_item": {"seed": seed},
+        "cold_user": {"seed": seed, "given_events": data.given_events},
+    }.get(protocol, {})
+    with warehouse.transaction():
+        cold = warehouse.query("draw_test_items", seed=seed, draw=data.draw)
+        warehouse.replace("core.test_items", cold if protocol == "cold_item" else cold.clear())
+    with sorted_parts(warehouse, protocol, parameters) as rows:
+        hashed = hash_of_sorted(rows)
+    write_parts(warehouse, protocol, parameters, hashed)
+    return hashed

@@ -11,13 +11,11 @@ from tasks.ingest.loading import load
 from tasks.ingest.mapping import also_kind
 from tasks.ingest.movielens import SOURCE, read_movielens
 from tasks.ingest.reading import Staged, stage
-from tasks.ingest.split_hash import hash_of_sorted
-from tasks.ingest.splits import split_table
+from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
 from tasks.settings_data import Data, Table
 from tasks.stage import StageRun
 from warehouse.connection import Warehouse
-from warehouse.splitting import sorted_parts, write_parts
 from warehouse.staging import clear
 
 MEMORY = "2GB"
@@ -60,16 +58,9 @@ def load_core(run: StageRun) -> None:
 
 @task(name="split interactions", cache_policy=NO_CACHE)
 def split(run: StageRun) -> None:
-    """Put every event into train, validation or test."""
-    protocol = run.settings.data.protocol
-    if protocol == "temporal_user":  # the default is cut by the database, which has room for any log
-        with run.warehouse.memory_limit(MEMORY), sorted_parts(run.warehouse) as rows:
-            hashed = hash_of_sorted(rows)
-            write_parts(run.warehouse, protocol, hashed)
-    else:
-        table = split_table(run.warehouse.query("interactions"), protocol)
-        run.warehouse.replace("core.splits", table, where={"protocol": protocol})
-        hashed = str(table["split_hash"].first())
+    """Put every event into its part, by the protocol."""
+    with run.warehouse.memory_limit(MEMORY):
+        hashed = split_interactions(run.warehouse, run.settings.data, run.settings.seed)
     items, events = run.warehouse.query("items"), run.warehouse.query("interactions_hash")
     run.fingerprint = fingerprint(items, events, hashed)
 

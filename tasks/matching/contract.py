@@ -1,7 +1,7 @@
 """What every matcher is given, and what it must offer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
@@ -33,6 +33,8 @@ class TrainingData:
         text_vectors: (N, K, D) float32 of unit length; zeros where a text is missing.
         interests: (U, I, D) float32 of unit length; zeros where a user has fewer interests.
         seed: drives everything random.
+        given: (E,) bool, events that are known when lists are made, but not learned from: what an unseen user
+            did just before. None when there are none.
     """
 
     n_users: int
@@ -44,11 +46,14 @@ class TrainingData:
     text_vectors: FloatArray
     interests: FloatArray
     seed: int
+    given: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):
             if getattr(self, name).shape != self.user.shape or self.user.ndim != 1:
                 raise ValueError(f"{name} must be one value an event, got shape {getattr(self, name).shape}")
+        if self.given is not None and self.given.shape != self.user.shape:
+            raise ValueError(f"given must be one value an event, got shape {self.given.shape}")
         _check_codes("user", self.user, self.n_users)
         _check_codes("item", self.item, self.n_items)
         texts, interests = self.text_vectors.shape, self.interests.shape
@@ -60,6 +65,21 @@ class TrainingData:
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} holds NaN or infinity; quarantine such rows before matching")
         _ = self.position_back  # refuses unsorted events now, not in the middle of a fit
+
+    @cached_property
+    def learned(self) -> "TrainingData":
+        """The same without the given events: what a model may learn from; histories are all events."""
+        if self.given is None or not self.given.any():
+            return self
+        kept = ~self.given
+        return replace(
+            self,
+            user=self.user[kept],
+            item=self.item[kept],
+            value=self.value[kept],
+            time=self.time[kept],
+            given=None,
+        )
 
     @cached_property
     def position_back(self) -> IntArray:

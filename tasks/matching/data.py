@@ -1,5 +1,6 @@
 """A fit window's tables as arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 
 from tasks.codes import codes
 from tasks.matching.contract import TrainingData
-from warehouse.columns import INTEREST, ITEM, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
+from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def fit_window(
     texts: pl.DataFrame,
     interests: pl.DataFrame,
     seed: int,
+    learned_parts: Sequence[str] | None = None,
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -38,6 +40,7 @@ def fit_window(
         texts: item_id, slot, text_id, vector of live texts.
         interests: user_id, interest, vector of the window.
         seed: of the run.
+        learned_parts: events of other parts (their column `part`) are known, but not learned from.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     dimensions = texts.schema[VECTOR].shape[0]  # type: ignore[attr-defined]
@@ -63,5 +66,6 @@ def fit_window(
         text_vectors=text_vectors,
         interests=user_vectors,
         seed=seed,
+        given=None if learned_parts is None else ~events[PART].is_in(list(learned_parts)).to_numpy(),
     )
     return Fit(data, user_ids, item_ids, text_ids)

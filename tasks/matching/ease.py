@@ -41,7 +41,7 @@ class Ease(LinearMatcher):
     def fit(self, data: TrainingData) -> None:
         """Invert the item-item matrix in float64 and keep the users' weighted histories."""
         check_dense_items(self.name, data.n_items)
-        seen = data.seen
+        seen = data.learned.seen
         gram = (seen.T @ seen).toarray().astype(np.float64)  # (N, N)
         gram[np.diag_indices_from(gram)] += self.regularisation
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")

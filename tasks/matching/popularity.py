@@ -35,8 +35,9 @@ class Popularity(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Count the window's events per item, the older the less."""
-        age_days = (data.time.max(initial=0) - data.time) / DAY_S
-        counts = np.bincount(data.item, np.power(0.5, age_days / self.half_life_days), data.n_items)
+        learned = data.learned
+        age_days = (learned.time.max(initial=0) - learned.time) / DAY_S
+        counts = np.bincount(learned.item, np.power(0.5, age_days / self.half_life_days), data.n_items)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "popularity": np.log1p(counts).astype(np.float32),

@@ -62,11 +62,13 @@ def top_candidates(
     block: int,
     m: int,
     seconds: MutableMapping[str, float] | None = None,
+    recommendable: NDArray[np.bool_] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield, per block of users, every matcher's score of every candidate, as a frame of `SCHEMA`.
 
-    Candidates of a user are the union of the matchers' top m, without what the user has seen in the fit
-    window. One (B, N) matrix a matcher lives at a time: memory depends on the block, not on the users.
+    Candidates of a user are the union of the matchers' top m of what may be recommended, without what the
+    user has seen in the fit window. One (B, N) matrix a matcher lives at a time: memory depends on the block,
+    not on the users.
 
     Args:
         matchers: fitted on `data`.
@@ -75,11 +77,14 @@ def top_candidates(
         block: users scored at once.
         m: each matcher proposes so many items.
         seconds: when given, each matcher's scoring time is added under its name.
+        recommendable: (N,) which items may be candidates; all of them when None.
     """
     if block < 1 or m < 1:
         raise ValueError(f"block and m must be at least 1, got {block} and {m}; set them in [matching]")
     for batch in UserBatch(users).blocks(block):
         allowed = np.ones((len(batch.users), data.n_items), dtype=bool)
+        if recommendable is not None:
+            allowed &= recommendable
         allowed[data.seen[batch.users].nonzero()] = False
         scores = [_timed_scores(matcher, batch, seconds) for matcher in matchers]
         ranks = [_ranks(matrix, m, allowed) for matrix in scores]

@@ -60,7 +60,7 @@ class Slit(LinearMatcher):
         check_dense_items(self.name, data.n_items)
         gram = np.zeros((data.n_items, data.n_items))
         after = np.zeros_like(gram)
-        for past, future in self._moments(data):
+        for past, future in self._moments(data.learned):
             gram += (past.T @ past).toarray()
             after += (past.T @ future).toarray()
         gram[np.diag_indices_from(gram)] += self.regularisation

@@ -18,9 +18,21 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import contains, ild, mean_defined, ndcg
 from tasks.progress import progress
+from tasks.recommendable import recommendable_items
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEXT_ID, TRAIN, USER, VALIDATION
+from warehouse.columns import (
+    FIT,
+    HISTORY_OF_FIT,
+    ITEM,
+    MATCHER,
+    PARTS_OF_FIT,
+    SCORE,
+    TEXT_ID,
+    TRAIN,
+    USER,
+    VALIDATION,
+)
 from warehouse.spool import Spool, shard_key
 
 TABLE = "matching.scores"
@@ -32,7 +44,7 @@ def match(run: StageRun, fit: str) -> bool:
 
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
-    window, digest = _load(run, fit)
+    window, recommendable, digest = _load(run, fit)
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
@@ -56,7 +68,8 @@ def match(run: StageRun, fit: str) -> bool:
         for key, codes in pending.items():
             users = np.array(codes, dtype=np.int64)
             m = run.settings.matching.candidates
-            found = pl.concat(list(top_candidates(matchers, window.data, users, block, m, seconds)))
+            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable)
+            found = pl.concat(list(blocks))
             named = _named(found, window, run.run_id, fit)
             ids = [window.user_ids[code] for code in codes]
             path = spool.write("matching", fit, key, digest, TABLE, named, replaces={FIT: fit, USER: ids})
@@ -100,15 +113,17 @@ def finish(run: StageRun) -> None:
     )
 
 
-def _load(run: StageRun, fit: str) -> tuple[Fit, str]:
-    """A window's arrays, and the hash of all that its scores depend on."""
+def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
+    """A window's arrays, which items may be recommended, and the hash of all that its scores depend on."""
     warehouse, settings = run.warehouse, run.settings
     users, items = warehouse.query("users"), warehouse.query("items")
-    parts = list(PARTS_OF_FIT[fit])
+    parts = list(HISTORY_OF_FIT[fit])
     events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
     texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
+    recommendable = recommendable_items(warehouse, settings, fit)
     digest = fingerprint(
         users.select(USER),
+        items.select(ITEM).filter(recommendable),
         items.select(ITEM),
         events,
         texts.select(ITEM, "slot", "content_hash"),
@@ -117,7 +132,8 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, str]:
         settings.embedding.encoder,
         settings.seed,
     )
-    return fit_window(users, items, events, texts, interests, settings.seed), digest
+    window = fit_window(users, items, events, texts, interests, settings.seed, PARTS_OF_FIT[fit])
+    return window, recommendable, digest
 
 
 def _fit(run: StageRun, fit: str, window: Fit) -> tuple[list[Matcher], dict[str, float]]:
@@ -179,6 +195,8 @@ def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
     items = warehouse.query("items")
     item_ids = items[ITEM].to_list()
     held = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=[VALIDATION])
+    recommendable = items.filter(recommendable_items(warehouse, settings, TRAIN))
+    held = held.join(recommendable, on=ITEM, how="semi")
     relevant = interaction_matrix(held, user_ids, item_ids)
     categories, _ = category_matrix(items["categories"].to_list())
     judged = np.flatnonzero(np.diff(relevant.indptr) > 0)

@@ -109,3 +109,23 @@ def test_contains_reads_unsorted_rows_and_never_finds_the_padding() -> None:
     assert not contains(csr_array((2, 3), dtype=bool), np.array([[0], [1]])).any()
     with pytest.raises(ValueError, match="outside a catalogue of 5 items"):
         contains(matrix, np.array([[5], [0], [0]]))
+
+
+def test_the_catalogue_is_what_may_be_recommended() -> None:
+    shown = np.array([True, True, False, True, False])
+    relevant = csr_array(toy().relevant.toarray() & shown)
+    truth = toy(relevant=relevant, recommendable=shown)
+    evaluation = evaluate_lists(LISTS, truth)
+    assert evaluation.exposure.shape == (3, 3)
+    assert evaluation.metrics["coverage_at_2"] == pytest.approx(2 / 3)  # items 0 and 3 of 0, 1 and 3
+    assert evaluation.metrics["hit_coverage_at_2"] == pytest.approx(2 / 3)
+    assert evaluation.metrics["effective_catalogue_at_2"] == pytest.approx(2 / 3)  # shown twice each
+    assert evaluation.per_user["recall_at_2"][:2].tolist() == [1, 1]
+    assert not truth.obvious.toarray()[:, ~shown].any()
+    all_shown = evaluate_lists(LISTS, toy(recommendable=np.ones(5, dtype=bool)))
+    assert all_shown.metrics == evaluate_lists(LISTS, toy()).metrics
+
+
+def test_events_that_no_list_could_hold_are_not_relevant() -> None:
+    with pytest.raises(ValueError, match="1 relevant events are of items that may not be recommended"):
+        toy(recommendable=np.array([True, True, False, True, True]))

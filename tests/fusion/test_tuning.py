@@ -26,20 +26,28 @@ def tuned(seed: int = 0, candidates: Candidates | None = None, relevant: csr_arr
     )
 
 
+@pytest.mark.parametrize("all_shown", [True, False])
 @pytest.mark.parametrize("diversity", [0.0, 0.35])
-def test_a_trial_measures_what_the_evaluator_reports(diversity: float) -> None:
+def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown: bool) -> None:
     candidates, relevant, categories = (
         toys.random_candidates(),
         toys.random_relevance(),
         toys.random_categories(),
     )
+    shown = np.ones(len(toys.ITEM_IDS), dtype=bool)
+    if (
+        not all_shown
+    ):  # candidates of matching hold no other items; here some slip in, and are in no catalogue
+        shown[::4] = False
+        relevant = csr_array(relevant.toarray() & shown)
     weights = np.array([0.2, 0.5, 0.3])
-    objective = Objective(candidates, relevant, categories, toys.similarity(), k=5)
+    objective = Objective(candidates, relevant, categories, toys.similarity(), 5, shown)
     named = dict(zip(toys.MATCHERS, weights, strict=True))
     lists = list_codes(candidates, named, diversity, toys.similarity(), k=5)
     np.testing.assert_array_equal(objective.list_items(weights, diversity), lists)
     judged = np.flatnonzero(np.diff(relevant.indptr))
-    truth = Truth(relevant[judged], csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool), categories, k=5)
+    history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
+    truth = Truth(relevant[judged], history, categories, k=5, recommendable=shown)
     metrics = evaluate_lists(lists[judged], truth).metrics
     expected = metrics["ndcg_at_5"], metrics["ild_at_5"], metrics["effective_catalogue_at_5"]
     assert objective(weights, diversity) == pytest.approx(expected, rel=1e-12)

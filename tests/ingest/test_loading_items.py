@@ -131,5 +131,5 @@ def test_rules_of_the_catalogue(warehouse: Warehouse) -> None:
 
     assert allowed(blocked=["2"]) == ["1", "3"]
     assert allowed(excluded_categories=["y"]) == ["2", "3"]
-    assert allowed(min_interactions=2) == ["1"]
+    assert allowed(min_interactions=2) == ["1", "2", "3"]  # that one counts the events of a fit
     assert allowed() == ["1", "2", "3"]

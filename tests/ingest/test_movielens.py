@@ -10,11 +10,10 @@ from tasks.ingest.content import content_hash
 from tasks.ingest.frames import COLUMNS, stage_delivery
 from tasks.ingest.loading import load
 from tasks.ingest.movielens import MissingPackage, parse_title, read_movielens
-from tasks.ingest.split_hash import hash_of_sorted
-from tasks.ingest.splits import split_table
+from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
+from tasks.settings_data import Data
 from warehouse.connection import Warehouse
-from warehouse.splitting import sorted_parts, write_parts
 
 
 def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
@@ -32,20 +31,7 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
         assert_frame_equal(found, delivered.select(found.columns), check_row_order=False)
     events = warehouse.query("interactions")
     assert_frame_equal(events, delivery.interactions.select(events.columns), check_row_order=False)
-    split = split_table(events)
-    assert split["split_hash"].first() == "4c44360462f648bb"
-    assert dict(split["part"].value_counts().iter_rows()) == {
-        "train": 81_494,
-        "validation": 9_857,
-        "test": 8_649,
-    }
-
-
-def test_the_database_cuts_as_the_frames_do(warehouse: Warehouse) -> None:
-    load(warehouse, Settings(), COLUMNS, stage_delivery(warehouse, read_movielens()))
-    with sorted_parts(warehouse) as batches:
-        assert hash_of_sorted(batches) == "4c44360462f648bb"
-    write_parts(warehouse, "temporal_user", "4c44360462f648bb")
+    assert split_interactions(warehouse, Data(), 0) == "4c44360462f648bb"
     found = warehouse.query("split_parts").select("part", "interactions").rows()
     assert found == [("train", 81_494), ("validation", 9_857), ("test", 8_649)]
 

@@ -1,5 +1,6 @@
 """What holds for every matcher."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,28 @@ def test_a_user_code_outside_the_window_is_refused(matcher: Matcher, user: int) 
         matcher.score(UserBatch(np.array([user])))
     with pytest.raises(ValueError, match="user codes"):
         matcher.score_pairs(PairBatch(np.array([user]), np.array([0])))
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILDERS))
+def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, data: TrainingData) -> None:
+    """User 0 is unseen but for two events: others are scored as if these were not, user 0 by them."""
+    mine = data.user == 0
+    first = np.flatnonzero(mine)[:2]
+    given = np.isin(np.arange(len(mine)), first)
+    kept = given | ~mine
+
+    def fitted(keep: np.ndarray, given: np.ndarray | None) -> Matcher:
+        events = {name: getattr(data, name)[keep] for name in ("user", "item", "value", "time")}
+        matcher = registry.build(name, Matching())
+        matcher.fit(replace(data, **events, given=given))
+        return matcher
+
+    without, known, learned = fitted(~mine, None), fitted(kept, given[kept]), fitted(kept, None)
+    others = UserBatch(np.arange(1, N_USERS))
+    np.testing.assert_array_equal(known.score(others), without.score(others))
+    me = UserBatch(np.array([0]))
+    if name in ("ease", "slit"):
+        assert not without.score(me).any()
+        assert known.score(me).any()
+    if not name.startswith("cosine"):  # it learns from texts and interests alone
+        assert (learned.score(others) != known.score(others)).any()

@@ -102,3 +102,21 @@ def test_scores_that_cannot_be_ordered_are_refused() -> None:
 def test_a_block_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0 and 2"):
         list(top_candidates([], checkerboard(), np.arange(1), 0, 2))
+
+
+@pytest.mark.parametrize("name", Matching().matchers)
+def test_what_may_not_be_recommended_is_never_proposed_but_learned_from(name: str) -> None:
+    data = checkerboard()
+    matcher = registry.build(name, Matching())
+    matcher.fit(data)
+    everyone, every = np.arange(N_USERS), np.ones(N_ITEMS, dtype=bool)
+    free = pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS))
+    assert free.equals(pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS, None, every)))
+    shown = every.copy()
+    shown[[0, 3]] = False
+    some = pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS, None, shown))
+    assert {0, 3} & set(free["item"])
+    assert not {0, 3} & set(some["item"])
+    kept = free.filter(~pl.col("item").is_in([0, 3]))  # scored as before: the others are still in histories
+    assert_frame_equal(some.drop("own_rank"), kept.drop("own_rank"))
+    assert pl.concat(top_candidates([matcher], data, everyone, 4, 2, None, ~every)).is_empty()

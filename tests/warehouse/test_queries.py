@@ -20,6 +20,11 @@ PARAMETERS: dict[str, Any] = {
     "seconds": 1.0,
     "started_at": NOW,
     "counts": {"items": 1.0},
+    "seed": 0,
+    "draw": 0,
+    "given_events": 2,
+    "min_interactions": 1,
+    "for_test": True,
 }
 
 
@@ -43,9 +48,10 @@ def test_snapshot_tables_are_those_of_the_warehouse(filled: Warehouse, path: Any
 
 def test_fit_interactions(filled: Warehouse) -> None:
     train = filled.query("fit_interactions", protocol="temporal_user", parts=("train",))
-    assert train.rows() == [("a", "1", 3.0, 10), ("b", "1", 4.0, 15)]
+    assert train.rows() == [("a", "1", 3.0, 10, "train"), ("b", "1", 4.0, 15, "train")]
     both = filled.query("fit_interactions", protocol="temporal_user", parts=["train", "test"])
-    assert both.rows() == [("a", "1", 3.0, 10), ("a", "2", 5.0, 20), ("b", "1", 4.0, 15)]
+    assert both.drop("part").rows() == [("a", "1", 3.0, 10), ("a", "2", 5.0, 20), ("b", "1", 4.0, 15)]
+    assert both["part"].to_list() == ["train", "test", "train"]
     assert filled.query("fit_interactions", protocol="other", parts=["train"]).is_empty()
 
 
