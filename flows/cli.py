@@ -15,9 +15,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_data import data
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(data, name="data")
 
 
 class Stage(StrEnum):
@@ -140,7 +142,7 @@ def main() -> None:
 
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
-    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
+    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady", "SetError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
