@@ -13,7 +13,6 @@ from tasks.ingest.sets.errors import SetError
 
 TRIES = 5
 PAUSE_S = 0.5
-CHUNK_BYTES = 1 << 18
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 Progress = Callable[[int, int | None], None]
@@ -77,12 +76,12 @@ def download(url: str, target: Path, again: str, progress: Progress = lambda don
                 return part
             except (httpx.TransportError, _Passing) as error:
                 failures, best = (0, _size(part)) if _size(part) > best else (failures + 1, best)
-                if failures >= TRIES - 1:
+                if failures >= TRIES:
                     raise SetError(
                         f"cannot fetch {target.name} from {host}: {_words(error)}; "
                         f"see whether you are online, {by_hand}"
                     ) from None
-                time.sleep(PAUSE_S * 2**failures)
+                time.sleep(PAUSE_S * 2 ** (failures - 1))
             except httpx.HTTPStatusError as error:
                 raise SetError(
                     f"{host} answers {error.response.status_code} for {url}; look for the file elsewhere "
@@ -124,7 +123,8 @@ def _transfer(client: httpx.Client, url: str, part: Path, progress: Progress) ->
         total = start + int(length) if length else None
         with part.open("ab" if start else "wb") as file:
             done = start
-            for chunk in answer.iter_raw(CHUNK_BYTES):
+            # With a chunk size httpx would lose what came before a break.
+            for chunk in answer.iter_raw():
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, total)

@@ -4,6 +4,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -35,7 +36,9 @@ def builtin(data: Data, folder: Path) -> Data:
     if any(remote.name not in manifest.files for remote in remotes):
         raise SetError(f"the data set {one.name} is not here; run `{again}`")
     files = [verify(home, remote.name, manifest, again) for remote in remotes]
-    ready = home / "prepared"
+    # Named by what it was made of: what was unpacked from other archives is not taken for this.
+    made_of = "".join(manifest.files[remote.name].sha256 for remote in remotes)
+    ready = home / "prepared" / sha256(made_of.encode()).hexdigest()[:12]
     ready.mkdir(parents=True, exist_ok=True)
     tables = PREPARE[data.source](files, ready)
     mine = {"items": data.items, "interactions": data.interactions, "users": data.users}
