@@ -1,6 +1,6 @@
 """The help of every command as one page: `python -m flows.reference > docs/reference.md`."""
 
-from typer import Context
+from typer._click.core import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 

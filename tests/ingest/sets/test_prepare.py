@@ -25,7 +25,7 @@ def columns(table: Table) -> list[str]:
     """The columns of a table's first file."""
     path = table.files[0]
     if path.endswith(".parquet"):
-        return pl.read_parquet_schema(path).names()
+        return list(pl.read_parquet_schema(path))
     if path.endswith(".jsonl.gz"):
         return pl.read_ndjson(path).columns
     text = Path(path).read_text(encoding="utf-8" if table.encoding == "auto" else table.encoding)
