@@ -161,6 +161,8 @@ class Data(Section):
     """A built-in data set, or "files" for tables of your own."""
     category: str = "All_Beauty"
     """Which category of Amazon Reviews 2023."""
+    mirror: str = ""
+    """Ask this address for built-in sets, not their publishers; files lie below it as host/path."""
     protocol: Protocol = "temporal_user"
     """How interactions are split into train, validation and test."""
     draw: int = Field(default=0, ge=0, le=4)
