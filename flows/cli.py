@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_forget import forget
 from flows.cli_init import init
 from tasks.settings import Settings, SettingsError, load_settings
 
@@ -44,6 +45,7 @@ def polyrec() -> None:
 
 
 app.command()(init)
+app.command()(forget)
 
 
 @app.command()

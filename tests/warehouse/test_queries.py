@@ -21,6 +21,7 @@ PARAMETERS: dict[str, Any] = {
     "limit": 10,
     "rows": 1,
     "words": 40,
+    "salt": "salt",
     "seconds": 1.0,
     "started_at": NOW,
     "counts": {"items": 1.0},
