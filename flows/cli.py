@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_data import data
+from flows.cli_forget import forget
 from flows.cli_init import init
 from tasks.settings import Settings, SettingsError, load_settings
 
@@ -46,6 +47,7 @@ def polyrec() -> None:
 
 
 app.command()(init)
+app.command()(forget)
 
 
 @app.command()
