@@ -149,7 +149,7 @@ def main() -> None:
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
-    names |= {"SourceError", "SetError"}
+    names |= {"SourceError", "SetError", "RetentionError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
