@@ -53,9 +53,15 @@ app.command()(forget)
 @app.command()
 def run(
     stage: Annotated[Stage | None, typer.Option("--stage", help="One stage alone, on what is there.")] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Load a delivery even if it is empty or lacks many of the items."),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Run the whole job, or one stage of it."""
+    if force:
+        os.environ["POLYREC_DATA__FORCE"] = "true"
     settings = load_settings(config)
     _flow(settings, stage)(str(config.resolve()) if config else None)
     if stage in (None, Stage.evaluation):
@@ -149,7 +155,7 @@ def main() -> None:
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
-    names |= {"SourceError", "SetError", "RetentionError"}
+    names |= {"SourceError", "SetError", "RetentionError", "IngestError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

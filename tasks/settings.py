@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     """Drives everything random: the same seed gives the same result."""
     home: Path = PROJECT
     """State lives below this folder (relative to this file)."""
+    base: Path = PROJECT
+    """Paths of files in [data] are relative to this folder: this file's own when not set."""
     lock_timeout_s: float = Field(default=600.0, ge=0)
     """How long a writer waits for another one to finish."""
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -206,8 +208,10 @@ def load_settings(config: Path | None = None) -> Settings:
             ) from None
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
-    if isinstance(values.get("home"), str):
-        values["home"] = path.resolve().parent / values["home"]
+    values.setdefault("base", ".")
+    for key in ("home", "base"):
+        if isinstance(values.get(key), str):
+            values[key] = path.resolve().parent / values[key]
     _check_environment()
     try:
         return Settings(**values)

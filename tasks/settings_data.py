@@ -175,6 +175,8 @@ class Data(Section):
     """Keep only the first so many users: for a quick try."""
     max_removed_share: float = Field(default=0.2, ge=0, le=1)
     """A delivery that lacks more than this share of the active items stops the run; see --force."""
+    force: bool = False
+    """Load even such a delivery, or an empty one: what `polyrec run --force` sets."""
     items: Items = Items()
     interactions: Interactions = Interactions()
     users: Users = Users()

@@ -26,6 +26,7 @@ from warehouse.connection import Warehouse, writing
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 KEYS = ["user_id", "item_id", "event_time"]
 COMPUTED = (
+    "core.interactions",
     "features.live_texts",
     "features.vectors_minilm",
     "features.user_vectors",

@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, RLock
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -43,6 +44,14 @@ class Warehouse:
                 self._connection.execute(statement, plain(parameters))
             except duckdb.Error as error:
                 raise WarehouseError(f"statement '{name}' failed: {error}") from error
+
+    def run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Run a statement that a module of warehouse/ composed, and return all its rows."""
+        with self._turn:
+            try:
+                return self._connection.execute(statement, list(parameters)).fetchall()
+            except duckdb.Error as error:
+                raise WarehouseError(f"a composed statement failed: {error}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

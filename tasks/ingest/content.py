@@ -1,0 +1,70 @@
+"""What of an item prompts and content vectors may depend on, and what may not be among it."""
+
+import json
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import polars as pl
+
+from tasks.settings import SettingsError
+from warehouse.judging import Judging
+from warehouse.judging_items import UNUSUAL, like_interactions
+
+COMPUTED_NAME = re.compile(
+    r"(^|_)(n|num|count|counts|cnt|avg|average|mean|rating|ratings|score|scores|popularity|popular|rank|views|"
+    r"sales|sold|clicks|votes?|likes)(_|$)"
+)
+
+
+def content_hash(
+    title: str,
+    year: int | None,
+    categories: Sequence[str],
+    description: str | None = None,
+    content: str | None = None,
+) -> str:
+    """Hash of the content columns alone; without description and further content, of title, year, categories."""
+    parts: list[object] = [title, year, list(categories)]
+    if description is not None or content not in (None, "{}"):
+        parts += [description, content]
+    return blake2b(json.dumps(parts, ensure_ascii=False).encode(), digest_size=16).hexdigest()
+
+
+def with_hashes(items: pl.DataFrame) -> pl.DataFrame:
+    """item_id and content_hash of items: item_id, title, year, categories, description, content."""
+    hashes = [content_hash(*row[1:]) for row in items.iter_rows()]
+    return pl.DataFrame({"item_id": items["item_id"], "content_hash": pl.Series(hashes, dtype=pl.String)})
+
+
+def words_of(column: str) -> str:
+    """A column's name in small letters, its words apart by underscores.
+
+    >>> words_of("avgRating"), words_of("Number of votes")
+    ('avg_rating', 'number_of_votes')
+    """
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower())
+
+
+def refuse_computed(judging: Judging, columns: Sequence[str]) -> None:
+    """Refuse content that looks computed from interactions: it tells the future, and changes every night.
+
+    Raises:
+        SettingsError: a column holds numbers and is named like a count or a mean, or goes along with one.
+    """
+    for column in columns:
+        filled, numeric, with_counts, with_means = like_interactions(judging, column)
+        if not filled or numeric < 0.9 * filled:
+            continue
+        strongest = max(with_counts, with_means)
+        why = ""
+        if strongest >= UNUSUAL:
+            what = "the number of events" if with_counts >= with_means else "the mean value of events"
+            why = f"holds numbers that go along with {what} of an item (rank correlation {strongest:.2f})"
+        elif COMPUTED_NAME.search(words_of(column)):
+            why = "holds numbers and is named like a count or a mean"
+        if why:
+            raise SettingsError(
+                f"content column '{column}' {why}: content computed from interactions tells the future; "
+                "take it out of `content` in [data.items], and it is kept as an attribute"
+            )

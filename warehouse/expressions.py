@@ -1,0 +1,113 @@
+"""SQL of single values: how text as delivered becomes an id, a text, a number or a time."""
+
+from collections.abc import Iterable
+
+from warehouse.sql import name_of, text_of
+
+INVISIBLE = r"[\x00-\x1f\x7f-\x{9f}\x{ad}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2064}\x{feff}]"
+"""Control characters, NUL among them, and those of no width."""
+MAX_ID = 500
+MAX_TEXT = 20_000
+MAX_KEPT = 1_000
+"""Characters of a field that quarantine and attributes keep."""
+DAY_S = 86_400
+UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+
+_SPACES = " || ".join(f"chr({code})" for code in (32, 9, 10, 11, 12, 13, 160, 0x3000))
+_WITH_ZONE = r":\d{2}.*([zZ]|[+-]\d{2}(:?\d{2})?|\s[A-Za-z_]+(/[A-Za-z_]+)*)$"
+
+
+def trimmed(column: str) -> str:
+    """A text without white space around it."""
+    return f"trim({column}, {_SPACES})"
+
+
+def blank(column: str) -> str:
+    """Whether there is nothing in a text."""
+    return f"(coalesce({trimmed(column)}, '') = '')"
+
+
+def id_fault(identifier: str) -> str:
+    """What is wrong with a trimmed id, in words that go on from its name; null when nothing is."""
+    return f"""case when coalesce({identifier}, '') = '' then 'is missing'
+        when regexp_matches({identifier}, '{INVISIBLE}') then 'holds control or invisible characters'
+        when length({identifier}) > {MAX_ID} then 'is longer than {MAX_ID} characters' end"""
+
+
+def clean_text(column: str) -> str:
+    """A text on one line, without invisible characters; null when nothing is left."""
+    spaced = f"regexp_replace({column}, '[\\x{{200b}}-\\x{{200f}}\\x{{2060}}-\\x{{2064}}\\x{{feff}}\\x{{ad}}]', '', 'g')"
+    one_line = f"regexp_replace({spaced}, '({INVISIBLE}|\\s|\\x{{a0}})+', ' ', 'g')"
+    return f"nullif(left(trim({one_line}), {MAX_TEXT}), '')"
+
+
+def categories(column: str, delimiter: str) -> str:
+    """A list of distinct categories in their order, from a JSON list, a list as Python writes it, or cut text."""
+    cut = f"string_split({column}, {text_of(delimiter)})"
+    listed = f"""case when {column} is null then []::varchar[]
+        when starts_with(ltrim({column}), '[') then
+            coalesce(case when json_valid({column}) then json_extract_string({column}, '$[*]') end,
+                     try_cast({column} as varchar[]), {cut})
+        else {cut} end"""
+    cleaned = f"list_filter(list_transform({listed}, lambda c: {clean_text('c')}), lambda c: c is not null)"
+    return f"list_filter({cleaned}, lambda c, place: list_position({cleaned}, c) = place)"
+
+
+def number_fault(column: str, number: str) -> str:
+    """What is wrong with a delivered number, in words that go on from its name; null when nothing is."""
+    return f"""case when {blank(column)} then 'is missing'
+        when regexp_matches({column}, '^\\s*[+-]?\\d+,\\d+\\s*$')
+            then 'holds a comma: write 3.5 for 3,5 and 1234 for 1,234'
+        when regexp_matches({column}, '^\\s*[+-]?\\d{{1,3}}([,.'' \\x{{a0}}]\\d{{3}})+([.,]\\d+)?\\s*$')
+                and {number} is null
+            then 'holds a thousands separator: write 1234.5 for 1,234.5 and for 1.234,5'
+        when {number} is null then 'is no number: write one such as 3.5'
+        when not isfinite({number}) then 'is not finite: write a number such as 3.5' end"""
+
+
+def time_of(column: str, unit: str | None, timezone: str) -> str:
+    """Whole seconds since 1970 UTC; null when there is no time to read.
+
+    Args:
+        column: SQL of the delivered text.
+        unit: A key of UNITS when the column holds numbers, None when it holds dates.
+        timezone: Of dates that name no zone.
+    """
+    aware = f"try_cast({column} as timestamptz)"
+    if timezone.upper() != "UTC":
+        naive = f"timezone({text_of(timezone)}, try_cast({column} as timestamp))"
+        aware = f"case when regexp_matches({column}, '{_WITH_ZONE}') then {aware} else {naive} end"
+    date = f"floor(epoch({aware}))::bigint"
+    if unit is None:
+        return date
+    whole = f"try_cast({column} as bigint)"
+    seconds = whole if UNITS[unit] == 1 else f"(case when {whole} < 0 then -1 else {whole} // {UNITS[unit]} end)"
+    return f"coalesce({seconds}, {date})"
+
+
+def time_fault(column: str, time: str, unit: str | None, latest: int) -> str:
+    """What is wrong with a delivered time, in words that go on from its name; null when nothing is."""
+    read_as = f"numbers of this column are read as {unit}" if unit else "write it as 2024-01-31 23:59:00"
+    return f"""case when {blank(column)} then 'is missing'
+        when {time} is null then {text_of(f"cannot be read: {read_as}, or a date as 2024-01-31 23:59:00" if unit else f"cannot be read: {read_as}")}
+        when {time} < 0 then 'is before 1970'
+        when {time} > {latest} then {text_of(f"is later than tomorrow ({read_as})" if unit else "is later than tomorrow")} end"""
+
+
+def json_of(columns: Iterable[str], prefix: str = "") -> str:
+    """A JSON object of columns by their names, without those that are empty.
+
+    Args:
+        columns: Names, as staged.
+        prefix: Alias of their table, with its dot.
+    """
+    pairs = ", ".join(
+        f"{text_of(column)}, nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')" for column in columns
+    )
+    return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"
+
+
+def content_of(columns: Iterable[str], prefix: str = "") -> str:
+    """A JSON object of columns by their names, each a clean text on one line, without those that are empty."""
+    pairs = ", ".join(f"{text_of(column)}, {clean_text(prefix + name_of(column))}" for column in columns)
+    return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"

@@ -1,0 +1,4 @@
+-- [kind, source] of the last ingest: what became of the rows
+select kind, source, rows_in, used, quarantined, merged
+from ops.ingest_counts
+order by kind, source
