@@ -15,10 +15,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_data import data
+from flows.cli_forget import forget
 from flows.cli_init import init
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(data, name="data")
 
 
 class Stage(StrEnum):
@@ -44,6 +47,7 @@ def polyrec() -> None:
 
 
 app.command()(init)
+app.command()(forget)
 
 
 @app.command()
@@ -150,15 +154,8 @@ def main() -> None:
 
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
-    names = {
-        "WarehouseError",
-        "MissingPackage",
-        "BadRequest",
-        "ServerError",
-        "StageNotReady",
-        "SourceError",
-        "IngestError",
-    }
+    names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
+    names |= {"SourceError", "SetError", "RetentionError", "IngestError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -9,15 +9,17 @@ from flows.evaluation import evaluation
 from flows.fusion import fusion
 from flows.ingest import ingest
 from flows.matching import matching
+from flows.retention import retention
 from warehouse.connection import writing
 
 
 @flow(name="nightly")
 def nightly(config: str | None = None) -> None:
-    """From the source's files to published and judged lists."""
+    """From the source's files to published and judged lists; then the past is cut back."""
     with (
         one_reading(config) as settings,
         writing(settings.data_folder, "polyrec run", settings.lock_timeout_s),
     ):
         for stage in (ingest, corpus, embedding, matching, fusion, evaluation):
             stage(config)
+        retention(settings)

@@ -1,5 +1,6 @@
 """The help of every command as one page: `python -m flows.reference > docs/reference.md`."""
 
+from typer._click.core import Context
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -16,12 +17,21 @@ def reference() -> str:
     root.rich_markup_mode = None  # no boxes and colours
     context = root.make_context("polyrec", [], resilient_parsing=True, terminal_width=WIDTH)
     sections = [HEAD, _section("polyrec", root.get_help(context))]
-    for name, command in root.commands.items():
-        assert isinstance(command, TyperCommand)
+    sections += _commands(root, context, "polyrec")
+    return "\n".join(sections)
+
+
+def _commands(group: TyperGroup, context: Context, path: str) -> list[str]:
+    """A section for every command of a group, and for those of groups inside it."""
+    sections = []
+    for name, command in group.commands.items():
+        assert isinstance(command, TyperCommand | TyperGroup)
         command.rich_markup_mode = None
         own = command.make_context(name, [], parent=context, resilient_parsing=True, terminal_width=WIDTH)
-        sections.append(_section(f"polyrec {name}", command.get_help(own)))
-    return "\n".join(sections)
+        sections.append(_section(f"{path} {name}", command.get_help(own)))
+        if isinstance(command, TyperGroup):
+            sections += _commands(command, own, f"{path} {name}")
+    return sections
 
 
 def _section(title: str, text: str) -> str:

@@ -51,6 +51,8 @@ class Corpus(Section):
     """One text per item is written from each angle: K is their number."""
     noun: str = Field(default="film", min_length=1, max_length=40)
     """What an item is called in prompts."""
+    description_words: int = Field(default=40, ge=0, le=400)
+    """Of a description, and of each column declared as content, prompts hold so many words."""
     max_new_tokens: int = Field(default=40, ge=4, le=512)
     """A cap on the length of a text; a text ends at its first sentence end."""
     attempts: int = Field(default=2, ge=1, le=10)
@@ -70,6 +72,8 @@ class Embedding(Section):
 
     encoder: Literal["minilm"] = "minilm"
     """The text encoder."""
+    description_words: int = Field(default=40, ge=0, le=120)
+    """Of a description, and of each column declared as content, so many words are encoded."""
     interests: int = Field(default=4, ge=1, le=16)
     """At most so many interest vectors a user."""
     half_life_items: float = Field(default=40.0, gt=0)

@@ -161,6 +161,8 @@ class Data(Section):
     """A built-in data set, or "files" for tables of your own."""
     category: str = "All_Beauty"
     """Which category of Amazon Reviews 2023."""
+    mirror: str = ""
+    """Ask this address for built-in sets, not their publishers; files lie below it as host/path."""
     protocol: Protocol = "temporal_user"
     """How interactions are split into train, validation and test."""
     draw: int = Field(default=0, ge=0, le=4)
@@ -198,7 +200,9 @@ class Retention(Section):
 
     publications: int = Field(default=7, ge=1)
     """The newest so many publications keep their lists; snapshots follow them."""
+    trials_days: int = Field(default=14, ge=1)
+    """MLflow runs of single trials of the weight search go after so many days."""
     runs_days: int = Field(default=90, ge=1)
-    """Rows about runs and MLflow runs of trials older than this go; the newest of each stage stays."""
+    """Rows about runs and publications, and MLflow's other runs, go after so many days."""
     texts_days: int = Field(default=30, ge=0)
     """A text that is no longer live, and its vector, go after so many days."""

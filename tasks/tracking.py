@@ -173,7 +173,7 @@ class Tracking:
                 python_model=str(MODEL_CODE),
                 artifacts={"fusion": str(fusion_file), "lists": str(lists_file)},
                 signature=_signature(),
-                input_example=lists.select("user_id").head(1).to_dict(as_series=False),
+                input_example={"user_id": ["a user id"]},  # of nobody: examples outlive people
                 pip_requirements=["mlflow", "polars"],  # named: to infer them takes a process and the network
             )
             self.client.log_artifacts(run_id, str(saved), MODEL_FOLDER)

@@ -1,5 +1,6 @@
 """The writing side of the warehouse: one process, one connection, shared by that process's threads."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,7 +15,7 @@ import polars as pl
 from warehouse.errors import WarehouseBusy, WarehouseError
 from warehouse.lock import LOOK_EVERY_S, busy, exclusive, say_to_stderr
 from warehouse.migrate import migrate
-from warehouse.sql import DUCKDB_CONFIG, load_sql, plain, quoted, run_query, text_of
+from warehouse.sql import DUCKDB_CONFIG, load_sql, name_of, plain, quoted, run_query, text_of
 
 __all__ = ["DATABASE", "Warehouse", "WarehouseBusy", "WarehouseError", "writing"]
 
@@ -94,16 +95,21 @@ class Warehouse:
         Returns:
             The number of rows written.
         """
-        where = plain(where or {})
+        with self.transaction():
+            self.delete(table, where or {})
+            return self._insert("insert", table, frame)
+
+    def delete(self, table: str, where: Mapping[str, object]) -> None:
+        """Remove the rows of a table for which every column has its value, or one of its list of values."""
+        where = plain(where)
         self._check_columns(table, list(where))
         conditions = [
             f"{quoted(column)} in ${index}" if isinstance(value, list) else f"{quoted(column)} = ${index}"
             for index, (column, value) in enumerate(where.items(), start=1)
         ]
         statement = f"delete from {quoted(table)}" + (f" where {' and '.join(conditions)}" if where else "")
-        with self.transaction():
+        with self._turn:
             self._connection.execute(statement, list(where.values()))
-            return self._insert("insert", table, frame)
 
     def append(self, table: str, frame: pl.DataFrame) -> int:
         """Add rows to a table; returns how many."""
@@ -122,6 +128,41 @@ class Warehouse:
     def second_connection(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same data, for one that attaches files; the caller closes it."""
         return self._connection.cursor()
+
+    def rewrite(self) -> None:
+        """Copy the database to a new file and put that in the place of the old one.
+
+        DuckDB leaves the bytes of deleted rows in its file until it needs the room; a new file has none.
+        A kill in between leaves the old file or the new one. No other connection may be open meanwhile.
+        """
+        with self._turn:
+            if self._depth:
+                raise WarehouseError("the database file cannot be rewritten inside a transaction")
+            path = self.folder / DATABASE
+            draft = path.with_name(f"{DATABASE}.new")
+            for leftover in self.folder.glob(f"{draft.name}*"):
+                leftover.unlink()
+            try:
+                self._connection.execute("checkpoint")
+                self._connection.execute(f"attach {text_of(str(draft))} as rewritten")
+                self._connection.execute(f"copy from database {name_of(path.stem)} to rewritten")
+                self._connection.execute("detach rewritten")
+            except duckdb.Error as error:
+                raise WarehouseError(
+                    f"cannot write {draft}: {error}; "
+                    f"it needs as much room as {path.name} has: free some, then try again"
+                ) from error
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            self._connection.close()
+            try:
+                draft.replace(path)
+            finally:
+                self._connection = duckdb.connect(path, config=DUCKDB_CONFIG)
+
+    def close(self) -> None:
+        """Close the file; `writing` does."""
+        self._connection.close()
 
     def _check_columns(self, table: str, columns: list[str]) -> None:
         """Refuse an unknown table or column by name, before DuckDB does in its own words."""
@@ -224,9 +265,10 @@ def writing(
             with ExitStack() as resources:
                 resources.enter_context(exclusive(folder, purpose, timeout_s, on_wait))
                 connection = _open_database(folder, timeout_s)
-                resources.callback(connection.close)
+                warehouse = Warehouse(folder, connection)
+                resources.callback(warehouse.close)
                 migrate(connection)
-                shared.warehouse = Warehouse(folder, connection)
+                shared.warehouse = warehouse
                 shared.resources = resources.pop_all()
         shared.users += 1
         warehouse = shared.warehouse

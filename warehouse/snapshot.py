@@ -140,12 +140,20 @@ def _open_current(folder: Path) -> tuple[Path, duckdb.DuckDBPyConnection]:
 
 
 def remove_old_snapshots(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the newest `keep` snapshots; the current one always stays. Returns the removed files."""
+    """Remove all but the newest snapshot of each of the newest `keep` publications; returns what went.
+
+    The current one always stays.
+    """
     if keep < 1:
         raise ValueError(f"keep must be at least 1, got {keep}")
     current = current_snapshot(folder)
     paths = [path for path in (folder / "snapshots").glob("snapshot-*.duckdb") if NAME.fullmatch(path.name)]
     paths.sort(key=lambda path: (path == current, path.stat().st_mtime_ns), reverse=True)
-    for path in paths[keep:]:
+    newest: dict[str, Path] = {}
+    for path in paths:
+        newest.setdefault(path.name.split(".")[0], path)
+    kept = set(list(newest.values())[:keep])
+    removed = [path for path in paths if path not in kept]
+    for path in removed:
         path.unlink()
-    return paths[keep:]
+    return removed

@@ -7,6 +7,7 @@ instruction does; the facts come before the angle, so that an engine reads them 
 
 from collections.abc import Sequence
 
+from tasks.content import described, neutral
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Prompt, Sampling
 from tasks.settings import Angle, Corpus
@@ -25,22 +26,51 @@ def task_part(noun: str, angles: Sequence[Angle]) -> str:
     )
 
 
-def facts_part(noun: str, title: str, year: int | None, categories: Sequence[str]) -> str:
-    r"""The item's content, nothing computed from interactions.
+def facts_part(
+    noun: str,
+    title: str,
+    year: int | None,
+    categories: Sequence[str],
+    description: str | None = None,
+    content: str | None = None,
+    words: int = 40,
+) -> str:
+    r"""The item's content, nothing computed from interactions, on one line: its end is the end of the facts.
+
+    Args:
+        noun: What an item is called.
+        title: Its name.
+        year: The year it is from.
+        categories: Its categories.
+        description: A longer text about it, cut after `words` words.
+        content: JSON object of the further columns declared as content, each cut likewise.
+        words: See above; 0 leaves both out.
 
     >>> facts_part("film", "Toy Story", 1995, ["Animation", "Comedy"])
     'Film: Toy Story (1995), animation, comedy.\n'
+    >>> facts_part("film", "Heat", 1995, ["Crime"], "A thief.", '{"director": "Mann"}')
+    'Film: Heat (1995), crime. Director: Mann. A thief.\n'
     """
-    # Newlines in a title would look like the end of the facts.
-    name = " ".join(title.split())
+    name = neutral(title)
     dated = f"{name} ({year})" if year is not None else name
-    return f"{noun.capitalize()}: {', '.join([dated, *(category.lower() for category in categories)])}.\n"
+    head = ", ".join([dated, *(neutral(category).lower() for category in categories)])
+    more = [part[:1].upper() + part[1:] for part in described(description, content, words)]
+    facts = ". ".join([f"{noun.capitalize()}: {head}", *more])
+    return f"{facts}\n" if more and facts.endswith("...") else f"{facts}.\n"
 
 
-def prompts_for(corpus: Corpus, title: str, year: int | None, categories: Sequence[str]) -> list[Prompt]:
+def prompts_for(
+    corpus: Corpus,
+    title: str,
+    year: int | None,
+    categories: Sequence[str],
+    description: str | None = None,
+    content: str | None = None,
+) -> list[Prompt]:
     """The prompts of one item, one per angle."""
-    shared = task_part(corpus.noun, corpus.angles), facts_part(corpus.noun, title, year, categories)
-    return [(*shared, angle.opening) for angle in corpus.angles]
+    facts = facts_part(corpus.noun, title, year, categories, description, content, corpus.description_words)
+    task = task_part(corpus.noun, corpus.angles)
+    return [(task, facts, angle.opening) for angle in corpus.angles]
 
 
 def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:

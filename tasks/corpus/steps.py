@@ -21,7 +21,7 @@ def plan(run: StageRun) -> list[str]:
     """Recover what a killed run left; return the keys of the shards that still miss texts."""
     corpus = run.settings.corpus
     Spool(run.warehouse).recover()
-    items = run.warehouse.query("items")
+    items = run.warehouse.query("items_to_recommend")
     wanted = wanted_texts(items, corpus, run.settings.seed)
     missing = missing_texts(wanted, run.warehouse.query("known_texts"))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
@@ -34,7 +34,7 @@ def plan(run: StageRun) -> list[str]:
 def write_shard(run: StageRun, key: str) -> int:
     """Write and commit the missing texts of one shard; returns how many."""
     corpus, seed = run.settings.corpus, run.settings.seed
-    items = items_of_shard(run.warehouse.query("items"), key, corpus)
+    items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
     missing = missing_texts(wanted_texts(items, corpus, seed), run.warehouse.query("known_texts"))
     engine = load_engine(corpus.engine, run.settings.data_folder / "models")
     start = time.perf_counter()
@@ -50,7 +50,7 @@ def write_shard(run: StageRun, key: str) -> int:
 @task(name="make texts live", cache_policy=NO_CACHE)
 def make_live(run: StageRun) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    wanted = wanted_texts(run.warehouse.query("items"), run.settings.corpus, run.settings.seed)
+    wanted = wanted_texts(run.warehouse.query("items_to_recommend"), run.settings.corpus, run.settings.seed)
     known = run.warehouse.query("known_texts")
     live = wanted.join(known, on=[ITEM, SLOT, "prompt_hash"]).sort(ITEM, SLOT)
     run.warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))

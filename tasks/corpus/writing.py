@@ -65,14 +65,15 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
     """Every text that should be live: one row per (item, slot), in that order.
 
     Args:
-        items: item_id, title, year, categories.
+        items: item_id, title, year, categories, description, content; other columns are not looked at.
         corpus: angles, engine, sampling.
         seed: of the run.
     """
     sampling = sampling_of(corpus)
     rows = []
-    for item_id, title, year, categories in items.select(ITEM, "title", "year", "categories").iter_rows():
-        prompts = prompts_for(corpus, title, year, categories)
+    columns = ("title", "year", "categories", "description", "content")
+    for item_id, *content in items.select(ITEM, *columns).iter_rows():
+        prompts = prompts_for(corpus, *content)
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
             digest = prompt_hash(
                 corpus.engine, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0)

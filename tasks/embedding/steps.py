@@ -31,6 +31,7 @@ from warehouse.spool import Spool, shard_key
 
 SHARD_ROWS = 256
 TABLE = "features.vectors_minilm"
+CONTENT = ("title", "year", "categories", "description", "content")
 
 
 @task(name="encode items and texts", cache_policy=NO_CACHE)
@@ -38,8 +39,9 @@ def encode(run: StageRun) -> None:
     """Encode what has no vector yet, shard by shard."""
     spool = Spool(run.warehouse)
     spool.recover()
-    items = run.warehouse.query("items_without_vector")
-    texts = run.warehouse.query("texts_without_vector", encoded_as=ENCODED_AS)
+    words = run.settings.embedding.description_words
+    items = run.warehouse.query("items_without_vector", words=words)
+    texts = run.warehouse.query("texts_without_vector", encoded_as=ENCODED_AS, words=words)
     pending = pl.concat(
         [
             pl.DataFrame(
@@ -48,7 +50,7 @@ def encode(run: StageRun) -> None:
                     "owner_id": items[ITEM],
                     "content_hash": items["content_hash"],
                     "content": [
-                        item_content(*row) for row in items.select("title", "year", "categories").iter_rows()
+                        item_content(*row, words=words) for row in items.select(*CONTENT).iter_rows()
                     ],
                 },
                 schema_overrides={"content": pl.String},
@@ -57,10 +59,10 @@ def encode(run: StageRun) -> None:
                 {
                     "owner_kind": pl.repeat("text", texts.height, dtype=pl.String, eager=True),
                     "owner_id": texts[TEXT_ID],
-                    "content_hash": texts[TEXT_ID] + ENCODED_AS,
+                    "content_hash": texts["content_hash"],
                     "content": [
-                        text_content(*row)
-                        for row in texts.select("title", "year", "categories", "text").iter_rows()
+                        text_content(title, year, categories, text, *more, words=words)
+                        for text, title, year, categories, *more in texts.select("text", *CONTENT).iter_rows()
                     ],
                 },
                 schema_overrides={"content": pl.String},

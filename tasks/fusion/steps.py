@@ -40,7 +40,6 @@ from warehouse.columns import (
 from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
 
 MODEL = "fusion"
-KEPT_SNAPSHOTS = 3
 REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
 
 
@@ -200,11 +199,12 @@ def publish(run: StageRun, fusion_id: str) -> str:
     }
     with run.warehouse.transaction():
         run.warehouse.execute("set_model_version", fusion_id=fusion_id, version=version)
-        run.warehouse.replace("serving.recommendations", _with_reasons(run, lists, publication_id))
+        rows = _with_reasons(run, lists, publication_id)
+        run.warehouse.replace("serving.recommendations", rows, where={"publication_id": publication_id})
         run.warehouse.append("serving.publications", pl.DataFrame(publication))
         run.warehouse.execute("set_current", publication_id=publication_id)
     write_snapshot(run.warehouse, publication_id)
-    remove_old_snapshots(run.warehouse.folder, KEPT_SNAPSHOTS)
+    remove_old_snapshots(run.warehouse.folder, run.settings.retention.publications)
     tracking.set_champion(version)
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
     return publication_id

@@ -28,8 +28,14 @@ def catalogue(n: int) -> pl.DataFrame:
             "title": [f"Film {number}" for number in range(n)],
             "year": [1950 + number for number in range(n)],
             "categories": [["Drama", "War"][: number % 3] for number in range(n)],
+            "description": [None] * n,
+            "content": [None] * n,
         },
-        schema_overrides={"categories": pl.List(pl.String)},
+        schema_overrides={
+            "categories": pl.List(pl.String),
+            "description": pl.String,
+            "content": pl.String,
+        },
     )
 
 
@@ -48,6 +54,9 @@ class Stubborn(CausalEngine):
 
     def forward(self, *_: object) -> None:  # type: ignore[override]
         raise NotImplementedError
+
+    def n_tokens(self, prompt: Prompt) -> int:
+        return len("".join(prompt))
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]

@@ -17,6 +17,7 @@ import pytest
 from mlflow.entities import Run
 
 from tasks.evaluation.summary import build_report
+from tasks.forgetting import forget
 from tasks.ingest import movielens
 from tasks.settings import PROJECT, Settings
 from tasks.tracking import Tracking
@@ -24,6 +25,7 @@ from tests.flows.processes import clean_environment
 from tests.homes import ITEMS, LIST_LENGTH, SLOTS, TRIALS, USERS, Home, new_home, run_flow
 from warehouse.columns import FITS, PARTS_OF_FIT
 from warehouse.connection import writing
+from warehouse.forgetting import rows_of
 from warehouse.snapshot import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -255,7 +257,9 @@ class TestTracked:
         expected = lists.filter((pl.col("user_id") == user) & (pl.col("rank") <= 5))
         assert list(answer["item_id"]) == expected["item_id"].to_list()
 
-    @pytest.mark.parametrize("key", ["ingest", "texts", "vectors", "matchers", "pareto-front", "report"])
+    @pytest.mark.parametrize(
+        "key", ["ingest", "texts", "vectors", "matchers", "pareto-front", "report", "retention"]
+    )
     def test_artifact_is_in_prefect(self, finished: Home, key: str) -> None:
         from prefect.artifacts import Artifact
 
@@ -306,6 +310,26 @@ class TestAgain:
         before, after = (set(home.query("live_texts").select(columns).rows()) for home in (finished, again))
         assert {row[0] for row in before ^ after} == {"7"}
         assert len(after) == TEXTS
+
+
+class TestForgotten:
+    """A person is forgotten after a run; what runs next knows nobody of that name."""
+
+    def test_stages_go_on_without_the_person(self, finished: Home, tmp_path: Path) -> None:
+        home = finished.copy(tmp_path / "home")
+        person = lists_of(home)["user_id"][0]
+        gone = forget(home.settings, person)
+        assert set(gone.tables) >= {"core.users", "core.interactions", "matching.scores"}
+        assert gone.tracked and gone.matchers
+        with reading(home.data) as snapshot:
+            assert person not in snapshot.query("published_lists")["user_id"]
+        for stage in STAGES[STAGES.index("embedding") :]:
+            run_flow(home, stage)
+        lists = lists_of(home)
+        assert person not in lists["user_id"]
+        assert lists["user_id"].n_unique() == lists_of(finished)["user_id"].n_unique() - 1
+        with writing(home.data, "a test") as warehouse:
+            assert rows_of(warehouse, person) == {}
 
 
 class TestKilled:

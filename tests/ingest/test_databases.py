@@ -17,7 +17,7 @@ from warehouse.connection import writing
 SERVER = os.environ.get("POLYREC_TEST_POSTGRESQL", "")
 NEEDS_SERVER = pytest.mark.skipif(
     not SERVER or find_spec("adbc_driver_postgresql") is None,
-    reason="needs adbc-driver-postgresql, and POLYREC_TEST_POSTGRESQL=postgresql://user@host/name to write to",
+    reason="needs adbc-driver-postgresql, and POLYREC_TEST_POSTGRESQL=postgresql://user@host/name",
 )
 
 

@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
+import polars as pl
 import pytest
 
+from tasks.corpus.writing import wanted_texts
+from tasks.settings import Corpus
 from tests.warehouse.conftest import NOW, publish
 from warehouse.connection import Warehouse
 from warehouse.sql import QUERIES, load_sql
@@ -17,6 +20,12 @@ PARAMETERS: dict[str, Any] = {
     "matchers": ["ease"],
     "limit": 10,
     "rows": 1,
+    "words": 40,
+    "salt": "salt",
+    "publications": 2,
+    "kept": ["p"],
+    "before": NOW,
+    "now": NOW,
     "seconds": 1.0,
     "started_at": NOW,
     "counts": {"items": 1.0},
@@ -62,10 +71,71 @@ def test_texts_and_vectors(filled: Warehouse) -> None:
     assert filled.query("item_texts", item_id="2").is_empty()
     vectors = filled.query("live_text_vectors")
     assert vectors.select("item_id", "slot").rows() == [("1", 0)] and vectors["vector"][0][0] == 3.0
-    assert filled.query("items_without_vector")["item_id"].to_list() == ["2"]
-    assert filled.query("texts_without_vector", encoded_as="").is_empty()
-    assert filled.query("texts_without_vector", encoded_as=" otherwise")["text_id"].to_list() == ["t-1-0"]
+    assert filled.query("items_without_vector", words=40)["item_id"].to_list() == ["2"]
+    assert filled.query("texts_without_vector", encoded_as="", words=40).is_empty()
+    otherwise = filled.query("texts_without_vector", encoded_as=" otherwise", words=40)
+    assert otherwise.select("text_id", "content_hash").rows() == [("t-1-0", "t-1-0 otherwise")]
     assert filled.query("text_totals").row(0) == ("toy", 1, 1, 1, 7, 1.0)
+
+
+def with_more(warehouse: Warehouse, **more: object) -> None:
+    """Give item 1, whose vectors are there, further columns."""
+    item = {
+        "item_id": "1",
+        "title": "Toy Story",
+        "year": 1995,
+        "categories": ["Comedy"],
+        "content_hash": "h1",
+    }
+    warehouse.upsert("core.items", pl.DataFrame([item | more]))
+
+
+@pytest.mark.parametrize("column", ["description", "content"])
+def test_what_is_encoded_of_a_description_is_part_of_what_a_vector_was_made_from(
+    filled: Warehouse, column: str
+) -> None:
+    with_more(filled, **{column: "{}"})
+    assert filled.query("items_without_vector", words=40)["content_hash"].to_list() == ["h1, 40 words", "h2"]
+    text = filled.query("texts_without_vector", encoded_as="", words=40)
+    assert text["content_hash"].to_list() == ["t-1-0, 40 words of h1"]
+    vectors = pl.DataFrame(
+        {
+            "owner_kind": ["item", "text"],
+            "owner_id": ["1", "t-1-0"],
+            "content_hash": ["h1, 40 words", "t-1-0, 40 words of h1"],
+            "vector": pl.Series([[1.0] * 384] * 2, dtype=pl.Array(pl.Float32, 384)),
+        }
+    )
+    filled.upsert("features.vectors_minilm", vectors)
+    for words, items, texts in ((40, ["2"], []), (41, ["1", "2"], ["t-1-0"])):
+        assert filled.query("items_without_vector", words=words)["item_id"].to_list() == items
+        found = filled.query("texts_without_vector", encoded_as="", words=words)
+        assert found["text_id"].to_list() == texts
+
+
+def test_attributes_reach_no_prompt_and_no_vector(filled: Warehouse) -> None:
+    with_more(filled, attributes='{"mean_rating": "4.5"}', image_path="toy.png")
+    rows = [filled.query(name) for name in ("items", "items_to_recommend")]
+    rows.append(filled.query("items_without_vector", words=3))
+    rows.append(filled.query("texts_without_vector", encoded_as=" otherwise", words=3))
+    for frame in rows:
+        assert (
+            frame.height
+            and "mean_rating" not in str(frame.to_dicts())
+            and "toy.png" not in str(frame.to_dicts())
+        )
+    prompts = wanted_texts(filled.query("items_to_recommend"), Corpus(), 0)["prompt"]
+    assert any("Toy Story" in prompt for prompt in prompts)
+    assert not any("4.5" in prompt or "rating" in prompt for prompt in prompts)
+
+
+@pytest.mark.parametrize("rule", ["active", "allowed"])
+def test_texts_are_wanted_only_for_items_that_may_be_recommended(filled: Warehouse, rule: str) -> None:
+    with_more(filled, **{rule: False})
+    assert filled.query("items")["item_id"].to_list() == ["1", "2"]
+    items = filled.query("items_to_recommend")
+    assert items["item_id"].to_list() == ["2"]
+    assert set(wanted_texts(items, Corpus(), 0)["item_id"]) == {"2"}
 
 
 def test_candidate_scores(filled: Warehouse) -> None:

@@ -1,0 +1,36 @@
+"""Retention: what the past leaves is cut back, at the end of the main job."""
+
+from datetime import UTC, datetime
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.old_runs import remove_old_runs
+from tasks.settings import Settings
+from tasks.tracking import MODEL, Tracking
+from warehouse.connection import writing
+from warehouse.retention import compact
+
+
+@task(name="compact", cache_policy=NO_CACHE)
+def retention(settings: Settings, now: datetime | None = None) -> dict[str, int]:
+    """Remove what [retention] does not keep, from warehouse, snapshots and MLflow; returns what went."""
+    now = now or datetime.now(UTC)
+    rule = settings.retention
+    with writing(settings.data_folder, "polyrec run, retention", settings.lock_timeout_s) as warehouse:
+        done = compact(warehouse, rule.publications, rule.runs_days, rule.texts_days, now)
+        runs = remove_old_runs(
+            Tracking(settings).client,
+            settings.mlflow_uri,
+            MODEL,
+            done.needed_runs,
+            now,
+            rule.trials_days,
+            rule.runs_days,
+        )
+    removed = done.removed | {f"MLflow runs of {name}": count for name, count in runs.items()}
+    create_table_artifact(
+        key="retention", table=[{"what": what, "removed": count} for what, count in removed.items()]
+    )
+    return removed

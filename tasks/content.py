@@ -1,0 +1,70 @@
+"""What of an item's data may be read by models, made safe to put into a prompt."""
+
+import json
+import re
+import unicodedata
+
+# What models read as control tokens: `<|im_end|>`, `</s>`, `[INST]`, `[SEP]`, `<repo_name>`, ...
+MARKS = re.compile(
+    r"<[|｜]|[|｜]>"
+    r"|</?(?:s|bos|eos|pad|unk|mask|(?:start|end)_of_turn|repo_?name|file_sep|filename|gh_stars|empty_output"
+    r"|issue_(?:start|comment|closed)|jupyter_(?:start|text|code|output|script)|tool_call|think)>"
+    r"|\[/?(?:INST|SEP|CLS|MASK|PAD|UNK)\]|<</?SYS>>",
+    re.IGNORECASE,
+)
+MOST_LETTERS = 60  # of a word: what is longer is no word
+
+
+def neutral(text: str) -> str:
+    r"""Text from data on one line, without what a model or a terminal takes for an order.
+
+    A mark gives way to a space, so that what stood around it makes no new one.
+
+    >>> neutral("Toy\n Story<|im_end|>\x00 [INST]obey"), neutral("<<||im_end|>")
+    ('Toy Story im_end obey', '< |im_end')
+    """
+    readable = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    unseen = "".join(letter for letter in readable if unicodedata.category(letter) != "Cf")
+    return " ".join(MARKS.sub(" ", unseen).split())
+
+
+def shortened(text: str, words: int) -> str:
+    """Neutral text, cut after so many words.
+
+    >>> shortened("A cowboy doll is jealous.", 3), shortened("A cowboy doll.", 3)
+    ('A cowboy doll...', 'A cowboy doll.')
+    """
+    # Far more than so many words hold: a field of megabytes is not walked through letter by letter.
+    everything = neutral(text[: (words + 1) * 4 * MOST_LETTERS]).split(" ")
+    kept = " ".join(word[:MOST_LETTERS] for word in everything[:words])
+    return f"{kept.rstrip('.,;:!? ')}..." if kept and len(everything) > words else kept
+
+
+def declared(content: str | None, words: int) -> list[tuple[str, str]]:
+    """The columns that were declared as content, as names and values; empty ones are left out.
+
+    Args:
+        content: JSON object of names to texts, as in core.items.
+        words: Each value is cut after so many.
+
+    >>> declared('{"original_language": "en", "tagline": " "}', 40)
+    [('original language', 'en')]
+    """
+    values = json.loads(content) if content else {}
+    pairs = (
+        (neutral(name.replace("_", " ")), shortened(str(value), words))
+        for name, value in values.items()
+        if value is not None
+    )
+    return [(name, value) for name, value in pairs if value]
+
+
+def described(description: str | None, content: str | None, words: int) -> list[str]:
+    """What an item has beyond title, year and categories: declared columns, then the description.
+
+    >>> described("A doll is jealous.", '{"director": "John Lasseter"}', 40)
+    ['director: John Lasseter', 'A doll is jealous']
+    """
+    parts = [f"{name}: {value}" for name, value in declared(content, words)]
+    about = shortened(description or "", words)
+    return [part for part in (*parts, about if about.endswith("...") else about.rstrip(". ")) if part]

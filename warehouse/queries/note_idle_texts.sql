@@ -1,0 +1,6 @@
+-- [text that is not live] and not shown in a publication that is kept: idle from $now, if it was not already
+insert or ignore into features.idle_texts (text_id, idle_since)
+select text_id, $now
+from features.texts
+where text_id not in (select text_id from features.live_texts)
+    and text_id not in (select text_id from serving.recommendations where text_id is not null)

@@ -1,0 +1,10 @@
+-- one row: how many bad rows name a user: as a value of their JSON, or between delimiters in a line that is none
+select count(*) as rows
+from quarantine.rows
+where
+    list_contains(json_extract_string(case when json_valid(content) then content end, '$.*'), $user_id)
+    or list_contains(json_extract_string(case when json_valid(content) then content end, '$[*]'), $user_id)
+    or (
+        not json_valid(content)
+        and regexp_matches(content, '(^|[^\w])' || regexp_escape($user_id) || '([^\w]|$)')
+    )
