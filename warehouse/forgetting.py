@@ -16,20 +16,6 @@ from warehouse.spool import Spool
 from warehouse.sql import DUCKDB_CONFIG, name_of, quoted, run_query
 
 QUARANTINE = "quarantine.rows"
-REASON = "user was forgotten"  # of a delivered row that ingest drops; its content is kept as {}
-
-
-def is_forgotten(column: str) -> str:
-    """SQL that says whether the user id in a column was forgotten: true or false, never null.
-
-    It hashes every row that it is asked about: ask it about distinct ids.
-
-    Args:
-        column: The column's name, as it is.
-    """
-    value = name_of(column)
-    salted = f"sha256((select any_value(salt) from ops.forgotten) || {value})"
-    return f"coalesce({salted} in (select user_hash from ops.forgotten), false)"
 
 
 def rows_of(warehouse: Warehouse, user_id: str) -> dict[str, int]:
