@@ -39,7 +39,7 @@ def stage_delivery(warehouse: Warehouse, delivery: Delivery) -> dict[str, Staged
     """Stage what a source delivers; kind to staged table."""
     frames = {
         "users": delivery.users,
-        "items": delivery.items.drop("content_hash"),
+        "items": delivery.items,
         "interactions": delivery.interactions,
     }
     return {kind: stage_frame(warehouse, kind, frame) for kind, frame in frames.items()}

