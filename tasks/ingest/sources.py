@@ -8,6 +8,9 @@ from tasks.settings import Settings
 from tasks.settings_data import Data, Table
 from warehouse.connection import Warehouse
 
+MEMORY = "2GB"
+"""What DuckDB may hold while it reads, judges, loads and splits."""
+
 
 def stage_tables(warehouse: Warehouse, settings: Settings) -> tuple[Data, dict[str, Staged]]:
     """Stage all that the source delivers; what its columns mean, and kind to staged table."""

@@ -7,13 +7,11 @@ from prefect.cache_policies import NO_CACHE
 from tasks.fingerprint import fingerprint
 from tasks.ingest.errors import IngestError
 from tasks.ingest.loading import load
-from tasks.ingest.sources import stage_tables
+from tasks.ingest.sources import MEMORY, stage_tables
 from tasks.ingest.splits import split_interactions
 from tasks.stage import StageRun
 from warehouse.staging import clear
 
-MEMORY = "2GB"
-"""What DuckDB may hold while it loads and splits."""
 REASONS_SHOWN = 20
 
 
