@@ -24,11 +24,10 @@ def check(
 
     with Console(stderr=True).status("reading settings") as status:
         found = look(config, status.update)
-    answer = found.as_json()
     if as_json:
         # Only ASCII: what stands in damaged files goes through any terminal and pipe.
-        print(json.dumps(answer, indent=2))
+        print(json.dumps(found.as_json(), indent=2))
     else:
-        Console().print(check_table(answer))
+        Console().print(check_table(found))
     if found.exit_code:
         raise typer.Exit(found.exit_code)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from tasks.ingest.findings import Example, Findings, Problem
 
 
 def list_table(answer: Mapping[str, Any]) -> RenderableType:
@@ -47,39 +50,37 @@ def texts_table(answer: Mapping[str, Any]) -> RenderableType:
     return table
 
 
-def check_table(answer: Mapping[str, Any]) -> RenderableType:
+def check_table(found: "Findings") -> RenderableType:
     """What a check found."""
     parts: list[RenderableType] = []
-    if answer["sources"]:
+    if found.figures:
         rows = _table("Rows")
         names = ("rows_in", "used", "quarantined", "merged")
-        for name in ("kind", "source"):
-            rows.add_column(name)
+        rows.add_column("kind")
+        rows.add_column("source")
         for name in names:
             rows.add_column(name.replace("_", " "), justify="right")
-        for row in answer["sources"]:
-            rows.add_row(row["kind"], _safe(row["source"] or "-"), *(f"{row[name]:,}" for name in names))
-        parts += [rows, _figures(answer), Text()]
-        if answer["problems"]:
-            parts.append(_problems(answer["problems"]))
-    if not answer["usable"]:
-        stops = [row["reason"] for row in answer["problems"] if row["fatal"]]
-        parts += [_safe(f"Not usable: {stop}") for stop in stops]
-    else:
-        parts.append(Text("Usable, but for the problems above." if answer["problems"] else "Usable."))
+        for row in found.sources:
+            rows.add_row(row["kind"], _safe(row["source"]), *(f"{row[name]:,}" for name in names))
+        parts += [rows, _figures(found.as_json()), Text()]
+        if found.problems:
+            parts.append(_problems(found.ordered))
+    parts += [_safe(f"Not usable: {one.reason}") for one in found.ordered if one.fatal]
+    if found.usable:
+        parts.append(Text("Usable, but for the problems above." if found.problems else "Usable."))
     return Group(*parts)
 
 
-def _problems(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+def _problems(problems: Sequence["Problem"]) -> RenderableType:
     """What is wrong, the most frequent first."""
     table = _table("Problems")
     table.add_column("rows", justify="right")
     table.add_column("kind")
     table.add_column("what and why", ratio=3)
     table.add_column("for example", ratio=2)
-    for row in rows:
-        example = _example(row["example"])
-        table.add_row(f"{row['count']:,}", row["kind"], _safe(row["reason"]), _safe(example))
+    for one in problems:
+        example = _example(one.example) if one.example else ""
+        table.add_row(f"{one.count:,}", one.kind, _safe(one.reason), _safe(example))
     return table
 
 
@@ -101,14 +102,12 @@ def _figures(answer: Mapping[str, Any]) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def _example(example: Mapping[str, Any] | None) -> str:
+def _example(example: "Example") -> str:
     """Where it stands, and what."""
-    if example is None:
-        return ""
-    place = f"{example['source']}, line {example['line']:,}" if example["source"] else ""
-    what = "" if example["value"] is None else repr(example["value"])
-    if example["field"]:
-        what = f"{example['field']}{' = ' if what else ''}{what}"
+    place = f"{example.source}, line {example.line:,}" if example.source else ""
+    what = "" if example.value is None else repr(example.value)
+    if example.field:
+        what = f"{example.field}{' = ' if what else ''}{what}"
     return ": ".join(part for part in (place, what) if part)
 
 

@@ -17,8 +17,16 @@ ADVICE = (
         "item id is not in the catalogue",
         'if such items exist, add them: unknown_items = "add" in [data.interactions]',
     ),
-    ("interactions", "value (?!is below)", "if this column holds no values, name another: value = ... in [{section}]"),
-    ("interactions|searches", "time cannot", "if it holds no times, name another: time = ... in [{section}]"),
+    (
+        "interactions",
+        "value (?!is below)",
+        "if this column holds no values, name another: value = ... in [{section}]",
+    ),
+    (
+        "interactions|searches",
+        "time cannot",
+        "if these are no times, name another column: time = ... in [{section}]",
+    ),
     ("items", "title is missing", "another column may name them: title = ... in [{section}]"),
     (".*", "left out by max_items", "keep more: max_items in [data]"),
     (".*", "left out by max_users", "keep more: max_users in [data]"),
