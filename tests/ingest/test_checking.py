@@ -79,7 +79,8 @@ def test_without_times_the_order_is_the_time(tmp_path: Path) -> None:
             {"events": EVENTS + "b,2,3,soon\nb,3,3,later\n"},
             "interactions",
             "time cannot be read: write seconds since 1970, as in most rows, or a date as "
-            "2024-01-31 23:59:00; if these are no times, name another column: time = ... in [data.interactions]",
+            "2024-01-31 23:59:00; if these are no times, name another column: "
+            "time = ... in [data.interactions]",
             Example("events.csv", 5, "at", "soon"),
         ),
         (
