@@ -84,6 +84,25 @@ def test_no_configuration_is_told_as_json_too(tmp_path: Path) -> None:
     assert (problem["kind"], problem["count"], problem["example"]) == ("settings", 1, None)
 
 
+def test_types_of_events_that_init_did_not_see(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text(ITEMS)
+    rows = [f"u{n},{n % 3 + 1},{'view' if n < 1_500 else 'purchase'},{n}\n" for n in range(1_502)]
+    (tmp_path / "log.csv").write_text("user_id,item_id,event,timestamp\n" + "".join(rows))
+    files = ("--items", str(tmp_path / "items.csv"), "--interactions", str(tmp_path / "log.csv"))
+    made = CliRunner().invoke(app, ["init", str(tmp_path), *files])
+    assert made.exit_code == 0
+    config = tmp_path / "polyrec.toml"
+    answer = check(config, "--json")
+    (problem,) = json.loads(answer.stdout)["problems"]
+    reason, _, line = problem["reason"].partition("; in [data.interactions]: ")
+    assert (reason, problem["count"]) == ("event type 'purchase' has no weight", 2)
+    assert problem["example"]["line"] == 1_502
+    text = config.read_text()
+    (old,) = [one for one in text.splitlines() if one.startswith("event_weights")]
+    config.write_text(text.replace(old, line))
+    assert check(config).exit_code == 0
+
+
 def test_help() -> None:
     answer = CliRunner().invoke(app, ["check", "--help"], env={"COLUMNS": "120"})
     assert answer.exit_code == 0
