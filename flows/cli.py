@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.cli_check import check
 from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
@@ -47,6 +48,7 @@ def polyrec() -> None:
 
 
 app.command()(init)
+app.command()(check)
 app.command()(forget)
 
 

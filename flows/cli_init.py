@@ -1,5 +1,6 @@
 """`polyrec init`: looks at files and writes a configuration for them."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -53,4 +54,6 @@ def init(
     for line in made.unused:
         console.print(f"not used: {line}", markup=False, highlight=False)
     console.print(f"{file} is written. Read it, then:", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"  polyrec run --config {file}", markup=False, highlight=False, soft_wrap=True)
+    for command in ("check", "run"):
+        line = f"  polyrec {command} --config {shlex.quote(str(file))}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

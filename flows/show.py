@@ -1,12 +1,16 @@
 """Answers as tables for the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tasks.ingest.findings import Example, Findings, Problem
 
 
 def list_table(answer: Mapping[str, Any]) -> RenderableType:
@@ -44,6 +48,72 @@ def texts_table(answer: Mapping[str, Any]) -> RenderableType:
     for row in answer["texts"]:
         table.add_row(row["angle"], row["text"], f"{row['log_prob']:.2f}", str(row["n_tokens"]))
     return table
+
+
+def check_table(found: "Findings") -> RenderableType:
+    """What a check found."""
+    parts: list[RenderableType] = []
+    if found.figures:
+        rows = _table("Rows")
+        names = ("rows_in", "used", "quarantined", "merged")
+        rows.add_column("kind")
+        rows.add_column("source")
+        for name in names:
+            rows.add_column(name.replace("_", " "), justify="right")
+        for row in found.sources:
+            rows.add_row(row["kind"], _safe(row["source"]), *(f"{row[name]:,}" for name in names))
+        parts += [rows, _figures(found.as_json()), Text()]
+        if found.problems:
+            parts.append(_problems(found.ordered))
+    parts += [_safe(f"Not usable: {one.reason}") for one in found.ordered if one.fatal]
+    if found.usable:
+        parts.append(Text("Usable, but for the problems above." if found.problems else "Usable."))
+    return Group(*parts)
+
+
+def _problems(problems: Sequence["Problem"]) -> RenderableType:
+    """What is wrong, the most frequent first."""
+    table = _table("Problems")
+    table.add_column("rows", justify="right")
+    table.add_column("kind")
+    table.add_column("what and why", ratio=3)
+    table.add_column("for example", ratio=2)
+    for one in problems:
+        example = _example(one.example) if one.example else ""
+        table.add_row(f"{one.count:,}", one.kind, _safe(one.reason), _safe(example))
+    return table
+
+
+def _figures(answer: Mapping[str, Any]) -> RenderableType:
+    """What can be used, in a few lines."""
+    counts = ", ".join(f"{answer[name]:,} {name}" for name in ("users", "items", "interactions"))
+    lines = [f"Used: {counts}"]
+    if answer["sparsity"] is not None:
+        lines[0] += f"; of all pairs of user and item, {answer['sparsity']:.2%} have no interaction"
+    time, text = answer["time_range"], answer["text_coverage"]
+    if time["order_is_time"]:
+        lines.append("Time: none is delivered; the order of the rows is the time")
+    elif time["first"]:
+        read = f", numbers read as {time['numbers_are']}" if time["numbers_are"] else ""
+        lines.append(f"Time: {time['first']} to {time['last']}{read}")
+    if text:
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in text.items())
+        lines.append(f"Items with a text: {shares}")
+    return Text("\n".join(lines))
+
+
+def _example(example: "Example") -> str:
+    """Where it stands, and what."""
+    place = f"{example.source}, line {example.line:,}" if example.source else ""
+    what = "" if example.value is None else repr(example.value)
+    if example.field:
+        what = f"{example.field}{' = ' if what else ''}{what}"
+    return ": ".join(part for part in (place, what) if part)
+
+
+def _safe(text: str) -> Text:
+    """Text from data for a terminal: what cannot be seen, or would steer it, is written out."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 def _table(title: str) -> Table:

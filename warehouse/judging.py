@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import duckdb
+
 from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.expressions import MAX_KEPT, clean_text, content_of, id_fault, json_of, trimmed
 from warehouse.sql import name_of, text_of
 
@@ -57,7 +60,10 @@ class Judging:
 
     def run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         """All rows of a statement."""
-        return self._connection.execute(statement, list(parameters)).fetchall()
+        try:
+            return self._connection.execute(statement, list(parameters)).fetchall()
+        except duckdb.Error as error:
+            raise WarehouseError(f"judging the delivered rows failed: {error}") from error
 
     def one(self, statement: str) -> Any:
         """The one value of a statement."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import polars as pl
@@ -46,11 +46,12 @@ def words_of(column: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower())
 
 
-def refuse_computed(judging: Judging, columns: Sequence[str]) -> None:
-    """Refuse content that looks computed from interactions: it tells the future, and changes every night.
+def computed_columns(judging: Judging, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Content that looks computed from interactions, which tells the future and changes every night.
 
-    Raises:
-        SettingsError: a column holds numbers and is named like a count or a mean, or goes along with one.
+    Yields:
+        A column that holds numbers and is named like a count or a mean, or goes along with one; and the words
+        to refuse it with.
     """
     for column in columns:
         filled, numeric, with_counts, with_means = like_interactions(judging, column)
@@ -64,7 +65,18 @@ def refuse_computed(judging: Judging, columns: Sequence[str]) -> None:
         elif COMPUTED_NAME.search(words_of(column)):
             why = "holds numbers and is named like a count or a mean"
         if why:
-            raise SettingsError(
+            yield (
+                column,
                 f"content column '{column}' {why}: content computed from interactions tells the future; "
-                "take it out of `content` in [data.items], and it is kept as an attribute"
+                "take it out of `content` in [data.items], and it is kept as an attribute",
             )
+
+
+def refuse_computed(judging: Judging, columns: Sequence[str]) -> None:
+    """Refuse content that looks computed from interactions.
+
+    Raises:
+        SettingsError: there is such a column.
+    """
+    for _, why in computed_columns(judging, columns):
+        raise SettingsError(why)

@@ -17,7 +17,7 @@ from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home
 from warehouse.connection import writing
 
 MATCHERS = set(Settings().matching.matchers)
-COMMANDS = ("init", "forget", "run", "recommend", "texts", "export", "report", "ui")
+COMMANDS = ("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ui")
 
 
 class Answer(NamedTuple):

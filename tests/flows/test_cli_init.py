@@ -52,7 +52,9 @@ def test_folder_is_sorted_out(tmp_path: Path) -> None:
         ("ratings.csv",), "userId", "movieId", "rating", "timestamp",
     )  # fmt: skip
     assert log.value_is == "rating"
-    assert "tags.csv" in init(tmp_path, "--force").output
+    again = init(tmp_path, "--force").output
+    assert "tags.csv" in again
+    assert again.index("polyrec check --config") < again.index("polyrec run --config")
 
 
 @pytest.mark.parametrize("name", ['my "best" films.csv', "Bücher über Öl [1].csv", "it's\\n.csv"])

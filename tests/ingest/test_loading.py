@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from tasks.ingest import loading
+from tasks.ingest import judging
 from tasks.ingest.errors import IngestError
-from tasks.ingest.loading import check_sums
+from tasks.ingest.judging import check_sums
 from tasks.settings import SettingsError
 from tasks.settings_data import Also, Data, Interactions, Items
 from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
@@ -206,7 +206,7 @@ def test_sums_are_checked(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
     totals = load_rows(warehouse, rows).totals
     with pytest.raises(IngestError, match="delivered 3 rows of items, but 2 were used"):
         check_sums(totals.with_columns(used=pl.when(kind="items").then(2).otherwise("used")))
-    monkeypatch.setattr(loading.merging, "write_quarantine", lambda *_: None)
+    monkeypatch.setattr(judging.merging, "write_quarantine", lambda *_: None)
     with pytest.raises(IngestError, match="1 were used, 0 quarantined and 0 merged: nothing was written"):
         load_rows(warehouse, [*rows, ("a", "unknown")])
     assert len(events(warehouse)) == 1

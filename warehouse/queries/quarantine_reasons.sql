@@ -1,6 +1,7 @@
 -- [kind, reason]: how many rows, and the first of them
-select kind, reason, any_value(field) as field, count(*) as rows, min_by(source, line) as source,
-    min(line) as line, min_by(content, line) as content
+select kind, reason, count(*) as rows, unnest(min_by(
+    {'field': field, 'source': source, 'line': line, 'content': content}, {'line': line, 'source': source}
+))
 from quarantine.rows
 group by kind, reason
 order by rows desc, kind, reason

@@ -1,0 +1,33 @@
+"""`polyrec check`: looks at a delivery and loads nothing."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
+    ] = None,
+) -> None:
+    """Read what `run` would ingest, load nothing, and say what it holds and what is wrong.
+
+    Ends with code 0 when the data can be used, 1 when it can but not all of it, 2 when it cannot.
+    """
+    from rich.console import Console
+
+    from flows.show import check_table
+    from tasks.ingest.checking import check as look
+
+    with Console(stderr=True).status("reading settings") as status:
+        found = look(config, status.update)
+    if as_json:
+        # Only ASCII: what stands in damaged files goes through any terminal and pipe.
+        print(json.dumps(found.as_json(), indent=2))
+    else:
+        Console().print(check_table(found))
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)

@@ -1,0 +1,76 @@
+"""What to write in the TOML when rows cannot be used."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from tasks.ingest.draft import toml
+from tasks.ingest.findings import Problem
+from tasks.ingest.guess import event_weights
+from tasks.settings_data import Data
+
+ADVICE = (
+    (
+        "interactions",
+        "item id is not in the catalogue",
+        'if such items exist, add them: unknown_items = "add" in [data.interactions]',
+    ),
+    (
+        "interactions",
+        "value (?!is below)",
+        "if this column holds no values, name another: value = ... in [{section}]",
+    ),
+    (
+        "interactions|searches",
+        "time cannot",
+        "if these are no times, name another column: time = ... in [{section}]",
+    ),
+    ("items", "title is missing", "another column may name them: title = ... in [{section}]"),
+    (".*", "left out by max_items", "keep more: max_items in [data]"),
+    (".*", "left out by max_users", "keep more: max_users in [data]"),
+    (".*", r"has \d+ fields?, not", "if most rows are like this: delimiter = ... in [{section}]"),
+    (".*", "holds bytes that are not UTF-8", 'if all of the file is: encoding = "latin-1" in [{section}]'),
+)
+"""Pattern of the kind, begin of the reason, what to do."""
+
+NO_WEIGHT = re.compile(r"event type '.*' has no weight", re.DOTALL)
+MAX_TYPES = 20
+
+
+def advised(problems: Sequence[Problem], data: Data) -> list[Problem]:
+    """Problems with what to write in the TOML behind their reasons."""
+    missing = _types_without_weight(problems, data)
+    return [
+        replace(problem, reason=f"{problem.reason}; {advice}") if advice else problem
+        for problem in problems
+        for advice in [_advice(problem, data, missing)]
+    ]
+
+
+def _advice(problem: Problem, data: Data, missing: Sequence[str]) -> str:
+    if NO_WEIGHT.match(problem.reason):
+        if _type(problem) not in missing:
+            return "event_weights gives it 0" if _type(problem) in data.interactions.event_weights else ""
+        weights = data.interactions.event_weights | event_weights(pl.Series(missing, dtype=pl.String))
+        return f"in [data.interactions]: event_weights = {toml(weights)}"
+    section = f"data.{problem.kind}" if not problem.kind.startswith("also") else "data.items.also"
+    for kind, reason, advice in ADVICE:
+        if re.fullmatch(kind, problem.kind) and re.match(reason, problem.reason):
+            return advice.format(section=section)
+    return ""
+
+
+def _types_without_weight(problems: Sequence[Problem], data: Data) -> list[str]:
+    """The most frequent types of events that event_weights does not name."""
+    types = [
+        _type(problem)
+        for problem in problems
+        if NO_WEIGHT.match(problem.reason) and _type(problem) not in data.interactions.event_weights
+    ]
+    return types[:MAX_TYPES]
+
+
+def _type(problem: Problem) -> str:
+    return (problem.example.value or "").strip() if problem.example else ""

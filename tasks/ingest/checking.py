@@ -1,0 +1,117 @@
+"""A delivery looked at without loading it: what it holds, what is wrong, whether a run could use it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from tasks.ingest.advice import advised
+from tasks.ingest.content import computed_columns
+from tasks.ingest.errors import IngestError
+from tasks.ingest.files import SourceError
+from tasks.ingest.findings import SHOWN, Example, Findings, Problem, quarantine_problems
+from tasks.ingest.judging import Judged, faults, judged, set_aside
+from tasks.ingest.movielens import MissingPackage
+from tasks.ingest.sets.errors import SetError
+from tasks.ingest.sources import MEMORY, stage_tables
+from tasks.settings import Settings, SettingsError, load_settings
+from warehouse import checking
+from warehouse.connection import Warehouse, WarehouseError, writing
+
+STOPS = {
+    SettingsError: "settings",
+    SourceError: "source",
+    IngestError: "source",
+    SetError: "source",
+    MissingPackage: "source",
+    WarehouseError: "warehouse",
+    OSError: "system",
+}
+"""What ends a check before all is read, and the kind of problem that it is."""
+MAX_REASONS = 200
+
+
+def check(config: Path | None, say: Callable[[str], object]) -> Findings:
+    """Read and judge all that a run would ingest, in a warehouse of its own that is thrown away.
+
+    Args:
+        config: The TOML file; the project's own when not given.
+        say: Called with what is done next.
+    """
+    try:
+        settings = load_settings(config)
+        with TemporaryDirectory(prefix="polyrec-check-") as folder:
+            return _check(settings, Path(folder), say)
+    except tuple(STOPS) as error:
+        kind = next(name for stop, name in STOPS.items() if isinstance(error, stop))
+        why = str(error)
+        if isinstance(error, OSError):
+            why += "; let this user read and write there, or set TMPDIR to a folder with room"
+        return Findings([Problem(kind, why, 1, fatal=True)])
+
+
+def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Findings:
+    scratch = settings.model_copy(update={"home": folder})
+    # Built-in sets lie in the home; one that does not exist has none, and is not made.
+    home = settings if settings.data_folder.exists() else scratch
+    with writing(scratch.data_folder, "polyrec check") as warehouse, warehouse.memory_limit(MEMORY):
+        checking.copy_known(warehouse, settings.data_folder, settings.lock_timeout_s)
+        say("reading")
+        data, staged = stage_tables(warehouse, home)
+        rows = sum(source.rows_in for table in staged.values() for source in table.sources)
+        say(f"judging {rows:,} rows")
+        with judged(warehouse, data, staged) as found:
+            with warehouse.transaction():
+                counts = set_aside(warehouse, found)
+            say("counting")
+            figures = checking.figures(found.judging, with_profiles="users" in staged)
+            problems = quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS)
+            problems = advised(problems, data)
+            problems += _computed(found)
+            problems += _none_used(counts, {"items": figures.items, "interactions": figures.interactions})
+            if figures.bare:
+                problems.append(_bare(found, figures.bare))
+            if figures.items:
+                problems += _broken(warehouse, found, settings)
+        return Findings(problems, figures, counts.to_dicts(), data.interactions.time is None, found.time_unit)
+
+
+def _computed(found: Judged) -> Iterator[Problem]:
+    """Columns declared as content that a run would refuse."""
+    kinds = {column: kind for kind, column in reversed(found.content)}
+    for column, why in computed_columns(found.judging, list(kinds)):
+        n, value = checking.first_content(found.judging, kinds[column], column)
+        example = Example(*found.place(kinds[column], n), column, value[:SHOWN])
+        yield Problem("settings", why, 1, example, fatal=True)
+
+
+def _none_used(counts: pl.DataFrame, used: dict[str, int]) -> Iterator[Problem]:
+    for kind, n in used.items():
+        if not n:
+            rows = int(counts.filter(kind=kind)["rows_in"].sum())
+            what = f"none of the {rows:,} rows delivered can be used" if rows else "no rows are delivered"
+            yield Problem(
+                kind, f"{what}; look into the files and columns that [data.{kind}] names", rows, fatal=True
+            )
+
+
+def _bare(found: Judged, count: int) -> Problem:
+    """Items of which nothing can be said, since there is nothing to read."""
+    n, item = checking.first_bare_item(found.judging)
+    source, line = found.place("items", n) if n >= 0 else (None, None)
+    return Problem(
+        "items",
+        "no text at all: no letter in the title, no description, categories or content; "
+        "name the columns that hold some in [data.items]",
+        count,
+        Example(source, line, "item_id", item),
+    )
+
+
+def _broken(warehouse: Warehouse, found: Judged, settings: Settings) -> Iterator[Problem]:
+    """Why a run would take this for a broken delivery."""
+    data = settings.data
+    for fault in faults(warehouse, data, data.force):
+        missing = checking.first_missing_item(found.judging)
+        yield Problem(fault.kind, fault.why, fault.rows, Example(None, None, "item_id", missing), fatal=True)
