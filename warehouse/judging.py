@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import duckdb
+import polars as pl
 
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
@@ -64,6 +65,15 @@ class Judging:
             return self._connection.execute(statement, list(parameters)).fetchall()
         except duckdb.Error as error:
             raise WarehouseError(f"judging the delivered rows failed: {error}") from error
+
+    def frame(self, statement: str) -> pl.DataFrame:
+        """All rows of a statement, of which there may be very many."""
+        try:
+            found = pl.from_arrow(self._connection.sql(statement).to_arrow_table())
+        except duckdb.Error as error:
+            raise WarehouseError(f"judging the delivered rows failed: {error}") from error
+        assert isinstance(found, pl.DataFrame)
+        return found
 
     def one(self, statement: str) -> Any:
         """The one value of a statement."""

@@ -171,11 +171,9 @@ def set_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
     either = (
         f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
     )
-    found = judging.run(f"select n // {PER_SOURCE}, n % {PER_SOURCE} from ({either}) order by n")
-    places, records = ([row[at] for row in found] for at in (0, 1))
-    return pl.DataFrame(
-        {"place": pl.Series(places, dtype=pl.Int64), "record": pl.Series(records, dtype=pl.Int64)}
-    ).select((pl.col("place") * PER_SOURCE + pl.col("record")).alias("n"), "place", "record")
+    return judging.frame(
+        f"select n, n // {PER_SOURCE} as place, n % {PER_SOURCE} as record from ({either}) order by n"
+    )
 
 
 def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
