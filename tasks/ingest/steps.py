@@ -1,16 +1,19 @@
 """Ingest: from the source's tables to core tables, bad rows to quarantine, events to parts."""
 
+from pathlib import Path
+
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.fingerprint import fingerprint
 from tasks.ingest.errors import IngestError
-from tasks.ingest.frames import COLUMNS, stage_delivery
+from tasks.ingest.frames import described, stage_delivery
 from tasks.ingest.loading import load
 from tasks.ingest.mapping import also_kind
 from tasks.ingest.movielens import SOURCE, read_movielens
 from tasks.ingest.reading import Staged, stage
+from tasks.ingest.sets import builtin, folder_of_sets
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
 from tasks.settings_data import Data, Table
@@ -21,19 +24,34 @@ from warehouse.staging import clear
 MEMORY = "2GB"
 """What DuckDB may hold while it loads and splits."""
 REASONS_SHOWN = 20
+KINDS = ("users", "items", "interactions", "searches", "triples")
 
 
 def stage_tables(warehouse: Warehouse, settings: Settings) -> tuple[Data, dict[str, Staged]]:
-    """Stage all that the source delivers; what its columns mean, and kind to staged table."""
-    data = settings.data
+    """Stage all that the source delivers; what its columns mean, and kind to staged table.
+
+    Raises:
+        SetError: a built-in set was not fetched: its terms are to be accepted by a person, so no run fetches.
+    """
+    data, staged = settings.data, {}
     if data.source == SOURCE:
-        return COLUMNS, stage_delivery(warehouse, read_movielens(data.max_items, data.max_users))
-    kinds = ("users", "items", "interactions", "searches", "triples")
-    tables: dict[str, Table] = {kind: getattr(data, kind) for kind in kinds}
+        staged = stage_delivery(warehouse, read_movielens(data.max_items, data.max_users))
+        data = described(data)
+    elif data.source != "files":
+        data = builtin(data, settings.data_folder)
+    tables: dict[str, Table] = {kind: getattr(data, kind) for kind in KINDS}
     tables |= {also_kind(number): table for number, table in enumerate(data.items.also)}
-    return data, {
-        kind: stage(warehouse, kind, table, settings.base) for kind, table in tables.items() if table.given
-    }
+    for kind, table in tables.items():
+        if table.given:
+            staged[kind] = stage(warehouse, kind, table, _base(settings, table))
+    return data, staged
+
+
+def _base(settings: Settings, table: Table) -> Path:
+    """What the names of a table's files are relative to."""
+    sets = folder_of_sets(settings.data_folder)
+    of_a_set = bool(table.files) and all(Path(name).is_relative_to(sets) for name in table.files)
+    return sets if of_a_set else settings.base
 
 
 @task(name="load core tables", cache_policy=NO_CACHE)
