@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID, VECTOR
+from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID
 from warehouse.snapshot import Snapshot
 
 
@@ -102,19 +101,15 @@ def titled(title: str, year: int | None) -> str:
 
 def _reranked(snapshot: Snapshot, rows: pl.DataFrame, diversity: float, k: int) -> pl.DataFrame:
     """Re-rank published rows by the dial."""
+    from tasks.codes import codes, text_tensor
     from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
 
     vectors = snapshot.query("live_text_vectors")
     # By score first: ties and the dial at 0 then give the order of the scores.
     ordered = rows.sort(SCORE, RANK, descending=[True, False])
-    catalogue = vectors[ITEM].unique().sort()
-    code = {item_id: position for position, item_id in enumerate(catalogue)}
-    slots = int(vectors[SLOT].max() or 0) + 1  # type: ignore[arg-type]
-    by_code = np.zeros((len(catalogue), slots, vectors.schema[VECTOR].shape[0]), dtype=np.float32)  # type: ignore[attr-defined]
-    by_code[[code[item_id] for item_id in vectors[ITEM]], vectors[SLOT].to_numpy()] = vectors[
-        VECTOR
-    ].to_numpy()
-    items = np.array([[code[item_id] for item_id in ordered[ITEM]]])
-    similarity = ItemSimilarity(mean_text_vectors(by_code), table_items=0)
+    # A listed item may have no text: its vector is zero, like to nothing.
+    item_ids = pl.concat([vectors[ITEM], ordered[ITEM]]).unique().sort().to_list()
+    similarity = ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids)), table_items=0)
+    items = codes(ordered[ITEM], item_ids)[None, :]
     places = mmr(ordered[SCORE].to_numpy()[None, :], items, similarity, diversity, k)[0]
     return ordered[places[places >= 0].tolist()]

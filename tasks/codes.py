@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from warehouse.columns import ITEM, USER
+from warehouse.columns import ITEM, SLOT, USER, VECTOR
 
 
 def codes(values: pl.Series, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -47,3 +47,18 @@ def category_matrix(categories: Sequence[Sequence[str]]) -> tuple[NDArray[np.boo
     for row, of_item in enumerate(categories):
         matrix[row, [position[name] for name in of_item]] = True
     return matrix, names
+
+
+def text_tensor(texts: pl.DataFrame, item_ids: Sequence[str]) -> NDArray[np.float32]:
+    """(N, K, D): out[n, k] = the vector of the text in slot k of item n, zero where there is none.
+
+    Args:
+        texts: item_id, slot, vector of live texts; K is the highest slot plus 1, or 1 without texts.
+        item_ids: The N items, sorted.
+    """
+    slots = texts[SLOT].to_numpy()
+    n_slots = int(slots.max()) + 1 if slots.size else 1
+    dimensions = texts.schema[VECTOR].shape[0]  # type: ignore[attr-defined]
+    tensor = np.zeros((len(item_ids), n_slots, dimensions), dtype=np.float32)
+    tensor[codes(texts[ITEM], item_ids), slots] = texts[VECTOR].to_numpy()
+    return tensor

@@ -170,9 +170,9 @@ class Data(Section):
     given_events: Literal[1, 2, 5] = 2
     """Protocol cold_user: how many of an unseen user's first events are known."""
     max_items: int | None = Field(default=None, ge=5)
-    """Keep only the first so many items: for a quick try."""
+    """Keep only the first so many items of the catalogue, and their events: for a quick try."""
     max_users: int | None = Field(default=None, ge=4)
-    """Keep only the first so many users: for a quick try."""
+    """Keep only the first so many users with events that are kept: for a quick try."""
     max_removed_share: float = Field(default=0.2, ge=0, le=1)
     """A delivery that lacks more than this share of the active items stops the run; see --force."""
     force: bool = False

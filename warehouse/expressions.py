@@ -42,6 +42,13 @@ def clean_text(column: str) -> str:
     return f"nullif(left(trim({one_line}), {MAX_TEXT}), '')"
 
 
+def listed_text(column: str) -> str:
+    """The elements of a JSON list, one after the other; a text that is no such list as it is."""
+    elements = f"array_to_string(json_extract_string({column}, '$[*]'), ' ')"
+    is_list = f"starts_with(ltrim({column}), '[') and json_valid({column})"
+    return f"case when {is_list} then {elements} else {column} end"
+
+
 def categories(column: str | None, delimiter: str) -> str:
     """Distinct categories in their order, from a JSON list, a list as Python writes it, or text to cut."""
     if column is None:
@@ -122,5 +129,7 @@ def json_of(columns: Iterable[str], prefix: str = "") -> str:
 
 def content_of(columns: Iterable[str], prefix: str = "") -> str:
     """A JSON object of columns by their names, as clean texts on one line, without those that are empty."""
-    pairs = ", ".join(f"{text_of(column)}, {clean_text(prefix + name_of(column))}" for column in columns)
+    pairs = ", ".join(
+        f"{text_of(column)}, {clean_text(listed_text(prefix + name_of(column)))}" for column in columns
+    )
     return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"

@@ -14,12 +14,14 @@ import polars as pl
 
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.expressions import MAX_KEPT, clean_text, content_of, id_fault, json_of, trimmed
+from warehouse.expressions import MAX_KEPT, clean_text, content_of, id_fault, json_of, listed_text, trimmed
 from warehouse.sql import name_of, text_of
 
 PER_SOURCE = 1 << 40
 SAMPLE = 100_000
 FORGOTTEN = "was forgotten on request"
+LEFT_OUT = "left out by max_"
+"""How the fault of a row begins that a setting for quick tries leaves out; the setting's name goes on."""
 ONE_OF_MANY = "its id is on another row, which is used"
 
 
@@ -142,17 +144,17 @@ class Judging:
             f"""select n, item_id, description, content, attributes, {text_of(identifier)} as field,
                     'item id ' || {id_fault("item_id")} as reason
                 from (select {numbered(rows)} as n, {trimmed(f"s.{name_of(identifier)}")} as item_id,
-                    {clean_text(f"s.{name_of(description)}") if description else "null::varchar"}
+                    {clean_text(listed_text(f"s.{name_of(description)}")) if description else "null::varchar"}
                         as description,
                     {content_of(content, "s.")} as content, {json_of(others, "s.")} as attributes
                     from staging.{name_of(rows.kind)} as s)""",
             ["item_id"],
         )
 
-    def unmatched(self, kind: str, reason: str, field: str) -> None:
-        """Set aside the used rows of a further table whose item is not in the catalogue."""
-        used, bad, items = table_of(kind, "used"), table_of(kind, "bad"), table_of("items", "used")
-        strangers = f"(select n from {used} where item_id not in (select item_id from {items}))"
+    def unmatched(self, kind: str, reason: str, field: str, key: str = "item_id", of: str = "items") -> None:
+        """Set aside the used rows of a kind whose key no used row of another kind has."""
+        used, bad, others = table_of(kind, "used"), table_of(kind, "bad"), table_of(of, "used")
+        strangers = f"(select n from {used} where {key} not in (select {key} from {others}))"
         self.run(f"insert into {bad} select n, ?, ? from {strangers}", [field, reason])
         self.run(f"delete from {used} where n in {strangers}")
 

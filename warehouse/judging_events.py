@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from warehouse.expressions import blank, id_fault, number_fault, time_fault, time_of, trimmed
-from warehouse.judging import Judging, Rows, numbered, table_of
+from warehouse.judging import LEFT_OUT, Judging, Rows, numbered, table_of
 from warehouse.sql import name_of, text_of
 
 SAME_EVENT = "another row has its user, item and time, and a heavier value or a later place"
@@ -30,6 +30,7 @@ class EventRules:
     """The latest possible time: seconds since 1970 UTC."""
     add_unknown_items: bool = False
     min_value: float | None = None
+    max_items: int | None = None
     max_users: int | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -39,13 +40,15 @@ def judge_interactions(judging: Judging, rows: Rows, rules: EventRules) -> str |
     unit = judging.unit_of(rows.kind, rules.time) if rules.time else None
     known = f"select item_id from {table_of('items', 'used')} union select item_id from core.items"
     unknown = f"when id not in ({known}) then 'is not in the catalogue'"
-    first_users = ""
+    if rules.max_items is not None:
+        left_out = f"select item_id from {table_of('items', 'left out')}"
+        unknown = f"when id in ({left_out}) then '{LEFT_OUT}items' {unknown}"
+    odd = {"item": _odd_ids(judging, rows, rules.item, "" if rules.add_unknown_items else unknown)}
+    users, few = judging.forgotten("id"), None
     if rules.max_users is not None:
-        first_users = f"when place > {rules.max_users} then 'left out by max_users'"
-    odd = {
-        "user": _odd_ids(judging, rows, rules.user, f"{judging.forgotten('id')} {first_users}"),
-        "item": _odd_ids(judging, rows, rules.item, "" if rules.add_unknown_items else unknown),
-    }
+        users += f" when place > {rules.max_users} then '{LEFT_OUT}users'"
+        few = _in_order(rows, rules, odd["item"])
+    odd["user"] = _odd_ids(judging, rows, rules.user, users, few)
     if rules.event:
         odd["event"] = _odd_ids(judging, rows, rules.event)
     typed = _typed(rows, rules, unit, odd)
@@ -93,21 +96,31 @@ def judge_searches(judging: Judging, rows: Rows, rules: EventRules) -> str | Non
     return unit
 
 
-def _odd_ids(judging: Judging, rows: Rows, column: str, further: str = "") -> str | None:
+def _in_order(rows: Rows, rules: EventRules, odd_items: str | None) -> str:
+    """A select of the users as delivered (raw), by their first event with an item that is kept (place)."""
+    user, item = f"s.{name_of(rules.user)}", f"s.{name_of(rules.item)}"
+    join = f"left join {odd_items} as item on item.raw is not distinct from {item}" if odd_items else ""
+    kept = f"({id_fault(trimmed(user))}) is null" + (" and item.fault is null" if odd_items else "")
+    return f"""select raw, case when first is not null then dense_rank() over (order by first) end as place
+        from (select {user} as raw,
+                min(min({numbered(rows)}) filter ({kept})) over (partition by {trimmed(user)}) as first
+            from staging.{name_of(rows.kind)} as s {join} group by {user})"""
+
+
+def _odd_ids(
+    judging: Judging, rows: Rows, column: str, further: str = "", distinct: str | None = None
+) -> str | None:
     """A table of the ids that cannot be taken as delivered: raw, id, fault; None when there are none.
 
     Args:
         judging: Runs the statements.
         rows: The staged rows.
         column: The delivered column of ids.
-        further: Branches of a case over `id` and `place` (by first appearance) that give further faults.
+        further: Branches of a case over `id` and `place` that give further faults.
+        distinct: A select of the distinct ids as delivered (raw) and their place, where that matters.
     """
     table, name = table_of(rows.kind, f"odd {column}"), name_of(column)
-    distinct = f"select distinct {name} as raw, 0 as place from staging.{name_of(rows.kind)}"
-    if "place" in further:
-        distinct = f"""select raw, row_number() over (order by first) as place from (
-            select s.{name} as raw, min({numbered(rows)}) as first
-            from staging.{name_of(rows.kind)} as s group by raw)"""
+    distinct = distinct or f"select distinct {name} as raw, 0 as place from staging.{name_of(rows.kind)}"
     judging.run(
         f"""create or replace table {table} as
             select raw, id, coalesce({id_fault("id")}, case {further or "when false then ''"} end) as fault

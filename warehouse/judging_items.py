@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse.expressions import categories, clean_text, content_of, id_fault, json_of, trimmed
-from warehouse.judging import Judging, Rows, numbered, table_of
+from warehouse.expressions import (
+    categories,
+    clean_text,
+    content_of,
+    id_fault,
+    json_of,
+    listed_text,
+    trimmed,
+)
+from warehouse.judging import LEFT_OUT, Judging, Rows, numbered, table_of
 from warehouse.sql import name_of, text_of
 
 TITLE_WITH_YEAR = r"^(.+?)\s*\((\d{4})\s*(?:[-–]\s*(?:\d{4})?\s*)?\)$"
@@ -43,12 +51,13 @@ def judge_items(judging: Judging, rows: Rows, rules: ItemRules, also: Sequence[s
     def delivered(column: str | None) -> str:
         return f"s.{name_of(column)}" if column else "null::varchar"
 
+    description = clean_text(listed_text(delivered(rules.description))) if rules.description else text(None)
     kinds = delivered(rules.categories) if rules.categories else None
     judging.divide(
         rows.kind,
         f"""with d as (
                 select {numbered(rows)} as n, {trimmed(f"s.{name_of(rules.id)}")} as item_id,
-                    {text(rules.title)} as whole_title, {text(rules.description)} as description,
+                    {text(rules.title)} as whole_title, {description} as description,
                     {categories(kinds, rules.category_delimiter)} as categories,
                     {text(rules.year)} as year_text, {text(rules.image)} as image_path,
                     {delivered(rules.active)} as active_text,
@@ -89,11 +98,15 @@ def _year_in_title(wanted: bool) -> str:
 
 
 def _only_first(judging: Judging, rules: ItemRules) -> None:
-    """Leave out all items but the first ones."""
-    used, bad = table_of("items", "used"), table_of("items", "bad")
-    left_out = f"(select n from {used} order by n offset {rules.max_items})"
-    judging.run(f"insert into {bad} select n, ?, 'left out by max_items' from {left_out}", [rules.id])
-    judging.run(f"delete from {used} where n in (select n from {bad})")
+    """Leave out all items but the first ones, and remember which."""
+    used, bad, left_out = (table_of("items", what) for what in ("used", "bad", "left out"))
+    judging.run(
+        f"""create or replace table {left_out} as
+            select n, item_id from {used} order by n offset {rules.max_items}"""
+    )
+    reason = f"item id {LEFT_OUT}items"
+    judging.run(f"insert into {bad} select n, ?, ? from {left_out}", [rules.id, reason])
+    judging.run(f"delete from {used} where n in (select n from {left_out})")
 
 
 def _join(judging: Judging, kind: str) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.judging import FORGOTTEN, PER_SOURCE, Judging, Rows, table_of
+from warehouse.judging import FORGOTTEN, LEFT_OUT, PER_SOURCE, Judging, Rows, table_of
 from warehouse.sql import name_of, text_of
 
 ITEM_COLUMNS = (
@@ -182,12 +182,13 @@ def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
 
 
 def write_quarantine(warehouse: Warehouse, judging: Judging, kinds: Sequence[Rows]) -> None:
-    """Write the bad and the merged rows of all kinds; what forgotten people did is counted, not kept.
+    """Write the bad and the merged rows of all kinds; of forgotten people and quick tries without content.
 
     One statement a table: rows that DuckDB 2.0 inserts over several threads cannot be read when an insert of
     no rows into the same table went before in the same transaction.
     """
-    kept = f"case when ends_with(reason, {text_of(FORGOTTEN)}) then '{{}}' else content end"
+    no_content = f"ends_with(reason, {text_of(FORGOTTEN)}) or contains(reason, {text_of(LEFT_OUT)})"
+    kept = f"case when {no_content} then '{{}}' else content end"
     bad, merged = [], []
     for rows in kinds:
         lines = table_of(rows.kind, "lines")

@@ -20,7 +20,30 @@ HEADLINES = {
     "effective_catalogue": "effective catalogue",
     "ild": "diversity (ild)",
 }
+GLOBAL = "temporal_global"
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
+
+
+def notes(protocol: str, order_is_time: bool) -> list[str]:
+    """What a reader of the figures has to know about how they came about.
+
+    Args:
+        protocol: How interactions were split.
+        order_is_time: Whether no times were delivered.
+    """
+    found = []
+    if protocol != GLOBAL:
+        found.append(
+            f"Protocol {protocol} does not cut the whole log at one time, so models have learned from what "
+            f'others did later than a judged event. For figures without that, set protocol = "{GLOBAL}" in '
+            "[data] and run again: texts and their vectors are kept."
+        )
+    if order_is_time:
+        found.append(
+            "No times were delivered: the order of rows is taken for the time, so what came first, and how "
+            "long ago, is only as true as that order."
+        )
+    return found
 
 
 def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval], k: int) -> dict[str, Any]:
@@ -71,6 +94,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         blocks.append(table)
     if sentence := comparison(report):
         blocks.append(Text(sentence))
+    blocks += [Text(f"\n{note}") for note in report["notes"]]
     return Group(*blocks)
 
 
@@ -99,6 +123,8 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
     if sentence := comparison(report):
         lines += ["", sentence]
+    for note in report["notes"]:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 

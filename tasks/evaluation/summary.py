@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tasks.evaluation.report import part_report
+from tasks.evaluation.report import notes, part_report
 from tasks.evaluation.significance import Interval
 
 FUSION = "fusion"
@@ -39,11 +39,15 @@ def build_report(reader: Reader) -> dict[str, Any]:
                 "low": row["low"],
                 "high": row["high"],
             }
+    protocol = settings["data"]["protocol"]
+    order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
     return {
         "dataset": settings["data"]["source"],
-        "protocol": settings["data"]["protocol"],
+        "protocol": protocol,
+        "order_is_time": order_is_time,
+        "notes": notes(protocol, order_is_time),
         "seed": settings["seed"],
-        **({"draw": settings["data"]["draw"]} if settings["data"]["protocol"] == "cold_item" else {}),
+        **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
         "split_hash": split["split_hash"][0],
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),

@@ -11,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, codes, interaction_matrix
+from tasks.codes import category_matrix, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes, list_rows
@@ -29,13 +29,11 @@ from warehouse.columns import (
     PARTS_OF_FIT,
     RANK,
     SCORE,
-    SLOT,
     TEST,
     TEXT_ID,
     TRAIN,
     USER,
     VALIDATION,
-    VECTOR,
 )
 from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
 
@@ -59,10 +57,7 @@ class Catalogue:
         """Read items, users and the live texts' vectors."""
         items = run.warehouse.query("items")
         item_ids = items[ITEM].to_list()
-        texts = run.warehouse.query("live_text_vectors")
-        slots = int(texts[SLOT].max() or 0) + 1  # type: ignore[arg-type]
-        vectors = np.zeros((len(item_ids), slots, texts.schema[VECTOR].shape[0]), dtype=np.float32)  # type: ignore[attr-defined]
-        vectors[codes(texts[ITEM], item_ids), texts[SLOT].to_numpy()] = texts[VECTOR].to_numpy()
+        vectors = text_tensor(run.warehouse.query("live_text_vectors"), item_ids)
         return cls(
             run.warehouse.query("users")[USER].to_list(),
             item_ids,

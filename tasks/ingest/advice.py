@@ -28,8 +28,8 @@ ADVICE = (
         "if these are no times, name another column: time = ... in [{section}]",
     ),
     ("items", "title is missing", "another column may name them: title = ... in [{section}]"),
-    (".*", "left out by max_items", "keep more: max_items in [data]"),
-    (".*", "left out by max_users", "keep more: max_users in [data]"),
+    (".*", "item id left out by max_items", "keep more: max_items in [data]"),
+    (".*", "user id left out by max_users", "keep more: max_users in [data]"),
     (".*", r"has \d+ fields?, not", "if most rows are like this: delimiter = ... in [{section}]"),
     (".*", "holds bytes that are not UTF-8", 'if all of the file is: encoding = "latin-1" in [{section}]'),
 )

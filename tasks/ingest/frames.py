@@ -4,6 +4,7 @@ import polars as pl
 
 from tasks.ingest.movielens import SOURCE, Delivery
 from tasks.ingest.reading import SourceCount, Staged
+from tasks.ingest.sets import overlay
 from tasks.settings_data import Data, Interactions, Items
 from warehouse.connection import Warehouse
 from warehouse.staging import LINE, Staging
@@ -13,6 +14,17 @@ COLUMNS = Data(
     interactions=Interactions(time="event_time", value="value"),
 )
 """What the columns of a Delivery mean."""
+
+
+def described(data: Data) -> Data:
+    """The settings with the columns of a Delivery in place; how much of it to keep, its reader was told.
+
+    Raises:
+        SetError: the settings name files for what the source delivers itself.
+    """
+    kinds = ("items", "interactions", "users")
+    columns = {kind: overlay(getattr(COLUMNS, kind), getattr(data, kind)) for kind in kinds}
+    return data.model_copy(update={**columns, "max_items": None, "max_users": None})
 
 
 def stage_frame(warehouse: Warehouse, kind: str, frame: pl.DataFrame, source: str = SOURCE) -> Staged:

@@ -22,7 +22,7 @@ from tasks.settings_data import Also, Data
 from warehouse import merging
 from warehouse.connection import Warehouse
 from warehouse.expressions import DAY_S
-from warehouse.judging import PER_SOURCE, Judging, Rows
+from warehouse.judging import LEFT_OUT, PER_SOURCE, Judging, Rows
 from warehouse.judging_events import judge_interactions, judge_searches
 from warehouse.judging_items import add_unknown_items, judge_items
 
@@ -108,6 +108,10 @@ def _judge(judging: Judging, data: Data, rows: Mapping[str, Rows], also: Mapping
         judging.unmatched(kind, "item id is not in the catalogue", table.id)
     if "searches" in rows:
         judge_searches(judging, rows["searches"], search_rules(data, latest))
+    if data.max_users is not None:
+        for kind, column in (("users", data.users.id), ("searches", data.searches.user)):
+            if kind in rows:
+                judging.unmatched(kind, f"user id {LEFT_OUT}users", column, "user_id", "interactions")
     if "triples" in rows:
         known = data.triples
         judging.judge_texts(

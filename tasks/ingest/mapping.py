@@ -32,8 +32,9 @@ def event_rules(data: Data, latest: int) -> EventRules:
         counts_one=events.value_is == "amount",
         event=events.event,
         latest=latest,
-        add_unknown_items=events.unknown_items == "add",
+        add_unknown_items=events.unknown_items == "add" and data.max_items is None,
         min_value=events.min_value,
+        max_items=data.max_items,
         max_users=data.max_users,
         weights=events.event_weights,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.codes import codes
+from tasks.codes import codes, text_tensor
 from tasks.matching.contract import TrainingData
 from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
 
@@ -43,16 +43,12 @@ def fit_window(
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
-    dimensions = texts.schema[VECTOR].shape[0]  # type: ignore[attr-defined]
-    slots = int(texts[SLOT].max() or 0) + 1 if texts.height else 1  # type: ignore[arg-type]
-    text_vectors = np.zeros((len(item_ids), slots, dimensions), dtype=np.float32)
-    at_item, at_slot = codes(texts[ITEM], item_ids), texts[SLOT].to_numpy()
-    text_vectors[at_item, at_slot] = texts[VECTOR].to_numpy()
-    text_ids: list[list[str | None]] = [[None] * slots for _ in item_ids]
-    for item, slot, text_id in zip(at_item, at_slot, texts[TEXT_ID], strict=True):
+    text_vectors = text_tensor(texts, item_ids)
+    text_ids: list[list[str | None]] = [[None] * text_vectors.shape[1] for _ in item_ids]
+    for item, slot, text_id in zip(codes(texts[ITEM], item_ids), texts[SLOT], texts[TEXT_ID], strict=True):
         text_ids[item][slot] = text_id
     most = int(interests[INTEREST].max() or 0) + 1 if interests.height else 1  # type: ignore[arg-type]
-    user_vectors = np.zeros((len(user_ids), most, dimensions), dtype=np.float32)
+    user_vectors = np.zeros((len(user_ids), most, text_vectors.shape[2]), dtype=np.float32)
     user_vectors[codes(interests[USER], user_ids), interests[INTEREST].to_numpy()] = interests[
         VECTOR
     ].to_numpy()

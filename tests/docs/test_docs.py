@@ -21,7 +21,7 @@ from tasks.settings import PROJECT
 from tests.test_settings import fields
 from warehouse.connection import writing
 
-PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))
+PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
 TEXT = {page.relative_to(PROJECT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/\w+|polyrec|make|python|honcho|prefect) [^`\n]+)`")

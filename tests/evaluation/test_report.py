@@ -1,12 +1,13 @@
 import io
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console
 
 from tasks.evaluation.plots import comparison_figure
-from tasks.evaluation.report import comparison, part_report, report_markdown, report_renderable
+from tasks.evaluation.report import comparison, notes, part_report, report_markdown, report_renderable
 from tasks.evaluation.significance import Interval
+from tasks.settings_data import Protocol
 
 
 def part(ndcg: float) -> dict[str, Any]:
@@ -25,6 +26,8 @@ def report() -> dict[str, Any]:
     return {
         "dataset": "movielens-100k",
         "protocol": "temporal_user",
+        "order_is_time": False,
+        "notes": notes("temporal_user", order_is_time=False),
         "seed": 0,
         "split_hash": "abc123",
         "items": 1682,
@@ -97,6 +100,19 @@ def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> 
     }
     assert verdict in comparison(changed)
     assert "best single model ease:" in comparison(changed)
+
+
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+@pytest.mark.parametrize("order_is_time", [False, True])
+def test_notes_say_what_the_figures_rest_on(protocol: str, order_is_time: bool) -> None:
+    noted = notes(protocol, order_is_time)
+    told = report() | {"notes": noted}
+    out = io.StringIO()
+    Console(file=out, width=80).print(report_renderable(told))
+    for text in (" ".join(out.getvalue().split()), report_markdown(told)):
+        assert ("the order of rows is taken for the time" in text) == order_is_time
+        assert ('set protocol = "temporal_global" in [data]' in text) == (protocol != "temporal_global")
+        assert all(note in text for note in noted)
 
 
 def test_a_report_before_the_look_at_test_still_renders() -> None:

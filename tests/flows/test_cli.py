@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from flows import cli
+from tasks.evaluation.report import notes
 from tasks.settings import PROJECT, Settings
 from tests.flows.processes import clean_environment
 from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home
@@ -221,6 +222,9 @@ class TestReading:
             7,
         )
         assert (report["items"], report["users"]) == (ITEMS, USERS)
+        assert report["order_is_time"] is False
+        assert report["notes"] == notes("temporal_user", order_is_time=False)
+        assert all(note in " ".join(table.out.split()) for note in report["notes"])
         texts = report["texts"]
         assert (texts["items"], texts["slots"], texts["generated"]) == (ITEMS, SLOTS, ITEMS * SLOTS)
         assert {"engine", "reused", "tokens", "tokens_per_second", "whole_sentences"} <= set(texts)

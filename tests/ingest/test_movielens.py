@@ -7,12 +7,13 @@ from polars.testing import assert_frame_equal
 
 from tasks.ingest import movielens
 from tasks.ingest.content import content_hash
-from tasks.ingest.frames import COLUMNS, stage_delivery
+from tasks.ingest.frames import COLUMNS, described, stage_delivery
 from tasks.ingest.loading import load
 from tasks.ingest.movielens import MissingPackage, parse_title, read_movielens
+from tasks.ingest.sets.errors import SetError
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
-from tasks.settings_data import Data
+from tasks.settings_data import Data, Interactions, Items
 from warehouse.connection import Warehouse
 
 
@@ -36,6 +37,15 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
     assert split_interactions(warehouse, Data(), 0) == "4c44360462f648bb"
     found = warehouse.query("split_parts").select("part", "interactions").rows()
     assert found == [("train", 81_494), ("validation", 9_857), ("test", 8_649)]
+
+
+def test_settings_of_the_user_win() -> None:
+    mine = Data(interactions=Interactions(min_value=4), max_users=5, protocol="leave_one_out")
+    data = described(mine)
+    assert (data.interactions.time, data.interactions.min_value) == ("event_time", 4)
+    assert (data.items.year, data.max_users, data.protocol) == ("year", None, "leave_one_out")
+    with pytest.raises(SetError, match='source = "files"'):
+        described(Data(items=Items(files=("mine.csv",))))
 
 
 def test_known_rows() -> None:

@@ -178,9 +178,14 @@ def set_of(name: str, category: str) -> BuiltIn:
     return SETS[name]
 
 
+def folder_of_sets(data_folder: Path) -> Path:
+    """Where the files of all sets lie, a folder a set."""
+    return data_folder / "sets"
+
+
 def folder_of(one: BuiltIn, category: str, data_folder: Path) -> Path:
     """Where a set's files lie."""
-    folder = data_folder / "sets" / one.name
+    folder = folder_of_sets(data_folder) / one.name
     return folder / category if one.per_category else folder
 
 

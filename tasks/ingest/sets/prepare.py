@@ -7,9 +7,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-import polars as pl
-
-from tasks.ingest.movielens import NO_CATEGORY, data_folder
 from tasks.ingest.sets.catalogue import folder_of, get_command, set_of
 from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import verify
@@ -23,7 +20,7 @@ def builtin(data: Data, folder: Path) -> Data:
     """The settings with a built-in set's files and columns in place; what a user set otherwise stays.
 
     Args:
-        data: Settings whose source is a built-in set.
+        data: Settings whose source is a built-in set that is fetched, not embedded.
         folder: The warehouse's folder.
 
     Raises:
@@ -34,7 +31,7 @@ def builtin(data: Data, folder: Path) -> Data:
     manifest = Manifest.read(home)
     remotes = one.remotes(data.category)
     if any(remote.name not in manifest.files for remote in remotes):
-        raise SetError(f"the data set {one.name} is not here; run `{again}`")
+        raise SetError(f"the data set {one.name} is not here; run `{again}`, which shows its terms first")
     files = [verify(home, remote.name, manifest, again) for remote in remotes]
     # Named by what it was made of: what was unpacked from other archives is not taken for this.
     made_of = "".join(manifest.files[remote.name].sha256 for remote in remotes)
@@ -42,10 +39,10 @@ def builtin(data: Data, folder: Path) -> Data:
     ready.mkdir(parents=True, exist_ok=True)
     tables = PREPARE[data.source](files, ready)
     mine = {"items": data.items, "interactions": data.interactions, "users": data.users}
-    return data.model_copy(update={key: _overlay(table, mine[key]) for key, table in tables.items()})
+    return data.model_copy(update={key: overlay(table, mine[key]) for key, table in tables.items()})
 
 
-def _overlay(table: Section, wanted: Section) -> Section:
+def overlay(table: Section, wanted: Section) -> Section:
     """A set's table with those settings of the user that differ from their defaults."""
     fields = type(wanted).model_fields
     update = {
@@ -80,35 +77,6 @@ def _member(archive: Path, name: str, target: Path) -> str:
             raise SetError(f"{archive} is no archive that holds {name}; remove it and get it anew") from None
 
     return _once(target, write)
-
-
-def _movielens_100k(_files: list[Path], ready: Path) -> dict[str, Section]:
-    package = data_folder()
-    items = pl.read_parquet(package / "MovieLens100k_items.parquet.brotli")
-    flags = items.columns[items.columns.index(NO_CATEGORY) + 1 :]
-    genres = pl.concat_list(pl.when(pl.col(flag) == 1).then(pl.lit(flag)) for flag in flags).list.drop_nulls()
-    catalogue = items.select("movie_id", "movie_title", genres=genres)
-    paths = {
-        name: _once(ready / f"{name}.parquet", lambda part, frame=frame: frame.write_parquet(part))
-        for name, frame in (
-            ("items", catalogue),
-            ("ratings", pl.read_parquet(package / "MovieLens100k_data.parquet.brotli")),
-            ("users", pl.read_parquet(package / "MovieLens100k_users.parquet.brotli")),
-        )
-    }
-    return {
-        "items": Items(
-            files=(paths["items"],),
-            id="movie_id",
-            title="movie_title",
-            categories="genres",
-            year_in_title=True,
-        ),
-        "interactions": Interactions(
-            files=(paths["ratings"],), user="user_id", item="movie_id", time="timestamp", value="rating"
-        ),
-        "users": Users(files=(paths["users"],), id="user_id"),
-    }
 
 
 def _movielens_1m(files: list[Path], ready: Path) -> dict[str, Section]:
@@ -207,7 +175,6 @@ def _mind(files: list[Path], ready: Path) -> dict[str, Section]:
 
 
 PREPARE = {
-    "movielens-100k": _movielens_100k,
     "movielens-1m": _movielens_1m,
     "ml-latest-small": _latest_small,
     "goodbooks-10k": _goodbooks,

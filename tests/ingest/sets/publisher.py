@@ -6,7 +6,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ def archive(**members: str | bytes) -> bytes:
     return sink.getvalue()
 
 
-def lines(*rows: dict[str, object]) -> bytes:
+def lines(*rows: Mapping[str, object]) -> bytes:
     return gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 

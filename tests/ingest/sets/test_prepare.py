@@ -33,7 +33,7 @@ def columns(table: Table) -> list[str]:
     return fields if table.header else [f"column{place}" for place in range(len(fields))]
 
 
-@pytest.mark.parametrize("name", ["movielens-100k", *FETCHED])
+@pytest.mark.parametrize("name", FETCHED)
 def test_named_columns_exist(publisher: Publisher, tmp_path: Path, name: str) -> None:
     data = prepared(publisher, tmp_path, source=name)
     items, events = data.items, data.interactions
@@ -51,14 +51,6 @@ def test_named_columns_exist(publisher: Publisher, tmp_path: Path, name: str) ->
 def test_a_set_that_was_not_fetched_names_the_command(tmp_path: Path, name: str) -> None:
     with pytest.raises(SetError, match=f"{name} is not here; run `polyrec data get {name}"):
         builtin(Data.model_validate({"source": name}), tmp_path)
-
-
-def test_movielens_100k_has_all_rows(publisher: Publisher, tmp_path: Path) -> None:
-    data = prepared(publisher, tmp_path, source="movielens-100k")
-    items = pl.read_parquet(data.items.files[0])
-    assert items.height == 1682
-    assert items.row(0) == (1, "Toy Story (1995)", ["Animation", "Children's", "Comedy"])
-    assert pl.read_parquet(data.interactions.files[0]).height == 100_000
 
 
 def test_settings_of_the_user_win(publisher: Publisher, tmp_path: Path) -> None:

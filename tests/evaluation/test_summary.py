@@ -1,0 +1,73 @@
+"""The report as a dictionary: read from the tables alone."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tasks.evaluation.report import report_markdown
+from tasks.evaluation.summary import build_report
+from tasks.ingest.frames import stage_frame
+from tasks.ingest.loading import load
+from tasks.settings import Settings
+from tasks.settings_data import Data, Interactions
+from tasks.stage import StageRun, stage_run
+from tests.warehouse.conftest import fill, publish
+from warehouse.connection import Warehouse, writing
+from warehouse.staging import clear
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse with a publication, as far as a report reads it."""
+    settings = Settings(home=tmp_path)
+    with writing(settings.data_folder, "a test") as opened:
+        fill(opened)
+        publish(opened, "p", 0.5)
+        run_stage(settings, "ingest", {})
+        texts = dict.fromkeys(("items", "slots", "generated", "reused", "tokens"), 1)
+        run_stage(settings, "corpus", {**texts, "tokens_per_second": 1, "whole_sentences": 1})
+        for stage in ("embedding", "matching", "fusion"):
+            run_stage(settings, stage, {})
+        yield opened
+
+
+def run_stage(settings: Settings, stage: str, counts: dict[str, float]) -> None:
+    with stage_run(settings, stage) as run:
+        run.counts |= counts
+
+
+def load_events(run: StageRun, header: Sequence[str], *rows: tuple[str, ...]) -> None:
+    """Ingest a log with these columns."""
+    tables = {
+        "items": pl.DataFrame({"item_id": ["1"], "title": ["Heat"], "line": [2]}),
+        "interactions": pl.DataFrame(rows, schema=list(header), orient="row").with_row_index("line", 2),
+    }
+    time = "time" if "time" in header else None
+    data = Data(source="files", interactions=Interactions(time=time))
+    settings = run.settings.model_copy(update={"data": Data(force=True)})
+    try:
+        staged = {kind: stage_frame(run.warehouse, kind, frame, kind) for kind, frame in tables.items()}
+        run.counts |= load(run.warehouse, settings, data, staged).counts
+    finally:
+        clear(run.warehouse)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "expected"),
+    [
+        (("user_id", "item_id", "time"), ("a", "1", "1000"), False),
+        (("user_id", "item_id"), ("a", "1"), True),
+    ],
+)
+def test_a_report_says_when_order_is_taken_for_time(
+    warehouse: Warehouse, tmp_path: Path, header: Sequence[str], row: tuple[str, ...], expected: bool
+) -> None:
+    with stage_run(Settings(home=tmp_path), "ingest") as run:
+        load_events(run, header, row)
+    report = build_report(warehouse)
+    assert report["order_is_time"] is expected
+    said = [note for note in report["notes"] if note.startswith("No times were delivered")]
+    assert len(said) == expected
+    assert ("No times were delivered" in report_markdown(report)) is expected
