@@ -195,29 +195,39 @@ def shown(content: bytes, encoding: str) -> str:
 def count_records(chunks: Iterable[bytes], delimiter: str, encoding: str) -> int:
     """How many records there are, told by scanning for quotes and delimiters in the bytes."""
     between = delimiter.encode(encoding)
+    plain_record = _plain_record(between)
     n = 0
     rest = b""
     for piece, last in marked_last(whole_lines(chunks)):
         data, at = rest + piece, 0
         while (quote := data.find(b'"', at)) >= 0:
             start = max(at - 1, data.rfind(b"\n", at, quote), data.rfind(b"\r", at, quote)) + 1
-            n += _filled_lines(data[at:start])
+            n += _filled_lines(data[at:start]) if at < start else 0
             at = start
-            end = _record_end(data, start, between, last)
+            plain = plain_record.match(data, start)
+            end = plain.end() if plain else None
+            if end is None or end - start > MAX_RECORD:
+                end = _record_end(data, start, between, last)
             if end is None:
                 break
             n += 1
             at = end
         else:
-            n += _filled_lines(data[at:])
+            n += _filled_lines(data[at:]) if at < len(data) else 0
             at = len(data)
         rest = data[at:]
     return n
 
 
+def _plain_record(delimiter: bytes) -> re.Pattern[bytes]:
+    """A record on one line whose quotes are plainly right, and its line end."""
+    between = re.escape(delimiter)
+    bare = rb'[^"\r\n' + between + rb"]*+" if len(delimiter) == 1 else rb"(?:(?!" + between + rb')[^"\r\n])*+'
+    field = rb'(?:"(?:[^"\r\n]++|"")*+"|' + bare + rb")"
+    return re.compile(field + rb"(?:" + between + field + rb")*+(?:\r\n|\r|\n)")
+
+
 def _filled_lines(data: bytes) -> int:
-    if not data:
-        return 0
     is_end = np.isin(np.frombuffer(data, np.uint8), (LF, CR))
     return int(np.count_nonzero(~is_end[1:] & is_end[:-1])) + (not is_end[0])
 

@@ -28,18 +28,23 @@ Judge = Callable[[Record], list[str] | None]
 
 @dataclass(frozen=True)
 class _Block:
-    """Lines: where they begin and end, whether they hold anything, whether they are sound."""
+    """Lines.
+
+    Attributes:
+        starts: (n + 1,) where they begin, and where the last one ends.
+        filled: (n,) bool, whether they hold anything.
+        sound: (n,) bool.
+    """
 
     data: bytes
-    starts: np.ndarray
-    stops: np.ndarray
+    starts: list[int]
     filled: np.ndarray
     sound: np.ndarray
 
     def lines_from(self, at: int) -> Iterator[bytes]:
         """The lines from a number on."""
-        for line in range(at, self.starts.size):
-            yield self.data[self.starts[line] : self.stops[line]]
+        for line in range(at, len(self.filled)):
+            yield self.data[self.starts[line] : self.starts[line + 1]]
 
 
 def csv_batches(file: File, dialect: Dialect, header: bool, judge: Judge) -> Iterator[pa.RecordBatch]:
@@ -55,26 +60,31 @@ def csv_batches(file: File, dialect: Dialect, header: bool, judge: Judge) -> Ite
     before, rest = 0, b""  # lines before `rest`
     for piece, last in marked_last(whole_lines(file.chunks())):
         block = _look(rest + piece, dialect)
-        at, size = 0, block.starts.size
-        for odd in np.flatnonzero(~block.sound | _first_filled(block, header)):
+        at, size = 0, len(block.filled)
+        taken = np.zeros(size, bool)
+        for odd in np.flatnonzero(~block.sound | _first_filled(block, header)).tolist():
             if odd < at:
                 continue
-            writer.stretch(block, at, odd, before)
+            writer.stretch(block.data[block.starts[at] : block.starts[odd]])
+            taken[at:odd] = block.filled[at:odd]
             at = odd
-            lines = Lines(block.lines_from(odd), before + int(odd))
+            lines = Lines(block.lines_from(odd), before + odd)
             record = next_record(lines, dialect.delimiter, dialect.encoding)
             if lines.asked_beyond and not last:
                 break
             at = lines.number - before
-            if record is not None and not header:
-                writer.record(judge(record), record.line)
+            fields = judge(record) if record is not None and not header else None
+            if fields is not None:
+                writer.record(fields)
+                taken[odd] = True
             header = False
         else:
-            writer.stretch(block, at, size, before)
+            writer.stretch(block.data[block.starts[at] :])
+            taken[at:] = block.filled[at:]
             at = size
-        rest = block.data[block.starts[at] :] if at < size else b""
+        yield from writer.batches(np.flatnonzero(taken) + (before + 1))
+        rest = block.data[block.starts[at] :]
         before += at
-        yield from writer.batches()
 
 
 def _first_filled(block: _Block, header: bool) -> np.ndarray:
@@ -87,44 +97,35 @@ class _Writer:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._delimiter = dialect.delimiter.encode(dialect.encoding)
         self._parts: list[bytes] = []
-        self._lines: list[np.ndarray] = []
         self._schema = pa.schema([(name, pa.string()) for name in dialect.columns] + [(LINE, pa.int64())])
+        between = dialect.delimiter.encode()
+        self._between = between if len(between) == 1 else STAND_IN
 
-    def stretch(self, block: _Block, start: int, stop: int, before: int) -> None:
+    def stretch(self, lines: bytes) -> None:
         """Take over sound lines."""
-        if start == stop:
-            return
-        data = block.data[block.starts[start] : block.stops[stop - 1]]
-        if self._dialect.encoding == "latin-1" and not data.isascii():
-            data = data.decode("cp1252").encode()
-        if len(self._delimiter) > 1:
-            data = data.replace(self._dialect.delimiter.encode(), STAND_IN)
-        self._parts.append(data)
-        self._lines.append(np.flatnonzero(block.filled[start:stop]) + (before + start + 1))
+        if self._dialect.encoding == "latin-1" and not lines.isascii():
+            lines = lines.decode("cp1252").encode()
+        if self._between == STAND_IN:
+            lines = lines.replace(self._dialect.delimiter.encode(), STAND_IN)
+        self._parts.append(lines)
 
-    def record(self, fields: list[str] | None, line: int) -> None:
-        """Take over one row; nothing if it has no fields."""
-        if fields is None:
-            return
-        between = STAND_IN if len(self._delimiter) > 1 else self._delimiter
-        quoted = ('"' + field.replace('"', '""') + '"' for field in fields)
-        self._parts.append(between.join(field.encode() for field in quoted) + b"\n")
-        self._lines.append(np.array([line]))
+    def record(self, fields: list[str]) -> None:
+        """Take over one row."""
+        quoted = (b'"' + field.replace('"', '""').encode() + b'"' for field in fields)
+        self._parts.append(self._between.join(quoted) + b"\n")
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """What was taken over since the last call."""
-        parts, lines = b"".join(self._parts), np.concatenate([*self._lines, np.array([], np.int64)])
-        self._parts, self._lines = [], []
+    def batches(self, lines: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """What was taken over since the last call; `lines` are those where its rows begin."""
+        parts = b"".join(self._parts)
+        self._parts = []
         if not lines.size:
             return
         columns = self._dialect.columns
-        between = STAND_IN if len(self._delimiter) > 1 else self._delimiter
         table = pyarrow.csv.read_csv(
             pa.BufferReader(parts),
             pyarrow.csv.ReadOptions(column_names=columns, block_size=len(parts) + 1),
-            pyarrow.csv.ParseOptions(delimiter=between.decode(), newlines_in_values=True),
+            pyarrow.csv.ParseOptions(delimiter=self._between.decode(), newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()), null_values=[""], strings_can_be_null=True
             ),
@@ -163,7 +164,7 @@ def _look(data: bytes, dialect: Dialect) -> _Block:
     n_before = np.searchsorted(delimiters, np.append(0, stops))
     sound &= np.diff(n_before) == len(dialect.columns) - 1
     sound[np.searchsorted(stops, _no_text(data, bytes_, stops, dialect.encoding), side="right")] = False
-    return _Block(data, starts, stops, filled, sound | ~filled)
+    return _Block(data, [0, *stops.tolist()], filled, sound | ~filled)
 
 
 def _places(data: bytes, what: bytes) -> np.ndarray:
