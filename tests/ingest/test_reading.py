@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -293,6 +294,29 @@ def test_encodings_and_compression(opened: Warehouse, tmp_path: Path, packing: s
     staged = read(opened, tmp_path, data, "a.csv" + packing)
     assert staged.columns == ["id", "title"]
     assert [row[1:] for row in rows_of(opened, staged)] == [(2, "1", title), (3, "2", "b")]
+
+
+@pytest.mark.parametrize(
+    ("body", "titles", "n_bad"),
+    [
+        (b"1,caf\xe9\n" + b"2,b\n" * 998, 999, 0),  # one in 1,000 lines and more: Latin-1
+        (b"1,caf\xe9\n" + b"2,b\n" * 999, 999, 1),  # fewer, in a file of ASCII: damage
+        (b"1,caf\xe9\n2,caf\xc3\xa9\n", 1, 1),  # as many characters of UTF-8 as stray bytes
+        (b"1,caf\xe9\n2,\xe0 K\xf6ln\n3,caf\xc3\xa9\n", 3, 0),  # more stray bytes
+        (b"1,\xf0\x9f\x98\x80\n2,\xe2\x80\n3,a\n", 2, 1),  # one character, one cut short
+    ],
+)
+def test_how_auto_tells_the_encoding(
+    opened: Warehouse, tmp_path: Path, body: bytes, titles: int, n_bad: int
+) -> None:
+    for chunk in (1 << 22, 3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tasks.ingest.files.CHUNK", chunk)
+            staged = read(opened, tmp_path, b"id,title\n" + body)
+        bad = bad_of(opened)
+        assert (len(rows_of(opened, staged)), len(bad)) == (titles, n_bad)
+        reason = "holds the byte 0xE[29], which is not UTF-8; if the whole file is Latin-1"
+        assert all(re.match(reason, str(row[3])) for row in bad)
 
 
 def test_files_that_hold_nothing(opened: Warehouse, tmp_path: Path) -> None:
