@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 
 from tasks.ingest.dialect import Dialect
 from tasks.ingest.files import File
-from tasks.ingest.records import Record, decode, physical_lines, read_records, shown
+from tasks.ingest.records import Record, decode, physical_lines, shown
+from tasks.ingest.stretches import csv_batches
 from tasks.ingest.survey import MAX_RECORD
 from warehouse.staging import LINE
 
@@ -38,24 +39,13 @@ def csv_rows(file: File, dialect: Dialect, header: bool, bad: list[BadRow]) -> p
     """Every row of a CSV file, its line last; those that cannot be used go to `bad`."""
     schema = pa.schema([(name, pa.string()) for name in dialect.columns] + [(LINE, pa.int64())])
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        records = read_records(file.chunks(), dialect.delimiter, dialect.encoding)
-        if header:
-            next(records, None)
-        rows: list[list[str | int | None]] = []
-        for record in records:
-            fields, wrong = judged(record, dialect, file.name)
-            if wrong:
-                bad.append(wrong)
-                continue
-            rows.append([*(field or None for field in fields), record.line])
-            if len(rows) == BATCH:
-                yield _batch(rows, schema)
-                rows = []
-        if rows:
-            yield _batch(rows, schema)
+    def judge(record: Record) -> list[str] | None:
+        fields, wrong = judged(record, dialect, file.name)
+        if wrong:
+            bad.append(wrong)
+        return None if wrong else fields
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return pa.RecordBatchReader.from_batches(schema, csv_batches(file, dialect, header, judge))
 
 
 def json_rows(file: File, column: str, bad: list[BadRow]) -> pa.RecordBatchReader:

@@ -115,8 +115,10 @@ def _file(path: Path, base: Path) -> File:
             start = stream.read(4)
     except OSError as error:
         raise unreadable(name, error) from error
-    found: list[Compression] = [kind for magic, kind in MAGIC.items() if start.startswith(magic)]
-    compression = found[0] if found else "none"
+    compression: Compression = "none"
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            compression = kind
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in (".gz", ".zst"):
         if compression == "none" and start:

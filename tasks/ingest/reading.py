@@ -130,7 +130,8 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
         return _Read(SourceCount(file.name, 0), 0, _row_numbers)
     dialect = replace(dialect, columns=taken_names(dialect.columns))
     check_names(file.name, dialect.columns)
-    if seen.clean and dialect.plain_header:
+    plain = dialect.plain_header and seen.plainly_quoted(dialect.delimiter.encode(encoding))
+    if seen.clean and plain:
         read = _read_in_parallel(staging, number, file, dialect, seen, table.header)
         if read is not None:
             return read
@@ -193,7 +194,7 @@ def _read_json(staging: Staging, number: int, file: File, table: Table) -> _Read
     seen = survey(file.chunks(), quoted=False)
     bad: list[BadRow] = []
     rows_in = seen.n_records
-    if not (seen.clean and not seen.not_utf8 and _lines_in_parallel(staging, number, file, rows_in)):
+    if not (seen.clean and not seen.stray_bytes and _lines_in_parallel(staging, number, file, rows_in)):
         staging.read_lines(number, json_rows(file, TEXT, bad), [TEXT])
         rows_in = count_lines(file)
     keys, no_objects = staging.spread_json(number, TEXT)

@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.ingest.survey import MAX_RECORD
+import numpy as np
+
+from tasks.ingest.survey import CR, LF, MAX_RECORD
 
 # No decoded text holds it, so it can stand for a delimiter that is longer than csv allows.
 STAND_IN = "\ud800"
 UNDECODED = re.compile("[\udc80-\udcff]")
+LINE_OF_FILE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)?")
 IN_QUOTES = re.compile(rb'(?:[^"]++|"")*+')
 
 
@@ -30,34 +33,63 @@ class Record:
     field: int | None = None
 
 
-def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines with their ends, whichever ends they have; what exceeds the longest record is cut off."""
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that end where a line ends; what exceeds the longest record is cut off."""
     rest = b""
     for chunk in chunks:
-        lines = (rest + chunk).splitlines(keepends=True)
+        data = rest + chunk
         # A carriage return at the end may be the first half of a line end.
-        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        upto = len(data) - data.endswith(b"\r")
+        cut = max(data.rfind(b"\n", 0, upto), data.rfind(b"\r", 0, upto)) + 1
+        rest = data[cut:]
         if len(rest) > MAX_RECORD and not rest.endswith(b"\r"):
             rest = rest[: MAX_RECORD + 1]
-        yield from lines
+        if cut:
+            yield data[:cut]
     if rest:
         yield rest
 
 
-class _Lines:
-    """Lines that can be taken back."""
+def marked_last(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each piece, and whether it is the last."""
+    held: bytes | None = None
+    for piece in pieces:
+        if held is not None:
+            yield held, False
+        held = piece
+    if held is not None:
+        yield held, True
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._source = physical_lines(chunks)
+
+def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines with their ends, whichever ends they have."""
+    for piece in whole_lines(chunks):
+        yield from piece.splitlines(keepends=True)
+
+
+class Lines:
+    """Lines that can be taken back.
+
+    Attributes:
+        number: The line taken last, from 1.
+        asked_beyond: Whether more was asked for than there is.
+    """
+
+    def __init__(self, lines: Iterator[bytes], before: int = 0) -> None:
+        self._source = lines
         self._returned: deque[bytes] = deque()
-        self.number = 0
+        self.number = before
+        self.asked_beyond = False
 
     def take(self) -> bytes | None:
+        """The next line."""
         line = self._returned.popleft() if self._returned else next(self._source, None)
         self.number += line is not None
+        self.asked_beyond |= line is None
         return line
 
     def give_back(self, lines: list[bytes]) -> None:
+        """Put the lines taken last before the next one."""
         self._returned.extendleft(reversed(lines))
         self.number -= len(lines)
 
@@ -77,23 +109,28 @@ def decode(data: bytes, encoding: str) -> str:
 
 def read_records(chunks: Iterable[bytes], delimiter: str, encoding: str) -> Iterator[Record]:
     """Every record that is not a blank line, in order."""
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD + 1))
-    lines = _Lines(chunks)
+    lines = Lines(physical_lines(chunks))
+    while (record := next_record(lines, delimiter, encoding)) is not None:
+        yield record
+
+
+def next_record(lines: Lines, delimiter: str, encoding: str) -> Record | None:
+    """The next record that is not a blank line; afterwards `lines.number` is the line where it ends."""
     while (line := lines.take()) is not None:
         bare = line.rstrip(b"\r\n")
         if not bare:
             continue
         number = lines.number
         if len(bare) > MAX_RECORD:
-            yield _bad(number, line, f"is longer than {MAX_RECORD:,} bytes")
-        elif b'"' in bare:
-            yield _quoted_record(lines, line, delimiter, encoding)
-        else:
-            text = decode(bare, encoding)
-            yield _judged(number, text.split(delimiter), line, encoding)
+            return _bad(number, line, f"is longer than {MAX_RECORD:,} bytes")
+        if b'"' in bare:
+            return _quoted_record(lines, line, delimiter, encoding)
+        return _judged(number, decode(bare, encoding).split(delimiter), line, encoding)
+    return None
 
 
-def _quoted_record(lines: _Lines, first: bytes, delimiter: str, encoding: str) -> Record:
+def _quoted_record(lines: Lines, first: bytes, delimiter: str, encoding: str) -> Record:
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD + 1))
     number = lines.number
     taken = [first]
     size = len(first)
@@ -119,9 +156,9 @@ def _quoted_record(lines: _Lines, first: bytes, delimiter: str, encoding: str) -
     except csv.Error as error:
         lines.give_back(taken[1:])
         if too_long or "end of data" in str(error):
-            reason = f"the quote that opens in line {number} is not closed"
+            reason = "has a quote that is not closed"
         else:
-            reason = "a quote inside a quoted field must be doubled"
+            reason = "has a quote inside a quoted field that is not doubled"
         return _bad(number, first, reason)
     if len(delimiter) > 1:
         fields = [field.replace(STAND_IN, delimiter) for field in fields]
@@ -133,10 +170,14 @@ def _judged(number: int, fields: list[str], content: bytes, encoding: str) -> Re
         where = next((at for at, field in enumerate(fields) if "\0" in field), None)
         return _bad(number, content, "holds a NUL byte", where)
     if encoding == "utf-8" and not content.isascii():
-        where = next((at for at, field in enumerate(fields) if UNDECODED.search(field)), None)
-        if where is not None:
-            reason = 'holds bytes that are not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'
-            return _bad(number, content, reason, where)
+        for where, field in enumerate(fields):
+            if undecoded := UNDECODED.search(field):
+                byte = ord(undecoded[0]) - 0xDC00
+                reason = (
+                    f"holds the byte 0x{byte:02X}, which is not UTF-8; "
+                    'if the whole file is Latin-1: encoding = "latin-1"'
+                )
+                return _bad(number, content, reason, where)
     return Record(number, fields, content)
 
 
@@ -154,30 +195,58 @@ def shown(content: bytes, encoding: str) -> str:
 def count_records(chunks: Iterable[bytes], delimiter: str, encoding: str) -> int:
     """How many records there are, told by scanning for quotes and delimiters in the bytes."""
     between = delimiter.encode(encoding)
-    lines = _Lines(chunks)
+    plain_record = _plain_record(between)
     n = 0
-    while (line := lines.take()) is not None:
-        bare = line.rstrip(b"\r\n")
-        if not bare:
-            continue
-        n += 1
-        if b'"' not in bare or len(bare) > MAX_RECORD:
-            continue
-        taken: list[bytes] = []
-        size = len(line)
-        state = _scan(bare, between, inside=False)
-        while state == "open":
-            following = lines.take()
-            if following is None:
+    rest = b""
+    for piece, last in marked_last(whole_lines(chunks)):
+        data, at = rest + piece, 0
+        while (quote := data.find(b'"', at)) >= 0:
+            start = max(at - 1, data.rfind(b"\n", at, quote), data.rfind(b"\r", at, quote)) + 1
+            n += _filled_lines(data[at:start]) if at < start else 0
+            at = start
+            plain = plain_record.match(data, start)
+            end = plain.end() if plain else None
+            if end is None or end - start > MAX_RECORD:
+                end = _record_end(data, start, between, last)
+            if end is None:
                 break
-            taken.append(following)
-            size += len(following)
-            if size > MAX_RECORD:
-                break
-            state = _scan(following.rstrip(b"\r\n"), between, inside=True)
-        if state != "closed":
-            lines.give_back(taken)
+            n += 1
+            at = end
+        else:
+            n += _filled_lines(data[at:]) if at < len(data) else 0
+            at = len(data)
+        rest = data[at:]
     return n
+
+
+def _plain_record(delimiter: bytes) -> re.Pattern[bytes]:
+    """A record on one line whose quotes are plainly right, and its line end."""
+    between = re.escape(delimiter)
+    bare = rb'[^"\r\n' + between + rb"]*+" if len(delimiter) == 1 else rb"(?:(?!" + between + rb')[^"\r\n])*+'
+    field = rb'(?:"(?:[^"\r\n]++|"")*+"|' + bare + rb")"
+    return re.compile(field + rb"(?:" + between + field + rb")*+(?:\r\n|\r|\n)")
+
+
+def _filled_lines(data: bytes) -> int:
+    is_end = np.isin(np.frombuffer(data, np.uint8), (LF, CR))
+    return int(np.count_nonzero(~is_end[1:] & is_end[:-1])) + (not is_end[0])
+
+
+def _record_end(data: bytes, start: int, delimiter: bytes, last: bool) -> int | None:
+    """Where the record that begins at a place ends, its line end counted; None if behind the data."""
+    first = stop = LINE_OF_FILE.match(data, start).end()  # pyright: ignore[reportOptionalMemberAccess]
+    bare = data[start:stop].rstrip(b"\r\n")
+    if len(bare) > MAX_RECORD:
+        return first
+    state = _scan(bare, delimiter, inside=False)
+    while state == "open":
+        if stop == len(data):
+            return first if last else None
+        begin, stop = stop, LINE_OF_FILE.match(data, stop).end()  # pyright: ignore[reportOptionalMemberAccess]
+        if stop - start > MAX_RECORD:
+            return first
+        state = _scan(data[begin:stop].rstrip(b"\r\n"), delimiter, inside=True)
+    return stop if state == "closed" else first
 
 
 def _scan(line: bytes, delimiter: bytes, inside: bool) -> str:

@@ -4,14 +4,17 @@ This is the reader that rows are counted by; it shares nothing with the reader t
 """
 
 import codecs
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 MAX_RECORD = 2_000_000
 """Bytes; a longer record is damage (most often a quote that nobody closed), not data."""
+
+FEW = 1000
+"""So few bytes that are not UTF-8, one in so many lines, are damage in a file of ASCII, not its encoding."""
 
 LF, CR, QUOTE = 0x0A, 0x0D, 0x22
 LineEnds = Literal["lf", "crlf", "cr", "mixed"]
@@ -52,13 +55,29 @@ class Survey:
     nul: bool = False
     wild: bool = False
     """Whether records have to be told apart one by one; then n_records is not known yet."""
-    utf8_characters: bool = False
-    not_utf8: bool = False
+    beside_quotes: set[int] = field(default_factory=set)
+    """The bytes that stand before quotes that open a field, and behind quotes that close one."""
+    n_lines: int = 0
+    utf8_characters: int = 0
+    """Characters that are not ASCII."""
+    stray_bytes: int = 0
+    """Bytes that belong to no character of UTF-8."""
 
     @property
     def encoding(self) -> Literal["utf-8", "latin-1"]:
-        """UTF-8, and Latin-1 for a file that holds other bytes and not one character of UTF-8."""
-        return "latin-1" if self.not_utf8 and not self.utf8_characters else "utf-8"
+        """Latin-1 if stray bytes are more than characters of UTF-8, and more than one in FEW lines."""
+        latin = self.stray_bytes > self.utf8_characters and self.stray_bytes * FEW > self.n_lines
+        return "latin-1" if latin else "utf-8"
+
+    def plainly_quoted(self, delimiter: bytes) -> bool:
+        """Whether no reader can take a quote for something else than its neighbours do.
+
+        Args:
+            delimiter: As in the file; next to a long one, nothing is taken for granted.
+        """
+        return not self.beside_quotes or (
+            len(delimiter) == 1 and self.beside_quotes <= {QUOTE, LF, CR, delimiter[0]}
+        )
 
     @property
     def clean(self) -> bool:
@@ -75,12 +94,12 @@ def survey(chunks: Iterable[bytes], quoted: bool) -> Survey:
     """
     seen = Survey()
     counts = dict.fromkeys((b"\n", b"\r", b"\r\n"), 0)
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    see_encoding = _encoding_seen(seen)
 
     def looking() -> Iterator[bytes]:
         last = b""
         for chunk in chunks:
-            _see_encoding(seen, decoder, chunk)
+            see_encoding(chunk, False)
             seen.nul |= b"\0" in chunk
             counts[b"\n"] += _count(chunk, LF)
             if b"\r" in chunk or last == b"\r":
@@ -88,7 +107,7 @@ def survey(chunks: Iterable[bytes], quoted: bool) -> Survey:
                 counts[b"\r\n"] += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
             last = chunk[-1:]
             yield chunk
-        _see_encoding(seen, decoder, b"", final=True)
+        see_encoding(b"", True)
 
     source = looking()
     first = next(source, b"")
@@ -96,11 +115,14 @@ def survey(chunks: Iterable[bytes], quoted: bool) -> Survey:
     try:
         for data, ends in _whole_records(_again(first, source), terminator, quoted):
             seen.n_records += _count_records(data, ends, terminator)
+            if quoted and b'"' in data:
+                seen.beside_quotes |= _beside_quotes(data)
     except Wild:
         seen.wild = True
         for _ in source:
             pass
     lf, cr, crlf = counts.values()
+    seen.n_lines = lf + cr - crlf
     if cr:
         seen.line_ends = "crlf" if lf == cr == crlf else "cr" if not lf else "mixed"
     if seen.line_ends == "cr" and terminator == LF:
@@ -131,18 +153,33 @@ def _count(data: bytes, byte: int) -> int:
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
 
 
-def _see_encoding(
-    seen: Survey, decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False
-) -> None:
-    if chunk.isascii() and not decoder.getstate()[0]:
-        return
-    try:
+def _encoding_seen(seen: Survey) -> Callable[[bytes, bool], None]:
+    """Takes the bytes of a file in turn, and whether they are the last."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def see(chunk: bytes, final: bool) -> None:
+        if chunk.isascii() and not decoder.getstate()[0]:
+            return
         text = decoder.decode(chunk, final)
-    except UnicodeDecodeError:
-        seen.not_utf8 = True
-        text = (decoder.getstate()[0] + chunk).decode("utf-8", "ignore")
-        decoder.reset()
-    seen.utf8_characters |= not text.isascii()
+        if text.isascii():
+            return
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        stray = int(np.count_nonzero((codes >= 0xDC80) & (codes <= 0xDCFF)))
+        seen.utf8_characters += int(np.count_nonzero(codes > 0x7F)) - stray
+        seen.stray_bytes += stray
+
+    return see
+
+
+def _beside_quotes(data: bytes) -> set[int]:
+    """The neighbours, in whole records, of first quotes on their left and of second ones on their right."""
+    bytes_ = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(bytes_ == QUOTE)
+    first, second = quotes[::2], quotes[1::2]
+    left = bytes_[first[first > 0] - 1]
+    right = bytes_[second[second < bytes_.size - 1] + 1]
+    counted = np.bincount(left, minlength=256) + np.bincount(right, minlength=256)
+    return set(np.flatnonzero(counted).tolist()) or {QUOTE}
 
 
 def _whole_records(

@@ -2,8 +2,11 @@
 
 import gzip
 import os
+import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 import polars as pl
@@ -13,6 +16,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tasks.ingest.delivered import BadRow, csv_rows, judged
+from tasks.ingest.dialect import Dialect
+from tasks.ingest.files import File
 from tasks.ingest.reading import SourceError, Staged, stage
 from tasks.ingest.records import count_records, read_records
 from tasks.settings_data import Table
@@ -103,21 +109,21 @@ def test_damage_is_set_aside_and_the_sum_holds(
     assert balances(opened, staged)
 
 
-CLEAN_CELLS = st.sampled_from(
-    [b"", b"1", b'"a, b"', b'"a""b"', b'"a\nb"', b'""', b'5" disc', b" ", b"caf\xc3\xa9", b"#", b"'", b"\\"]
-)
-CLEAN_ROWS = st.lists(
-    st.tuples(
-        st.lists(CLEAN_CELLS, min_size=3, max_size=3) | st.lists(CLEAN_CELLS, min_size=2, max_size=5),
-        st.booleans(),
-    ),
-    max_size=12,
-)
+PLAIN = (b"", b"1", b'"a, b"', b'"a""b"', b'"a\nb"', b'""', b" ", b"caf\xc3\xa9", b"#", b"'", b"\\")
+STRAY = (*PLAIN, b'5" disc', b'"a" ', b' "a"', b'"a"b')
+
+
+def rows_out_of(cells: tuple[bytes, ...]) -> st.SearchStrategy[list[tuple[list[bytes], bool]]]:
+    cell = st.sampled_from(cells)
+    row = st.lists(cell, min_size=3, max_size=3) | st.lists(cell, min_size=2, max_size=5)
+    return st.lists(st.tuples(row, st.booleans()), max_size=12)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(CLEAN_ROWS, st.booleans(), st.booleans())
+@given(rows_out_of(PLAIN) | rows_out_of(STRAY), st.booleans(), st.booleans())
 @example([([b"", b"", b"", b"", b""], False)], True, False)
+@example([([b'5" disc', b"1", b'"a\nb"'], False), ([b'5" disc', b"1", b"1"], False)], True, True)
+@example([([b'"a" ', b"1", b'"a\nb"'], False)], True, True)
 def test_both_readers_take_the_same_rows_from_the_same_lines(
     opened: Warehouse, tmp_path: Path, rows: list[tuple[list[bytes], bool]], header: bool, end: bool
 ) -> None:
@@ -129,6 +135,46 @@ def test_both_readers_take_the_same_rows_from_the_same_lines(
         patch.setattr(Staging, "read_csv", refuse)
         staged = read(opened, tmp_path, data, header=header, delimiter=",")
         assert (staged.sources, rows_of(opened, staged), bad_of(opened)) == parallel
+
+
+DAMAGED = [*rb'" "a" "" , a :: '.split(), b"\n", b"\r\n", b"\r", b"\xe9", b"\xc3\xa9", b"\0", b"\x81", b"\n"]
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(DAMAGED), max_size=60),
+    st.sampled_from([1, 7, 100]),
+    st.sampled_from([",", "::"]),
+    st.sampled_from(["utf-8", "latin-1"]),
+    st.booleans(),
+    st.integers(1, 3),
+)
+@example([b'"a"', b",", b"a", b"\n", b"a", b'"', b",", b'"a"', b"\n"], 100, ",", "utf-8", False, 2)
+@example([b":", b"::", b"\n", b"\x1f", b"::", b"a"], 100, "::", "utf-8", False, 2)
+def test_damaged_csv_is_read_in_stretches_as_record_by_record(
+    tmp_path: Path,
+    pieces: list[bytes],
+    size: int,
+    delimiter: str,
+    encoding: Literal["utf-8", "latin-1"],
+    header: bool,
+    width: int,
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"".join(pieces))
+    file = File("a.csv", tmp_path / "a.csv", "csv", "none")
+    dialect = Dialect(delimiter, encoding, ["x", "y", "z"][:width], 0, True)
+    bad: list[BadRow] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.ingest.files.CHUNK", size)
+        found = [tuple(row.values()) for row in csv_rows(file, dialect, header, bad).read_all().to_pylist()]
+    one_by_one = [
+        (judged(record, dialect, "a.csv"), record.line)
+        for record in islice(read_records([b"".join(pieces)], delimiter, encoding), int(header), None)
+    ]
+    assert bad == [wrong for (_, wrong), _ in one_by_one if wrong]
+    assert found == [
+        (*(field or None for field in fields), line) for (fields, wrong), line in one_by_one if not wrong
+    ]
 
 
 def refuse(*_: object) -> None:
@@ -208,7 +254,7 @@ def test_what_is_said_of_damaged_rows(opened: Warehouse, tmp_path: Path) -> None
 def test_a_quote_that_is_never_closed_is_said_with_its_line(opened: Warehouse, tmp_path: Path) -> None:
     staged = read(opened, tmp_path, b'id,title\n1,a\n2,"never\n3,c\n4,d\n')
     assert [row[1:] for row in rows_of(opened, staged)] == [(2, "1", "a"), (4, "3", "c"), (5, "4", "d")]
-    assert bad_of(opened) == [("a.csv", 3, None, "the quote that opens in line 3 is not closed", '2,"never')]
+    assert bad_of(opened) == [("a.csv", 3, None, "has a quote that is not closed", '2,"never')]
 
 
 def test_ragged_rows_leave_the_parallel_reader_on(
@@ -248,6 +294,29 @@ def test_encodings_and_compression(opened: Warehouse, tmp_path: Path, packing: s
     staged = read(opened, tmp_path, data, "a.csv" + packing)
     assert staged.columns == ["id", "title"]
     assert [row[1:] for row in rows_of(opened, staged)] == [(2, "1", title), (3, "2", "b")]
+
+
+@pytest.mark.parametrize(
+    ("body", "titles", "n_bad"),
+    [
+        (b"1,caf\xe9\n" + b"2,b\n" * 998, 999, 0),  # one in 1,000 lines and more: Latin-1
+        (b"1,caf\xe9\n" + b"2,b\n" * 999, 999, 1),  # fewer, in a file of ASCII: damage
+        (b"1,caf\xe9\n2,caf\xc3\xa9\n", 1, 1),  # as many characters of UTF-8 as stray bytes
+        (b"1,caf\xe9\n2,\xe0 K\xf6ln\n3,caf\xc3\xa9\n", 3, 0),  # more stray bytes
+        (b"1,\xf0\x9f\x98\x80\n2,\xe2\x80\n3,a\n", 2, 1),  # one character, one cut short
+    ],
+)
+def test_how_auto_tells_the_encoding(
+    opened: Warehouse, tmp_path: Path, body: bytes, titles: int, n_bad: int
+) -> None:
+    for chunk in (1 << 22, 3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tasks.ingest.files.CHUNK", chunk)
+            staged = read(opened, tmp_path, b"id,title\n" + body)
+        bad = bad_of(opened)
+        assert (len(rows_of(opened, staged)), len(bad)) == (titles, n_bad)
+        reason = "holds the byte 0xE[29], which is not UTF-8; if the whole file is Latin-1"
+        assert all(re.match(reason, str(row[3])) for row in bad)
 
 
 def test_files_that_hold_nothing(opened: Warehouse, tmp_path: Path) -> None:
@@ -336,7 +405,7 @@ def test_duckdb_table(opened: Warehouse, tmp_path: Path) -> None:
         ("a.csv.gz", b"a,b\n", "is named .gz and holds no such data"),
         ("a.csv", "a,b\n1,2".encode("utf-16"), "is UTF-16.*save it as UTF-8"),
         ("a.csv", b"id,title,ID\n1,2,3\n", "names a column twice: id, ID.*header = false"),
-        ("a.csv", b'id,"title\n1,2\n', "a.csv, line 1: the header the quote that opens in line 1"),
+        ("a.csv", b'id,"title\n1,2\n', "a.csv, line 1: the header has a quote that is not closed"),
         ("a.jsonl", b'[{"a": 1}]', "holds one JSON array.*jq"),
         ("a.parquet", b"nothing of the kind", "a.parquet is no whole Parquet file"),
     ],
@@ -370,7 +439,7 @@ def test_huge_fields_and_rows(opened: Warehouse, tmp_path: Path) -> None:
     assert balances(opened, staged)
     assert {str(row[3]) for row in bad_of(opened)} == {
         "is longer than 2,000,000 bytes",
-        "the quote that opens in line 4 is not closed",
+        "has a quote that is not closed",
         "has 1 field, not 2",
     }
     assert len(str(rows_of(opened, staged)[0][3])) == 1_500_000 and rows_of(opened, staged)[-1][2:] == (
