@@ -151,7 +151,6 @@ def surely_bad(kind: str, rows: list[tuple[str, bytes]]) -> set[str]:
 @pytest.mark.parametrize("kind", [*KINDS, "mixed"])
 @FEW
 @given(
-    drawn=DRAWN,
     mark=st.booleans(),
     mixed_ends=st.booleans(),
     end=st.booleans(),
