@@ -73,7 +73,7 @@ class Items(Table):
     description: str | None = None
     """The column that holds a longer text about it."""
     categories: str | None = None
-    """The column that holds its categories: a list, or text cut at category_delimiter."""
+    """The column that holds its categories: a list, or text cut at category_delimiter; `(none)` is none."""
     category_delimiter: str = Field(default="|", min_length=1)
     """Between categories in one text."""
     year: str | None = None

@@ -7,6 +7,8 @@ from warehouse.sql import name_of, text_of
 INVISIBLE = r"[\x00-\x1f\x7f-\x{9f}\x{ad}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2064}\x{feff}]"
 """Control characters, NUL among them, and those of no width."""
 NO_WIDTH = r"[\x{ad}\x{200b}-\x{200f}\x{2060}-\x{2064}\x{feff}]"
+NO_CATEGORY = r"(?i)^\((no|none|n/a|not|unknown|undefined)\b.*\)$"
+"""What stands in the place of categories where there are none, as `(no genres listed)`."""
 MAX_ID = 500
 MAX_TEXT = 20_000
 MAX_KEPT = 1_000
@@ -59,7 +61,8 @@ def categories(column: str | None, delimiter: str) -> str:
             coalesce(case when json_valid({column}) then json_extract_string({column}, '$[*]') end,
                      try_cast({column} as varchar[]), {cut})
         else {cut} end"""
-    cleaned = f"list_filter(list_transform({listed}, lambda c: {clean_text('c')}), lambda c: c is not null)"
+    told = f"c is not null and not regexp_matches(c, {text_of(NO_CATEGORY)})"
+    cleaned = f"list_filter(list_transform({listed}, lambda c: {clean_text('c')}), lambda c: {told})"
     return f"list_filter({cleaned}, lambda c, place: list_position({cleaned}, c) = place)"
 
 

@@ -44,6 +44,8 @@ def test_years_in_titles(warehouse: Warehouse, delivered: str, title: str, year:
         ("", []),
         (None, []),
         ("[]", []),
+        ("(no genres listed)", []),
+        ("(None)|(Not a Film)|(500) Days", ["(500) Days"]),
     ],
 )
 def test_categories(warehouse: Warehouse, delivered: str | None, found: list[str]) -> None:

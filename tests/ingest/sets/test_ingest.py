@@ -74,7 +74,7 @@ ITEMS = {
     "movielens-1m": [("1", "Misérables, Les", 1995, ["Drama", "Musical"]), ("2", "Ran", 1985, ["War"])],
     "ml-latest-small": [
         ("1", "Enfer, L'", 1994, ["Drama", "War"]),
-        ("2", "Ran", 1985, ["(no genres listed)"]),
+        ("2", "Ran", 1985, []),
     ],
     "goodbooks-10k": [("1", "Harry", 1997, []), ("2", "Republic", -380, [])],
     "amazon-reviews-2023": [("B1", "Brush", None, ["Beauty", "Tools"]), ("B2", "Comb", None, [])],
