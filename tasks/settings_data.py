@@ -33,8 +33,7 @@ class Table(Section):
     delimiter: str = Field(default="auto", min_length=1, max_length=4)
     """Between the fields of a CSV file; "auto" finds out."""
     encoding: Encoding = "auto"
-    """Of a CSV file; "auto" takes Latin-1 if bytes that are not UTF-8 outnumber characters of UTF-8 beyond
-    ASCII and are more than one in 1,000 lines, else UTF-8, and sets aside the rows that hold such bytes."""
+    """Of a CSV file; "auto" takes Latin-1 where most bytes beyond ASCII are no UTF-8, in many lines."""
     header: bool = True
     """Whether the first row of a CSV file names the columns; without it they are column0, column1, ..."""
 

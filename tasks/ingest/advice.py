@@ -31,7 +31,6 @@ ADVICE = (
     (".*", "item id left out by max_items", "keep more: max_items in [data]"),
     (".*", "user id left out by max_users", "keep more: max_users in [data]"),
     (".*", r"has \d+ fields?, not", "if most rows are like this: delimiter = ... in [{section}]"),
-    (".*", "holds bytes that are not UTF-8", 'if all of the file is: encoding = "latin-1" in [{section}]'),
 )
 """Pattern of the kind, begin of the reason, what to do."""
 

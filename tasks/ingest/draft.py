@@ -160,7 +160,7 @@ def _look(folder: Path, path: Path) -> Peek:
 
 
 def _relative(folder: Path, path: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
 
 
 def _describes(one: Peek) -> bool:

@@ -1,4 +1,4 @@
-"""The worked configurations of docs/domains: what `init` writes for the real files, what `check` finds there."""
+"""The worked configurations of docs/domains: what `init` writes for real files, what `check` finds."""
 
 import re
 from pathlib import Path

@@ -138,7 +138,7 @@ def test_rows_that_cannot_be_used(
 def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     config = deliver(tmp_path, ITEMS.encode() + b"4,Caf\xe9\n", item_keys=ITEM_KEYS + 'encoding = "utf-8"\n')
     problem = the_problem(config)
-    assert problem.reason.endswith('if all of the file is: encoding = "latin-1" in [data.items]')
+    assert problem.reason.endswith('if the whole file is Latin-1: encoding = "latin-1"')
     assert problem.example and (problem.example.line, problem.example.field) == (5, "title")
 
 
