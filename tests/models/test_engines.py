@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.corpus.prompts import prompts_for
-from tasks.models.engine import CausalEngine, Generation, Prompt, Sampling
+from tasks.models.engine import Generation, Prompt, Sampling
 from tasks.models.engines import load_engine
 from tasks.settings import Corpus
 
