@@ -120,8 +120,8 @@ class Client:
         except UnusableAnswer as last:
             raise EngineError(
                 f"{last} (attempt {attempts} of {attempts}); texts of finished shards are kept: see to the "
-                "server, or to base_urls, attempts and timeout_s in [corpus.openai], and run the same command "
-                "again: it goes on where this stopped"
+                "server, or to base_urls, attempts and timeout_s in [corpus.openai], and run the same "
+                "command again: it goes on where this stopped"
             ) from None
 
     def _wait(self, state: RetryCallState) -> float:

@@ -22,8 +22,8 @@ BYTES_A_TOKEN = 4  # of English, in the tokenizers of the day
 
 NO_LOG_PROBS = (
     "the server gives no log-probabilities of what it writes; vLLM, llama.cpp's servers, and with "
-    'api = "chat" Ollama and OpenAI\'s gpt-4 models do; set log_probs = false in [corpus.openai] to keep texts '
-    "without them"
+    'api = "chat" Ollama and OpenAI\'s gpt-4 models do; set log_probs = false in [corpus.openai] to keep '
+    "texts without them"
 )
 NO_ECHO = (
     "the server gives no log-probabilities of given texts (echo); vLLM and llama_cpp.server do with "

@@ -151,7 +151,7 @@ def serving(server: ModelServer) -> Iterator[str]:
 
 Fault = str
 """pass, 500, 503, 429, "429 0.5" (Retry-After in seconds), "429 date 1" (a date so far ahead), silence, drip,
-reset, half, malformed, stranger (JSON of another protocol)."""
+reset, half, malformed, stranger (JSON of another protocol), quota (an account that is spent)."""
 
 
 class FaultProxy:
@@ -241,6 +241,8 @@ class FaultProxy:
             elif details:
                 told = {"retry-after": details[0]}
             _send(writer, int(kind), b'{"error": {"message": "told to fail"}}', told)
+        elif kind == "quota":
+            _send(writer, 429, b'{"error": {"message": "no money left", "code": "insufficient_quota"}}')
         elif kind == "malformed":
             _send(writer, 200, b'{"choices": [{"text": "Bro')
         elif kind == "stranger":
