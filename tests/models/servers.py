@@ -165,6 +165,7 @@ class FaultProxy:
 
     def __init__(self, upstream: str, script: Iterable[Fault] = (), then: Fault = "pass") -> None:
         self.upstream, self.script, self.then = upstream, list(script), then
+        self._http = httpx.AsyncClient(timeout=60, trust_env=False)
         self.done: list[tuple[float, Fault]] = []  # when, what
         self.delivered: Counter[str] = Counter()  # tokens of the answers that arrived whole
 
@@ -181,7 +182,6 @@ class FaultProxy:
         thread.start()
 
         async def start() -> asyncio.Server:
-            self._http = httpx.AsyncClient(timeout=60, trust_env=False)
             return await asyncio.start_server(self._serve, "127.0.0.1", 0)
 
         async def stop() -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from tasks.corpus.prompts import prompts_for
 from tokenizers import Tokenizer
 
+from tasks.corpus.prompts import prompts_for
 from tasks.models import smollm2
 from tasks.models.decoding import CausalEngine
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
