@@ -1,10 +1,14 @@
 """`polyrec init`: looks at files and writes a configuration for them."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tasks.ingest.guess import Kind
 
 Files = list[Path] | None
 
@@ -16,31 +20,36 @@ def init(
     users: Annotated[Path | None, typer.Option("--users", help="Profiles of users.")] = None,
     searches: Annotated[Path | None, typer.Option("--searches", help="What people searched for.")] = None,
     triples: Annotated[Path | None, typer.Option("--triples", help="Knowledge about items.")] = None,
+    built_in: Annotated[
+        str | None, typer.Option("--set", help="Instead of files: one of `polyrec data list`.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing polyrec.toml.")] = False,
 ) -> None:
-    """Look at files, or at those in DIR when none is named, and write DIR/polyrec.toml for them."""
+    """Look at files, or at those in DIR when none is named, or at a set, and write DIR/polyrec.toml."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from tasks.ingest.draft import DraftError, draft
+    from tasks.ingest.draft import DraftError, draft, draft_set
+    from tasks.ingest.sets.catalogue import SETS
 
     file = folder / "polyrec.toml"
     if file.exists() and not force:
         raise DraftError(f"{file} is there already; replace it with --force, or give another folder")
+    given: Mapping[Kind, list[Path]] = {
+        "items": items or [],
+        "interactions": interactions or [],
+        "users": [users] if users else [],
+        "searches": [searches] if searches else [],
+        "triples": [triples] if triples else [],
+    }
+    if built_in and any(given.values()):
+        raise DraftError(f"--set {built_in} brings its own files; name files or a set, not both")
     try:
+        made = draft_set(built_in) if built_in else None
         folder.mkdir(parents=True, exist_ok=True)
-        made = draft(
-            folder,
-            {
-                "items": items or [],
-                "interactions": interactions or [],
-                "users": [users] if users else [],
-                "searches": [searches] if searches else [],
-                "triples": [triples] if triples else [],
-            },
-        )
+        made = made or draft(folder, given)
         file.write_text(made.text, encoding="utf-8")
     except (OSError, UnicodeEncodeError) as error:
         raise DraftError(f"cannot write {file}: {error}; give another folder") from error
@@ -54,6 +63,7 @@ def init(
     for line in made.unused:
         console.print(f"not used: {line}", markup=False, highlight=False)
     console.print(f"{file} is written. Read it, then:", markup=False, highlight=False, soft_wrap=True)
-    for command in ("check", "run"):
+    fetched = [f"data get {built_in}"] if built_in and not SETS[built_in].embedded else []
+    for command in (*fetched, "check", "run"):
         line = f"  polyrec {command} --config {shlex.quote(str(file))}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 from tasks.ingest import guess
 from tasks.ingest.guess import Guess, Kind
 from tasks.ingest.peeking import Peek, peek
+from tasks.ingest.sets.catalogue import set_of
 from tasks.settings import SettingsError
-from tasks.settings_data import Table
+from tasks.settings_data import Data, Table
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 ANGLES = {
@@ -134,6 +135,29 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
         )
     noun = guess.noun_of([name for one in items for name in (Path(one.source).name, *one.columns)])
+    _begin(made, "files")
+    _items(made, items)
+    _interactions(made, logs)
+    _others(made, tables)
+    _corpus(made, noun, "What an item is called in prompts: from names of files and columns.")
+    return made
+
+
+def draft_set(name: str) -> Draft:
+    """Draft a configuration for a built-in data set.
+
+    Raises:
+        SetError: there is no such set.
+    """
+    made, found = Draft(), set_of(name, Data().category)
+    _begin(made, found.name)
+    if found.per_category:
+        made.key("data", "category", Data().category, "The smallest one; a wrong name lists them all.")
+    _corpus(made, found.noun, "What an item is called in prompts.")
+    return made
+
+
+def _begin(made: Draft, source: str) -> None:
     made.lines += [
         "# Drafted by `polyrec init`; every line may be changed. All settings: polyrec.toml of the project.",
         "",
@@ -141,16 +165,15 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         'home = "state"',
     ]
     made.table("data")
-    made.lines.append('source = "files"')
-    _items(made, items)
-    _interactions(made, logs)
-    _others(made, tables)
+    made.lines.append(f"source = {toml(source)}")
+
+
+def _corpus(made: Draft, noun: str, why: str) -> None:
     made.table("corpus")
-    made.key("corpus", "noun", noun, "What an item is called in prompts: from names of files and columns.")
+    made.key("corpus", "noun", noun, why)
     for name, instruction, opening in ANGLES[noun]:
         made.lines += ["", "[[corpus.angles]]", f"name = {toml(name)}", f"instruction = {toml(instruction)}"]
         made.lines.append(f"opening = {toml(opening)}")
-    return made
 
 
 def _look(folder: Path, path: Path) -> Peek:

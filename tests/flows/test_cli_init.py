@@ -125,3 +125,20 @@ def test_real_films_and_shop(tmp_path: Path) -> None:
     settings = written(tmp_path / "shop", "--interactions", SHARED / "online-retail" / "transactions.parquet")
     assert settings.corpus.noun == "product"
     assert settings.data.interactions.time == "InvoiceDate"
+
+
+@pytest.mark.parametrize(("name", "noun"), [("movielens-100k", "film"), ("amazon-reviews-2023", "product")])
+def test_built_in_set(tmp_path: Path, name: str, noun: str) -> None:
+    settings = written(tmp_path, "--set", name)
+    assert (settings.data.source, settings.corpus.noun) == (name, noun)
+    assert settings.home == tmp_path.resolve() / "state"
+    assert settings.data.category == "All_Beauty"
+    told = init(tmp_path, "--set", name, "--force").output
+    assert ("polyrec data get" in told) == (name != "movielens-100k")
+
+
+def test_set_that_there_is_not_and_set_beside_files(tmp_path: Path) -> None:
+    log = write(tmp_path, "ratings.csv", RATINGS)
+    unknown = init(tmp_path / "new", "--set", "movielens")
+    assert "take one of movielens-100k" in str(unknown.exception) and not (tmp_path / "new").exists()
+    assert "not both" in str(init(tmp_path, "--set", "movielens-100k", "--interactions", log).exception)

@@ -83,6 +83,8 @@ class BuiltIn:
     remotes: Callable[[str], tuple[Remote, ...]]
     """Its files, given a category."""
     per_category: bool = False
+    noun: str = "film"
+    """What an item is called in prompts."""
 
     @property
     def embedded(self) -> bool:
@@ -134,6 +136,7 @@ SETS = {
             "Creative Commons Attribution-ShareAlike 4.0 International. "
             "In full: https://creativecommons.org/licenses/by-sa/4.0/",
             lambda _category: (Remote(f"{GOODBOOKS}/books.csv"), Remote(f"{GOODBOOKS}/ratings.csv")),
+            noun="book",
         ),
         BuiltIn(
             "amazon-reviews-2023",
@@ -143,6 +146,7 @@ SETS = {
             "et al. 2024, arXiv:2403.03952. See https://amazon-reviews-2023.github.io/",
             _amazon,
             per_category=True,
+            noun="product",
         ),
         BuiltIn(
             "mind-small",
@@ -160,6 +164,7 @@ SETS = {
                     sha256="e3db712b7eb4339bc1729c5a0075c2e8204107690f9d5f0f974de4852622564f",
                 ),
             ),
+            noun="article",
         ),
     )
 }
