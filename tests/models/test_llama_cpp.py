@@ -1,4 +1,4 @@
-"""The engine that asks servers, against llama.cpp's own: the tests need llama-cpp-python and a minute or two."""
+"""The engine that asks servers, against llama.cpp's own; needs llama-cpp-python and some minutes."""
 
 from collections.abc import Iterator
 from pathlib import Path
