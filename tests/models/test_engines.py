@@ -15,12 +15,10 @@ from tasks.models.engines import load_engine
 from tasks.models.openai_engine import OpenAiEngine
 from tasks.settings import Corpus
 from tasks.settings_openai import OpenAi
-from tests.models import llama_cpp
 from tests.models.servers import ModelServer, serving
 
 IN_PROCESS = ("openvino", "transformers")
-# A server of our own with the protocol of vLLM, and llama.cpp's.
-ENGINES = (*IN_PROCESS, "openai", "llama.cpp")
+ENGINES = (*IN_PROCESS, "openai")
 SAMPLING = Sampling(max_new_tokens=30, temperature=0.7, top_k=40)
 FILMS = (("Toy Story", 1995, ["Animation", "Comedy"]), ("Heat", 1995, ["Action", "Crime", "Thriller"]))
 PROMPTS: list[Prompt] = [prompt for film in FILMS for prompt in prompts_for(Corpus(), *film)]
@@ -42,17 +40,10 @@ def in_process(name: str, models: Path) -> CausalEngine:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def engine(
-    request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, models: Path) -> Iterator[Engine]:
     match request.param:
         case "openai":
             with serving(ModelServer(in_process("openvino", models))) as url:
-                yield OpenAiEngine(OpenAi(base_urls=(url,), model="smollm2"))
-        case "llama.cpp":
-            if not llama_cpp.interpreter():
-                pytest.skip(llama_cpp.SKIPPED)
-            with llama_cpp.llama_server(tmp_path_factory.mktemp("llama") / "log.txt") as url:
                 yield OpenAiEngine(OpenAi(base_urls=(url,), model="smollm2"))
         case name:
             yield in_process(name, models)

@@ -1,6 +1,8 @@
 """What the engine that asks a server makes of servers that fail."""
 
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -122,7 +124,8 @@ def test_wait_that_is_too_long_stops(url: str) -> None:
 def test_what_always_fails_says_so_and_how_to_go_on(url: str, fault: str, said: str) -> None:
     proxy = FaultProxy(url, then=fault)
     with proxy.running() as address, pytest.raises(EngineError) as error:
-        asking(address, attempts=3, timeout_s=0.2).generate(PROMPTS[:1], SAMPLING, SEEDS[:1])
+        seconds = 0.2 if fault in ("silence", "drip") else 30
+        asking(address, attempts=3, timeout_s=seconds).generate(PROMPTS[:1], SAMPLING, SEEDS[:1])
     assert len(proxy.done) == 3
     for words in (f"{address}: {said}", "(attempt 3 of 3)", "finished shards are kept", "same command again"):
         assert words in str(error.value)
@@ -190,3 +193,18 @@ def test_waits_are_jittered_fully_and_grow() -> None:
         waits = [client._wait(state) for _ in range(400)]
         assert 0 <= min(waits) < most * 0.1
         assert most * 0.9 < max(waits) <= most
+
+
+def test_ctrl_c_stops_at_once(url: str) -> None:
+    proxy, start = FaultProxy(url, then="silence"), time.monotonic()
+    main = threading.main_thread().ident
+    assert main
+    press = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
+    try:
+        with proxy.running() as address, pytest.raises(KeyboardInterrupt):
+            press.start()
+            asking(address, timeout_s=60).generate(PROMPTS, SAMPLING, SEEDS)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - start < 30
