@@ -1,6 +1,7 @@
 """The measures of live texts as rows of features.text_quality, and their means over a run."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -70,6 +71,23 @@ def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
         retried_share=(pl.col("attempt") > 0).mean(),
     ).row(0, named=True)
     return {name: float(value) for name, value in (means | shares).items() if value is not None}
+
+
+def text_report(texts: pl.DataFrame, spread: pl.DataFrame) -> dict[str, Any]:
+    """All figures about the live texts, and what stands behind the plain ones.
+
+    Args:
+        texts: columns of text_quality.sql.
+        spread: the row of spread_totals.sql.
+    """
+    return {
+        "texts": texts.height,
+        "items": texts[ITEM].n_unique(),
+        "whole_sentences": float(texts["whole_sentence"].mean() or 0.0),  # type: ignore[arg-type]
+        **quality_counts(texts),
+        **spread.row(0, named=True),
+        "fallback_reasons": fallback_reasons(texts),
+    }
 
 
 def fallback_reasons(texts: pl.DataFrame) -> dict[str, int]:

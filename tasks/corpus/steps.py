@@ -8,8 +8,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
-from tasks.corpus.safety.check import SafetyRules
-from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
+from tasks.corpus.safety.loading import load_rules
+from tasks.corpus.standing import chosen_texts, standing_texts
 from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Generation
@@ -48,8 +48,7 @@ def write_shard(run: StageRun, key: str) -> int:
         ).iter_rows()
     }
     blocked = run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID]
-    safety = _safety(run)
-    rules = Rules(safety, rules_hash(corpus.quality, safety.version), set(blocked))
+    rules = load_rules(corpus, set(blocked))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
     run.counts["generation_seconds"] += time.perf_counter() - start
@@ -87,14 +86,9 @@ def measure(run: StageRun) -> None:
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height
 
 
-def _safety(run: StageRun) -> SafetyRules:
-    return SafetyRules(run.settings.corpus.safety)
-
-
 def _standing(run: StageRun) -> pl.DataFrame:
     """The known texts that may be shown."""
-    digest = rules_hash(run.settings.corpus.quality, _safety(run).version)
-    return standing_texts(run.warehouse.query("known_texts"), digest)
+    return standing_texts(run.warehouse.query("known_texts"), load_rules(run.settings.corpus).digest)
 
 
 @task(name="show texts", cache_policy=NO_CACHE)
