@@ -37,8 +37,8 @@ class _ItemOrCommand(TyperGroup):
 texts = typer.Typer(
     cls=_ItemOrCommand,
     no_args_is_help=True,
-    help="Texts: `polyrec texts ITEM` shows an item's, `report` says how good all are, `review` decides about "
-    "those that are held back. All take --json and --config.",
+    help="Texts: `polyrec texts ITEM` shows an item's, `report` says how good all are, `review` decides "
+    "about those that are held back. All take --json and --config.",
 )
 review = typer.Typer(no_args_is_help=True, help="Texts that are held back: list, release, block.")
 texts.add_typer(review, name="review")

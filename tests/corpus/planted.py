@@ -87,7 +87,7 @@ def planted_items() -> tuple[list[Planted], pl.DataFrame]:
         for number, place in enumerate(PLACES):
             item_id = f"{kind}-{number}"
             subject = SUBJECTS[number]
-            title = f"The {subject.capitalize()}"
+            title = f"The {kind.capitalize()} {subject.capitalize()}"
             row = {
                 "item_id": item_id,
                 "title": title if place != "title" else (order if number % 2 else f"{title}. {order}"),

@@ -29,7 +29,7 @@ def by_form() -> SafetyCheck:
 
 
 def shown(engine: CausalEngine, safety: SafetyCheck) -> pl.DataFrame:
-    """The texts that would be live. Where the instruction is in a first text, that is what was written first."""
+    """The texts that would be live; where an instruction is in a first text, that was written first."""
     wanted = wanted_texts(ITEMS, CORPUS, 0)
     first = {
         (row["item_id"], row["slot"], row["prompt_hash"]): Generation(
@@ -81,6 +81,8 @@ def test_model_that_writes_what_was_planted_is_caught(by_form: SafetyCheck) -> N
     """As if the instruction had reached it in a way that prompts do not show."""
     leaks = {}
     for one in PLANTED:
+        if one.place == "first text":
+            continue  # its data hold nothing that could leak; its first text is judged as in the other tests
         title = as_data(item_data(ITEMS)[one.item_id], f"untitled {one.item_id}").title
         leaks[title] = KINDS[one.kind][1]
     engine = ObedientEngine(leaks)

@@ -47,7 +47,8 @@ _VERB = (
 _TARGET = (
     r"(?:the (?:words?|phrases?|sentences?|text|prompt|instructions?|readers?|users?|viewers?|customers?"
     r"|answer|output|reply|description|review|alphabet|following|letters?|film|movie|book|product|item)"
-    r"|(?:this|that|it) (?:film|movie|book|product|item|one|is)|that (?:this|it|they|he|she|the|all)\b|exactly|verbatim|instead|only|nothing"
+    r"|(?:this|that|it) (?:film|movie|book|product|item|one|is)|that (?:this|it|they|he|she|the|all)\b"
+    r"|exactly|verbatim|instead|only|nothing"
     r"|in (?:all )?(?:capitals?|capital letters|upper ?case|caps|[A-Z]\w+\b)|as (?:a|an) \w+"
     r"|every(?:one|body)?|your (?:answer|reply|text|prompt|instructions?|system)|with (?:the|a|an)"
     r"|about (?:how|the)|competitors?|(?:the|an?|your) (?:phone|number|e-?mail|address|link|url|code)\b"

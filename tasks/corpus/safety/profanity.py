@@ -24,7 +24,7 @@ def _filter(languages: tuple[str, ...]) -> ProfanityFilter:
 
 def known_languages() -> list[str]:
     """The languages there are lists for."""
-    return sorted(ProfanityFilter().available_languages())
+    return sorted(_filter(("en",)).available_languages())
 
 
 def profane_words(texts: Sequence[str], languages: tuple[str, ...]) -> list[str | None]:
