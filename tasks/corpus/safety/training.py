@@ -21,11 +21,10 @@ SEED = 0
 FOLDS = 5
 MOST_STEPS = 50
 GAMMAS = (0.5, 1.0)
-RIDGES = (0.00003, 0.0001, 0.0003)
-RECALL = 0.95
-MARGIN = (
-    0.01  # of recall, asked for beyond it: other texts are harder than those that thresholds are chosen on
-)
+RIDGES = (0.00003, 0.0001)
+# Of the threshold, in cross-validation. A fit on four fifths of the texts knows less than the one on all, which is to
+# reach 0.95 on others.
+RECALL = 0.93
 
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -111,7 +110,7 @@ def train(seed: int = SEED) -> tuple[Classifier, dict[str, object], Vectors]:
     for gamma in GAMMAS:
         for ridge in RIDGES:
             probabilities = out_of_fold(vectors, labels, gamma, ridge, seed)
-            threshold = threshold_for(probabilities, labels, RECALL + MARGIN)
+            threshold = threshold_for(probabilities, labels, RECALL)
             tried[gamma, ridge] = (*recall_and_precision(probabilities, labels, threshold), threshold)
     gamma, ridge = max(tried, key=lambda one: tried[one][1])
     recall, precision, threshold = tried[gamma, ridge]
