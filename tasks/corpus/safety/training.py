@@ -22,8 +22,8 @@ FOLDS = 5
 MOST_STEPS = 50
 GAMMAS = (0.5, 1.0)
 RIDGES = (0.00003, 0.0001)
-# Of the threshold, in cross-validation. A fit on four fifths of the texts knows less than the one on all, which is to
-# reach 0.95 on others.
+# Of the threshold, in cross-validation. A fit on four fifths of the texts knows less than the one on all,
+# which is to reach 0.95 on others.
 RECALL = 0.93
 
 Floats = NDArray[np.float64]
