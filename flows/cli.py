@@ -19,10 +19,12 @@ from flows.cli_check import check
 from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
+from flows.cli_texts import texts
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data, name="data")
+app.add_typer(texts, name="texts")
 
 
 class Stage(StrEnum):
@@ -91,20 +93,6 @@ def recommend(
 
 
 @app.command()
-def texts(
-    item: Annotated[str, typer.Argument(help="An item id.")], as_json: Json = False, config: Config = None
-) -> None:
-    """Show an item's texts, their angles and log-probabilities."""
-    from flows.show import texts_table
-    from serving.lists import texts_of
-    from warehouse.snapshot import reading
-
-    with reading(load_settings(config).data_folder) as snapshot:
-        answer = texts_of(snapshot, item)
-    _print(answer, as_json, texts_table)
-
-
-@app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .parquet or .csv.")],
     config: Config = None,
@@ -157,7 +145,7 @@ def main() -> None:
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
-    names |= {"SourceError", "SetError", "RetentionError", "IngestError", "EngineError"}
+    names |= {"SourceError", "SetError", "RetentionError", "IngestError", "EngineError", "ReviewError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -17,4 +17,5 @@ def corpus(config: str | None = None) -> None:
             for key in shards:
                 advance(steps.write_shard(run, key))
         steps.make_live(run)
+        steps.measure(run)
         steps.show(run)

@@ -12,6 +12,7 @@ def embedding(config: str | None = None) -> None:
     """Encode what has no vector yet; cluster every user's history into interests, per fit."""
     with stage(config, "embedding") as run:
         steps.encode(run)
+        steps.spread(run)
         for fit in FITS:
             steps.interests(run, fit)
         steps.show(run)

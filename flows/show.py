@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -119,6 +120,33 @@ def _example(example: "Example") -> str:
 def _safe(text: str) -> Text:
     """Text from data for a terminal: what cannot be seen, or would steer it, is written out."""
     return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+
+
+def figures_table(title: str, figures: Mapping[str, Any]) -> RenderableType:
+    """Figures by name; an inner mapping has a row for each of its own."""
+    table = _table(title)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in figures.items():
+        rows = value.items() if isinstance(value, Mapping) else [("", value)]
+        for inner, figure in rows:
+            shown = "-" if figure is None else f"{figure:.4g}" if isinstance(figure, float) else f"{figure:,}"
+            table.add_row(f"{name.replace('_', ' ')}{inner and f': {inner}'}", shown)
+    return table
+
+
+def review_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Texts that are held back, or that an operator decided about."""
+    table = _table("Texts under review")
+    for name in ("text id", "item", "angle"):
+        table.add_column(name)
+    table.add_column("text", ratio=1)
+    table.add_column("rule", ratio=1)
+    table.add_column("decision")
+    for row in rows:
+        cells = (row["text_id"], row["title"] or row["item_id"], row["angle"], row["text"], row["reason"])
+        table.add_row(*(escape(str(cell or "")) for cell in cells), row["decision"] or "-")
+    return table
 
 
 def _table(title: str) -> Table:

@@ -43,6 +43,26 @@ FILM_ANGLES = (
 )
 
 
+class Quality(Section):
+    """What a text must reach; one that does not is written again, at last replaced by a plain one."""
+
+    min_words: int = Field(default=5, ge=1, le=100)
+    """A text has at least so many words."""
+    max_words: int = Field(default=60, ge=5, le=1000)
+    """A text has at most so many words."""
+    max_repetition: float = Field(default=0.15, ge=0, le=1)
+    """Of a text's pairs of neighbouring words, at most this share may have stood in it before."""
+    min_faithfulness: float = Field(default=1.0, ge=0, le=1)
+    """Of a text's names and numbers, at least this share is in the item's data; 0 for German."""
+
+
+class Safety(Section):
+    """What keeps a text from being shown."""
+
+    languages: tuple[str, ...] = Field(default=("en",), min_length=1)
+    """Texts are searched for profanity of these languages: codes such as "de"."""
+
+
 class Corpus(Section):
     """How the K recommendation texts of every item are written."""
 
@@ -57,7 +77,7 @@ class Corpus(Section):
     max_new_tokens: int = Field(default=40, ge=4, le=512)
     """A cap on the length of a text; a text ends at its first sentence end."""
     attempts: int = Field(default=2, ge=1, le=10)
-    """How often a text is written, with another seed each time, until it is a whole sentence."""
+    """How often a text is written, with another seed each time, until it is good enough."""
     temperature: float = Field(default=0.7, gt=0, le=2)
     """Sampling temperature."""
     top_k: int = Field(default=40, ge=1)
@@ -66,6 +86,8 @@ class Corpus(Section):
     """About how many items are written and committed together: what a killed run loses at most."""
     batch_items: int = Field(default=32, ge=1, le=256)
     """How many items the model reads at once: bounds its memory."""
+    quality: Quality = Quality()
+    safety: Safety = Safety()
     openai: OpenAi = Field(default=OpenAi(), validate_default=True)
 
     @field_validator("openai")

@@ -7,6 +7,11 @@ from warehouse.columns import TEXT_ID
 from warehouse.connection import Warehouse
 from warehouse.snapshot import remove_old_snapshots
 
+# All that is kept of a text beside its vectors.
+TEXT_TABLES = tuple(
+    f"features.{name}" for name in ("texts", "idle_texts", "text_quality", "text_spread", "text_reviews")
+)
+
 
 class Compacted(NamedTuple):
     """What one compaction did."""
@@ -57,7 +62,7 @@ def _compact_texts(warehouse: Warehouse, now: datetime, patience: timedelta) -> 
     if idle:
         for table in _vector_tables(warehouse):
             warehouse.delete(table, {"owner_kind": "text", "owner_id": idle})
-        for table in ("features.texts", "features.idle_texts"):
+        for table in TEXT_TABLES:
             warehouse.delete(table, {TEXT_ID: idle})
 
 

@@ -1,4 +1,4 @@
-"""Corpus: plan which texts are missing, write them shard by shard, make the wanted ones live."""
+"""Corpus: plan which texts are missing, write and judge them shard by shard, make the wanted ones live."""
 
 import time
 
@@ -7,8 +7,12 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
+from tasks.corpus.safety.loading import load_rules
+from tasks.corpus.standing import chosen_texts, standing_texts
 from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
+from tasks.models.engine import Generation
 from tasks.models.engines import load_engine
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
@@ -23,7 +27,7 @@ def plan(run: StageRun) -> list[str]:
     Spool(run.warehouse).recover()
     items = run.warehouse.query("items_to_recommend")
     wanted = wanted_texts(items, corpus, run.settings.seed)
-    missing = missing_texts(wanted, run.warehouse.query("known_texts"))
+    missing = missing_texts(wanted, _standing(run))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
     shards = number_of_shards(items.height, corpus.shard_items)
@@ -32,29 +36,36 @@ def plan(run: StageRun) -> list[str]:
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
 def write_shard(run: StageRun, key: str) -> int:
-    """Write and commit the missing texts of one shard; returns how many."""
+    """Write, judge and commit the missing texts of one shard; returns how many places they fill."""
     corpus, seed = run.settings.corpus, run.settings.seed
     items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
-    missing = missing_texts(wanted_texts(items, corpus, seed), run.warehouse.query("known_texts"))
+    missing = missing_texts(wanted_texts(items, corpus, seed), _standing(run))
     engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
+    first = {
+        (item_id, slot, digest): Generation(*written)
+        for item_id, slot, digest, *written in run.warehouse.query(
+            "first_drafts", items=missing[ITEM].unique()
+        ).iter_rows()
+    }
+    blocked = run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID]
+    rules = load_rules(corpus, set(blocked))
     start = time.perf_counter()
-    texts = write_texts(missing, corpus, engine, seed)
+    texts = write_texts(missing, items, corpus, engine, seed, rules, first)
     run.counts["generation_seconds"] += time.perf_counter() - start
-    run.counts["generated"] += texts.height
+    run.counts["generated"] += missing.height
     run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
     for name, value in engine.spent().items():
         run.counts[name] = run.counts.get(name, 0.0) + value
     spool = Spool(run.warehouse)
     spool.commit(spool.write("corpus", "", key, fingerprint(missing), "features.texts", texts))
-    return texts.height
+    return missing.height
 
 
 @task(name="make texts live", cache_policy=NO_CACHE)
 def make_live(run: StageRun) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
     wanted = wanted_texts(run.warehouse.query("items_to_recommend"), run.settings.corpus, run.settings.seed)
-    known = run.warehouse.query("known_texts")
-    live = wanted.join(known, on=[ITEM, SLOT, "prompt_hash"]).sort(ITEM, SLOT)
+    live = chosen_texts(wanted, _standing(run))
     run.warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))
     run.counts |= {
         "items": live[ITEM].n_unique(),
@@ -67,10 +78,26 @@ def make_live(run: StageRun) -> None:
     run.fingerprint = fingerprint(live.select(ITEM, SLOT, TEXT_ID))
 
 
+@task(name="measure texts", cache_policy=NO_CACHE)
+def measure(run: StageRun) -> None:
+    """Measure the live texts of items that have a new one; keep the run's means."""
+    openings = {angle.name: angle.opening for angle in run.settings.corpus.angles}
+    rows = measured(run.warehouse.query("live_texts_to_measure"), openings)
+    run.warehouse.upsert("features.text_quality", rows)
+    run.counts |= quality_counts(run.warehouse.query("text_quality"))
+    run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height
+
+
+def _standing(run: StageRun) -> pl.DataFrame:
+    """The known texts that may be shown."""
+    return standing_texts(run.warehouse.query("known_texts"), load_rules(run.settings.corpus).digest)
+
+
 @task(name="show texts", cache_policy=NO_CACHE)
 def show(run: StageRun) -> None:
     """Keep counts and a few texts in both UIs."""
     texts = run.warehouse.query("live_texts")
+    replaced = fallback_reasons(run.warehouse.query("text_quality"))
     sample = texts.filter(pl.col(ITEM).is_in(texts[ITEM].unique().sort().head(5).implode()))
     lines = ["| item | angle | text | log-probability |", "|---|---|---|---|"]
     lines += [
@@ -78,7 +105,9 @@ def show(run: StageRun) -> None:
         for row in sample.iter_rows(named=True)
     ]
     counts = "\n".join(f"- {name}: {value:g}" for name, value in sorted(run.counts.items()))
+    reasons = "".join(f"| {kind} | {count} |\n" for kind, count in replaced.items())
     markdown = f"# Recommendation texts\n\n{counts}\n\n" + "\n".join(lines) + "\n"
+    markdown += f"\n## Replaced by plain texts\n\n| why | texts |\n|---|---|\n{reasons}"
     create_markdown_artifact(key="texts", markdown=markdown)
     tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
     with tracking.run("corpus", "texts") as run_id:
@@ -94,10 +123,15 @@ def _number(log_prob: float | None) -> str:
 def _flat(run: StageRun) -> dict[str, object]:
     """The corpus settings as parameters; angles by name, the server's where one writes."""
     corpus = run.settings.corpus
-    server = corpus.openai.model_dump() if corpus.engine == "openai" else {}
+    sections = ("quality", "safety", *(["openai"] if corpus.engine == "openai" else []))
+    nested = {
+        f"{section}.{key}": value
+        for section in sections
+        for key, value in getattr(corpus, section).model_dump().items()
+    }
     return {
-        **corpus.model_dump(exclude={"angles", "openai"}),
-        **{f"openai_{key}": value for key, value in server.items()},
+        **corpus.model_dump(exclude={"angles", "quality", "safety", "openai"}),
+        **nested,
         "angles": ",".join(angle.name for angle in run.settings.corpus.angles),
         "seed": run.settings.seed,
     }

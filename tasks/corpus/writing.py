@@ -1,11 +1,17 @@
 """Which texts are missing, and how a shard of items gets them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import polars as pl
 
+from tasks.corpus.faithfulness import ItemData, item_data
+from tasks.corpus.fallback import fallback_text
+from tasks.corpus.judging import Draft, Verdict, judge
 from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
+from tasks.corpus.safety.planted import as_data
+from tasks.corpus.standing import Rules
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus
@@ -13,6 +19,9 @@ from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import shard_key
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt
+SCORED_AT_ONCE = 16  # fallbacks: their logits are kept for every place, over the whole vocabulary
+
+Key = tuple[str, int, str]  # item, slot, prompt hash
 
 WANTED = {
     ITEM: pl.String,
@@ -38,6 +47,7 @@ ROWS = {
     "whole_sentence": pl.Boolean,
     "status": pl.String,
     "reason": pl.String,
+    "rules": pl.String,
 }
 
 
@@ -71,9 +81,8 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
     """
     sampling = sampling_of(corpus)
     rows = []
-    columns = ("title", "year", "categories", "description", "content")
-    for item_id, *content in items.select(ITEM, *columns).iter_rows():
-        prompts = prompts_for(corpus, *content)
+    for item_id, item in item_data(items).items():
+        prompts = prompts_for(corpus, *as_data(item))
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
             digest = prompt_hash(
                 corpus.engine_identity, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0)
@@ -82,40 +91,142 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
     return pl.DataFrame(rows, schema=WANTED, orient="row").sort(ITEM, SLOT)
 
 
-def missing_texts(wanted: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The wanted texts that were never written.
+def missing_texts(wanted: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """The wanted texts that no text stands for.
 
     Args:
         wanted: from `wanted_texts`.
-        known: item_id, slot, prompt_hash of texts in the warehouse.
+        standing: item_id, slot, prompt_hash of texts in the warehouse that may be shown.
     """
     keys = [ITEM, SLOT, "prompt_hash"]
-    return wanted.join(known, on=keys, how="anti", maintain_order="left")
+    return wanted.join(standing, on=keys, how="anti", maintain_order="left")
 
 
-def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: Engine, seed: int) -> pl.DataFrame:
+def write_texts(
+    missing: pl.DataFrame,
+    items: pl.DataFrame,
+    corpus: Corpus,
+    engine: Engine,
+    seed: int,
+    rules: Rules,
+    first: Mapping[Key, Generation] | None = None,
+) -> pl.DataFrame:
     """Write the texts of one shard; returns rows of features.texts.
 
-    Items are read in batches of like length, since a batch is padded to its longest. What is not a whole
-    sentence is tried again, all batches' together.
+    Items are read in batches of like length, since a batch is padded to its longest. What does not stand is
+    tried again with another seed, all batches' together. Where no attempt stands a plain text takes the
+    place; an unsafe attempt is kept beside it, quarantined.
+
+    Args:
+        missing: rows of `wanted_texts`.
+        items: the items they are about, as for `wanted_texts`.
+        corpus: engine, angles, sampling, thresholds.
+        engine: writes them.
+        seed: of the run.
+        rules: decide what stands.
+        first: first attempts that are already written: they are judged again, not written again.
     """
     lengths = [engine.prompt_length(_parts(prompt)) for prompt in missing["prompt"]]
     missing = missing.with_columns(length=pl.Series(lengths, dtype=pl.Int64))
     missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
-    prompts = [_parts(prompt) for prompt in missing["prompt"]]
-    owners = list(missing.select(ITEM, SLOT).iter_rows())
-    texts: dict[int, tuple[int, int, Generation]] = {}  # row -> attempt, seed, text
-    waiting = list(range(len(prompts)))
+    wanted = list(missing.iter_rows(named=True))
+    about = item_data(items)
+    rows: list[dict[str, Any]] = []
+    faults: list[str | None] = [None] * len(wanted)
+    waiting = list(range(len(wanted)))
     for attempt in range(corpus.attempts):
+        again = []
         for batch in _batches(waiting, corpus.batch_items * len(corpus.angles)):
-            seeds = [text_seed(seed, *owners[row], attempt) for row in batch]
-            written = engine.generate([prompts[row] for row in batch], sampling_of(corpus), seeds)
-            for row, row_seed, generation in zip(batch, seeds, written, strict=True):
-                if generation.whole_sentence or row not in texts:
-                    texts[row] = attempt, row_seed, generation
-        waiting = [row for row in waiting if not texts[row][2].whole_sentence]
-    rows = _rows(missing, texts, corpus)
-    return pl.DataFrame(rows, schema=ROWS, orient="row").sort(ITEM, SLOT)
+            seeds = [text_seed(seed, wanted[row][ITEM], wanted[row][SLOT], attempt) for row in batch]
+            written = _attempt(
+                [wanted[row] for row in batch], seeds, corpus, engine, {} if attempt else first or {}
+            )
+            drafts = [
+                Draft(one.text, one.whole_sentence, _opening(wanted[row]), about[wanted[row][ITEM]])
+                for row, one in zip(batch, written, strict=True)
+            ]
+            verdicts = judge(drafts, corpus.quality, rules.safety)
+            for row, row_seed, one, verdict in zip(batch, seeds, written, verdicts, strict=True):
+                made = _row(wanted[row], corpus, rules, attempt, row_seed, one, verdict)
+                if made[TEXT_ID] in rules.blocked:
+                    verdict = Verdict("blocked: by an operator")
+                if verdict.good:
+                    rows.append(made | {"reason": faults[row] and f"attempt {attempt} before: {faults[row]}"})
+                    continue
+                if verdict.unsafe:
+                    rows.append(made)
+                faults[row] = verdict.unsafe or verdict.fault
+                again.append(row)
+        waiting = again
+    rows += _fallbacks([(wanted[row], faults[row] or "") for row in waiting], about, corpus, engine, rules)
+    return pl.DataFrame(rows, schema=ROWS, orient="row").sort(ITEM, SLOT, "attempt", "status")
+
+
+def fallback_row(
+    wanted: Mapping[str, Any], item: ItemData, corpus: Corpus, rules: Rules, reason: str
+) -> dict[str, Any]:
+    """A row of features.texts with the plain text of an item and angle; `scored` completes it.
+
+    Args:
+        wanted: item_id, slot, angle, prompt, prompt_hash.
+        item: what the text is about.
+        corpus: what an item is called.
+        rules: a title or category that breaks a safety rule is left out.
+        reason: why no written text stands.
+    """
+    text = fallback_text(
+        item, corpus.noun, wanted[ANGLE], lambda part: rules.safety([part], [item]) == [None]
+    )
+    plain = Generation(text, 0, 0.0, True)
+    row = _row(wanted, corpus, rules, corpus.attempts, 0, plain, Verdict())
+    return row | {"status": "fallback", "reason": reason}
+
+
+def scored(rows: Sequence[dict[str, Any]], engine: Engine) -> list[dict[str, Any]]:
+    """Rows with their tokens counted, and log p(text | prompt without the opening) in nats."""
+    done = []
+    for start in range(0, len(rows), SCORED_AT_ONCE):
+        some = rows[start : start + SCORED_AT_ONCE]
+        texts = [row["text"] for row in some]
+        log_probs = engine.log_prob([_parts(row["prompt"])[:-1] for row in some], texts)
+        done += [
+            row | {"log_prob": float(log_prob), "n_tokens": engine.prompt_length((row["text"],))}
+            for row, log_prob in zip(some, log_probs, strict=True)
+        ]
+    return done
+
+
+def _fallbacks(
+    wanted: Sequence[tuple[Mapping[str, Any], str]],
+    about: Mapping[str, ItemData],
+    corpus: Corpus,
+    engine: Engine,
+    rules: Rules,
+) -> list[dict[str, Any]]:
+    rows = [fallback_row(one, about[one[ITEM]], corpus, rules, fault) for one, fault in wanted]
+    return scored(rows, engine)
+
+
+def _attempt(
+    wanted: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int],
+    corpus: Corpus,
+    engine: Engine,
+    first: Mapping[Key, Generation],
+) -> list[Generation]:
+    """One text for each, written unless it is among `first`."""
+    known = [first.get((one[ITEM], one[SLOT], one["prompt_hash"])) for one in wanted]
+    new = [place for place, one in enumerate(known) if one is None]
+    prompts = [_parts(wanted[place]["prompt"]) for place in new]
+    written = iter(
+        engine.generate(prompts, sampling_of(corpus), [seeds[place] for place in new]) if new else ()
+    )
+    return [one or next(written) for one in known]
+
+
+def _opening(wanted: Mapping[str, Any]) -> str:
+    """How the prompt lets the text begin."""
+    return _parts(wanted["prompt"])[-1]
 
 
 def _parts(prompt: str) -> Prompt:
@@ -135,32 +246,28 @@ def _batches(rows: list[int], most: int) -> Iterator[list[int]]:
         yield rows[start:stop]
 
 
-def _rows(
-    missing: pl.DataFrame, texts: dict[int, tuple[int, int, Generation]], corpus: Corpus
-) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for row, wanted in enumerate(missing.iter_rows(named=True)):
-        attempt, row_seed, generation = texts[row]
-        text_id = fingerprint(wanted[ITEM], wanted[SLOT], wanted["prompt_hash"], row_seed, generation.text)
-        whole = generation.whole_sentence
-        rows.append(
-            (
-                text_id,
-                wanted[ITEM],
-                wanted[SLOT],
-                wanted[ANGLE],
-                corpus.written_by,
-                wanted["prompt_hash"],
-                wanted["prompt"],
-                1,
-                attempt,
-                row_seed,
-                generation.text,
-                generation.log_prob,
-                generation.n_tokens,
-                whole,
-                "ok" if whole else "cut",
-                None if whole else f"no sentence end within {corpus.max_new_tokens} tokens",
-            )
-        )
-    return rows
+def _row(
+    wanted: Mapping[str, Any],
+    corpus: Corpus,
+    rules: Rules,
+    attempt: int,
+    seed: int,
+    written: Generation,
+    verdict: Verdict,
+) -> dict[str, Any]:
+    """A row of features.texts."""
+    return {
+        TEXT_ID: fingerprint(wanted[ITEM], wanted[SLOT], wanted["prompt_hash"], seed, written.text),
+        **{key: wanted[key] for key in WANTED},
+        "engine": corpus.written_by,
+        "pass": 1,
+        "attempt": attempt,
+        "seed": seed,
+        "text": written.text,
+        "log_prob": written.log_prob,
+        "n_tokens": written.n_tokens,
+        "whole_sentence": written.whole_sentence,
+        "status": "quarantined" if verdict.unsafe else "ok",
+        "reason": verdict.unsafe,
+        "rules": rules.digest,
+    }

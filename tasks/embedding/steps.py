@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.codes import codes
 from tasks.embedding.content import ENCODED_AS, item_content, text_content
 from tasks.embedding.interests import interest_vectors
+from tasks.embedding.spread import distances, item_ranks
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.progress import progress
@@ -39,6 +40,7 @@ def encode(run: StageRun) -> None:
     """Encode what has no vector yet, shard by shard."""
     spool = Spool(run.warehouse)
     spool.recover()
+    run.warehouse.execute("drop_hidden_vectors")
     words = run.settings.embedding.description_words
     items = run.warehouse.query("items_without_vector", words=words)
     texts = run.warehouse.query("texts_without_vector", encoded_as=ENCODED_AS, words=words)
@@ -92,6 +94,22 @@ def encode(run: StageRun) -> None:
             spool.commit(spool.write("embedding", "", str(key), digest, TABLE, rows))
             advance(shard.height)
     run.counts |= {"encoded": pending.height, "encoded_items": items.height, "encoded_texts": texts.height}
+
+
+@task(name="spread of texts", cache_policy=NO_CACHE)
+def spread(run: StageRun) -> None:
+    """Measure how far apart an item's texts are and whether each leads back to it, where a vector is new."""
+    texts = run.warehouse.query("texts_to_spread")
+    items = run.warehouse.query("item_vectors")
+    owners = np.searchsorted(items[ITEM].to_numpy(), texts[ITEM].to_numpy())
+    vectors = texts[VECTOR].to_numpy()
+    rows = texts.select(TEXT_ID, "among").with_columns(
+        distance=pl.Series(distances(vectors, owners), dtype=pl.Float64, nan_to_null=True),
+        item_rank=pl.Series(item_ranks(vectors, items[VECTOR].to_numpy(), owners), dtype=pl.Int32),
+    )
+    run.warehouse.upsert("features.text_spread", rows)
+    totals = run.warehouse.query("spread_totals").row(0, named=True)
+    run.counts |= {key: float(value) for key, value in totals.items() if value is not None}
 
 
 @task(name="interest vectors", task_run_name="interest vectors of {fit}", cache_policy=NO_CACHE)
@@ -148,7 +166,7 @@ def show(run: StageRun) -> None:
         *(run.warehouse.query("done_shards", stage="embedding", fit=fit) for fit in PARTS_OF_FIT),
     )
     create_table_artifact(
-        key="vectors", table=[{"what": key, "rows": int(n)} for key, n in run.counts.items()]
+        key="vectors", table=[{"what": key, "value": round(n, 4)} for key, n in run.counts.items()]
     )
     tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
     with tracking.run("embedding", "vectors") as run_id:

@@ -6,21 +6,44 @@ import pytest
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
+from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.prompts import text_seed
+from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
 from tasks.corpus.writing import (
     ROWS,
     items_of_shard,
     missing_texts,
     number_of_shards,
     wanted_texts,
-    write_texts,
 )
+from tasks.corpus.writing import write_texts as write
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
-from tasks.settings import Corpus
+from tasks.settings import Corpus, Quality
 from tests.models.toys import ToyEngine
 from warehouse.spool import shard_key
 
 SEED = 3
+# What toys write is no sentence about anything.
+LENIENT = Quality(min_words=1, max_repetition=1, min_faithfulness=0)
+
+
+def safe(texts: Sequence[str], items: Sequence[ItemData]) -> list[str | None]:
+    assert len(texts) == len(items)
+    return [None] * len(texts)
+
+
+RULES = Rules(safe, "rules")
+
+
+def write_texts(
+    missing: pl.DataFrame,
+    corpus: Corpus,
+    engine: Engine,
+    rules: Rules = RULES,
+    first: dict[tuple[str, int, str], Generation] | None = None,
+) -> pl.DataFrame:
+    lenient = corpus.model_copy(update={"quality": LENIENT})
+    return write(missing, catalogue(10), lenient, engine, SEED, rules, first)
 
 
 def catalogue(n: int) -> pl.DataFrame:
@@ -54,7 +77,10 @@ class Stubborn(Engine):
         return len("".join(prompt))
 
     def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
-        raise NotImplementedError
+        lengths = [
+            (len("".join(prompt)), len(text)) for prompt, text in zip(prompts, continuations, strict=True)
+        ]
+        return np.array([-asked - written / 1000 for asked, written in lengths])
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]
@@ -113,16 +139,29 @@ def test_texts_that_are_not_whole_are_tried_again_with_another_seed() -> None:
     # The first succeeds at once, the second at the second attempt, the third at the last, the others never.
     good = {text_seed(SEED, "0", slot, attempt) for slot, attempt in ((0, 0), (1, 1), (2, 2))}
     engine = Stubborn(good)
-    texts = write_texts(wanted, Corpus(attempts=3), engine, SEED)
+    texts = write_texts(wanted, Corpus(attempts=3), engine)
     assert texts.select("item_id", "slot").rows() == rows
-    assert texts["attempt"].to_list() == [0, 1, 2, 0, 0, 0]
-    assert texts["status"].to_list() == ["ok", "ok", "ok", "cut", "cut", "cut"]
-    assert texts["whole_sentence"].to_list() == [True] * 3 + [False] * 3
-    assert texts["reason"].to_list() == [None] * 3 + ["no sentence end within 40 tokens"] * 3
-    for (item, slot), row in zip(rows, texts.iter_rows(named=True), strict=True):
+    assert texts["attempt"].to_list() == [0, 1, 2, 3, 3, 3]
+    assert texts["status"].to_list() == ["ok"] * 3 + ["fallback"] * 3
+    assert texts["whole_sentence"].all()
+    assert texts["rules"].unique().to_list() == ["rules"]
+    cut = "cut: no end of a sentence"
+    assert texts["reason"].to_list() == [
+        None,
+        f"attempt 1 before: {cut}",
+        f"attempt 2 before: {cut}",
+        *[cut] * 3,
+    ]
+    for (item, slot), row in zip(rows[:3], texts.iter_rows(named=True), strict=False):
         assert row["seed"] == text_seed(SEED, item, slot, row["attempt"])
         assert row["text"].endswith(f" {row['seed']}")
         assert row["log_prob"] == -row["seed"] / 2**60
+    plain = texts.filter(pl.col("status") == "fallback")
+    assert plain["text"].str.contains("Film 1").all() and plain["text"].n_unique() == 3
+    for row in plain.iter_rows(named=True):  # after the prompt without the opening
+        asked = "".join(row["prompt"].split("\x1e")[:-1])
+        assert row["log_prob"] == -len(asked) - len(row["text"]) / 1000
+        assert row["n_tokens"] == len(row["text"])
     again = [(item, slot) for item, slot in rows if (item, slot) != ("0", 0)]
     never = [one for one in again if one != ("0", 1)]
     expected = [
@@ -142,9 +181,9 @@ def test_items_are_read_in_the_order_of_their_length_in_tokens() -> None:
     orders = []
     for kind in (Stubborn, Backwards):
         engine = kind(set())
-        items = catalogue(3).with_columns(title=pl.Series(["a" * 5, "a" * 50, "a" * 500]))
+        items = catalogue(3).with_columns(title=pl.Series(["a" * 5, "a" * 50, "a" * 58]))
         corpus = Corpus(attempts=1, batch_items=1)
-        write_texts(wanted_texts(items, corpus, SEED), corpus, engine, SEED)
+        write_texts(wanted_texts(items, corpus, SEED), corpus, engine)
         orders.append(engine.asked)
     assert orders[0] == orders[1][::-1]
     assert orders[0] != orders[1]
@@ -152,7 +191,7 @@ def test_items_are_read_in_the_order_of_their_length_in_tokens() -> None:
 
 def test_texts_are_written_in_batches_that_are_not_too_large() -> None:
     engine = Stubborn(set())
-    write_texts(wanted_texts(catalogue(7), Corpus(), SEED), Corpus(attempts=1, batch_items=3), engine, SEED)
+    write_texts(wanted_texts(catalogue(7), Corpus(), SEED), Corpus(attempts=1, batch_items=3), engine)
     assert len(engine.asked) == 3
     assert max(map(len, engine.asked)) <= 9  # three items' texts
     assert len({seed for asked in engine.asked for seed in asked}) == 21
@@ -161,20 +200,106 @@ def test_texts_are_written_in_batches_that_are_not_too_large() -> None:
 def test_texts_depend_on_neither_batch_nor_company() -> None:
     corpus = Corpus(max_new_tokens=5)
     wanted = wanted_texts(catalogue(6), corpus, SEED)
-    texts = write_texts(wanted, corpus, ToyEngine(), SEED)
+    texts = write_texts(wanted, corpus, ToyEngine())
     assert dict(texts.schema) == ROWS
     assert texts["text_id"].n_unique() == texts.height == 18
-    assert_frame_equal(write_texts(wanted, Corpus(max_new_tokens=5, batch_items=1), ToyEngine(), SEED), texts)
+    assert_frame_equal(write_texts(wanted, Corpus(max_new_tokens=5, batch_items=1), ToyEngine()), texts)
     some = wanted.filter(pl.col("item_id").is_in(["2", "5"]))
     assert_frame_equal(
-        write_texts(some, corpus, ToyEngine(), SEED), texts.filter(pl.col("item_id").is_in(["2", "5"]))
+        write_texts(some, corpus, ToyEngine()), texts.filter(pl.col("item_id").is_in(["2", "5"]))
     )
 
 
 def test_nothing_missing_writes_nothing() -> None:
     wanted = wanted_texts(catalogue(2), Corpus(), SEED)
     engine = Stubborn(set())
-    texts = write_texts(missing_texts(wanted, wanted), Corpus(), engine, SEED)
+    texts = write_texts(missing_texts(wanted, wanted), Corpus(), engine)
     assert texts.is_empty()
     assert dict(texts.schema) == ROWS
     assert engine.asked == []
+
+
+def test_unsafe_attempts_are_kept_beside_what_takes_their_place() -> None:
+    def check(texts: Sequence[str], _: Sequence[ItemData]) -> list[str | None]:
+        return ["rule: bad" if str(text_seed(SEED, "0", 0, 0)) in text else None for text in texts]
+
+    wanted = wanted_texts(catalogue(1), Corpus(), SEED)
+    every = {text_seed(SEED, "0", slot, attempt) for slot in range(3) for attempt in range(2)}
+    texts = write_texts(wanted, Corpus(), Stubborn(every), Rules(check, "rules"))
+    assert texts.select("slot", "attempt", "status", "reason").rows() == [
+        (0, 0, "quarantined", "rule: bad"),
+        (0, 1, "ok", "attempt 1 before: rule: bad"),
+        (1, 0, "ok", None),
+        (2, 0, "ok", None),
+    ]
+
+    unsafe = write_texts(
+        wanted, Corpus(), Stubborn(every), Rules(lambda texts, _: ["all: bad"] * len(texts), "")
+    )
+    assert unsafe["status"].to_list() == ["quarantined", "quarantined", "fallback"] * 3
+    plain = unsafe.filter(pl.col("status") == "fallback")["text"]
+    assert not plain.str.contains("Film 0").any()  # the title breaks the rule too
+    assert plain.str.contains("1950").all()
+
+
+def test_blocked_text_is_not_written_again() -> None:
+    wanted = wanted_texts(catalogue(1), Corpus(attempts=1), SEED)
+    good = {text_seed(SEED, "0", slot, 0) for slot in range(3)}
+    texts = write_texts(wanted, Corpus(attempts=1), Stubborn(good))
+    blocked = texts["text_id"][1]
+    again = write_texts(wanted, Corpus(attempts=1), Stubborn(good), Rules(safe, "rules", {blocked}))
+    assert again["status"].to_list() == ["ok", "fallback", "ok"]
+    assert again["reason"][1] == "blocked: by an operator"
+
+
+def test_first_attempts_that_are_there_are_judged_and_not_written() -> None:
+    wanted = wanted_texts(catalogue(1), Corpus(), SEED)
+    good = {text_seed(SEED, "0", slot, attempt) for slot in range(3) for attempt in range(2)}
+    fresh = write_texts(wanted, Corpus(), Stubborn(good))
+    columns = ("item_id", "slot", "prompt_hash")
+    first = {
+        row[:3]: Generation(*row[3:])
+        for row in fresh.select(*columns, "text", "n_tokens", "log_prob", "whole_sentence").iter_rows()
+    }
+    engine = Stubborn(good)
+    assert_frame_equal(write_texts(wanted, Corpus(), engine, first=first), fresh)
+    assert engine.asked == []
+    some = {key: one for key, one in first.items() if key[1] != 2}
+    some |= {key: Generation(one.text, 1, -1.0, False) for key, one in first.items() if key[1] == 0}
+    again = write_texts(wanted, Corpus(), engine, first=some)
+    assert again["attempt"].to_list() == [1, 0, 0]
+    assert engine.asked == [[text_seed(SEED, "0", 2, 0)], [text_seed(SEED, "0", 0, 1)]]
+
+
+def known(rows: list[tuple[str, int, str, str, str, str | None, bool]]) -> pl.DataFrame:
+    columns = ("item_id", "slot", "prompt_hash", "text_id", "status", "decision", "hidden")
+    frame = pl.DataFrame(rows, schema=list(columns), orient="row", schema_overrides={"decision": pl.String})
+    return frame.with_columns(slot=pl.col("slot").cast(pl.Int32), rules=pl.lit("now"), attempt=pl.lit(0))
+
+
+def test_what_stands_and_what_is_chosen() -> None:
+    wanted = wanted_texts(catalogue(1), Corpus(), SEED)
+    hashes = wanted["prompt_hash"].to_list()
+    frame = known(
+        [
+            ("0", 0, hashes[0], "hidden", "quarantined", None, True),
+            ("0", 0, hashes[0], "plain", "fallback", None, False),
+            ("0", 1, hashes[1], "released", "quarantined", "released", False),
+            ("0", 1, hashes[1], "written", "ok", None, False),
+            ("0", 2, hashes[2], "blocked", "ok", "blocked", True),
+        ]
+    )
+    standing = standing_texts(frame, "now")
+    assert set(standing["text_id"]) == {"plain", "released", "written"}
+    assert chosen_texts(wanted, standing)["text_id"].to_list() == ["plain", "released"]
+    assert missing_texts(wanted, standing)["slot"].to_list() == [2]
+    # Under other rules all is judged again but what an operator decided.
+    assert standing_texts(frame, "later")["text_id"].to_list() == ["released"]
+    old = frame.with_columns(rules=pl.lit(None, dtype=pl.String))
+    assert standing_texts(old, "now")["text_id"].to_list() == ["released"]
+
+
+def test_rules_change_with_thresholds_and_safety() -> None:
+    digests = {rules_hash(Quality(), "1"), rules_hash(Quality(), "2"), rules_hash(Quality(min_words=6), "1")}
+    assert len(digests) == 3
+    assert rules_hash(Quality(), "1") in digests

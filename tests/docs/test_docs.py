@@ -59,10 +59,15 @@ def check_polyrec(arguments: list[str]) -> None:
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     context = root.make_context("polyrec", [], resilient_parsing=True)
-    name, command, rest = root.resolve_command(context, arguments)
-    assert name
-    assert command
-    command.make_context(name, rest, parent=context)
+    group, rest = root, arguments
+    while True:
+        name, command, rest = group.resolve_command(context, rest)
+        assert name
+        assert command
+        context = command.make_context(name, rest, parent=context)
+        if not isinstance(command, TyperGroup):
+            return
+        group, rest = command, [*context._protected_args, *context.args]
 
 
 def check_prefect(arguments: list[str]) -> None:

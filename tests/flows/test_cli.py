@@ -61,7 +61,7 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
     assert answer.code == 0
     assert f"{' '.join(['polyrec', *command])} [OPTIONS]" in answer.out
     if command:
-        assert ("--force" if command == ["init"] else "--config") in answer.out
+        assert {"init": "--force", "texts": "review"}.get(command[0], "--config") in answer.out
     else:
         for name in COMMANDS:
             assert f" {name} " in answer.out

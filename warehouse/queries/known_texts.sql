@@ -1,4 +1,7 @@
--- [text]: every text ever written, live or not
-select item_id, slot, prompt_hash, text_id, n_tokens, whole_sentence
-from features.texts
-order by item_id, slot, prompt_hash
+-- [text]: every text ever written, live or not, with what an operator decided about it
+select
+    t.item_id, t.slot, t.prompt_hash, t.text_id, t.n_tokens, t.whole_sentence, t.attempt, t.status, t.rules,
+    r.decision, t.text_id in (select text_id from features.hidden_texts) as hidden
+from features.texts as t
+left join features.text_reviews as r using (text_id)
+order by t.item_id, t.slot, t.prompt_hash, t.text_id

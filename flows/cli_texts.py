@@ -1,0 +1,143 @@
+"""The commands `polyrec texts ...`: what was written, how good it is, what an operator decides about it."""
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer._click.core import Context
+from typer.core import TyperGroup
+
+from tasks.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from warehouse.connection import Warehouse
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TextIds = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Ids, as `review list` shows them.")]
+
+
+class _ItemOrCommand(TyperGroup):
+    """`polyrec texts 50` means `polyrec texts show 50`."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Put `show` before arguments that begin with no command."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+texts = typer.Typer(
+    cls=_ItemOrCommand,
+    no_args_is_help=True,
+    help="Texts: `polyrec texts ITEM` shows an item's, `report` says how good all are, `review` decides "
+    "about those that are held back. All take --json and --config.",
+)
+review = typer.Typer(no_args_is_help=True, help="Texts that are held back: list, release, block.")
+texts.add_typer(review, name="review")
+
+
+@texts.command("show")
+def show(
+    item: Annotated[str, typer.Argument(help="An item id.")], as_json: Json = False, config: Config = None
+) -> None:
+    """Show an item's texts, their angles and log-probabilities: also `polyrec texts ITEM`."""
+    from flows.show import texts_table
+    from serving.lists import texts_of
+    from warehouse.snapshot import reading
+
+    with reading(load_settings(config).data_folder) as snapshot:
+        answer = texts_of(snapshot, item)
+    if as_json:
+        _print_json(answer)
+    else:
+        Console().print(texts_table(answer))
+
+
+@texts.command("report")
+def report(as_json: Json = False, config: Config = None) -> None:
+    """Show how good the published texts are: variety, faithfulness, and why plain ones stand in."""
+    from flows.show import figures_table
+    from tasks.corpus.measuring import text_report
+    from warehouse.snapshot import reading
+
+    with reading(load_settings(config).data_folder) as snapshot:
+        answer = text_report(snapshot.query("text_quality"), snapshot.query("spread_totals"))
+    if as_json:
+        _print_json(answer)
+    else:
+        Console().print(figures_table("Published texts", answer))
+
+
+@review.command("list")
+def review_list(as_json: Json = False, config: Config = None) -> None:
+    """Show quarantined texts with the rule that each broke, and what was decided."""
+    from flows.show import review_table
+
+    with _open(load_settings(config)) as warehouse:
+        rows = warehouse.query("quarantined_texts").to_dicts()
+    if as_json:
+        _print_json(rows)
+    else:
+        Console().print(review_table(rows))
+
+
+@review.command("release")
+def review_release(text: TextIds, as_json: Json = False, config: Config = None) -> None:
+    """Let texts be shown that are held back."""
+    from tasks.corpus.reviewing import release
+
+    with _open(load_settings(config)) as warehouse:
+        for text_id in text:
+            release(warehouse, text_id, datetime.now(UTC))
+    _say(text, "released", as_json)
+
+
+@review.command("block")
+def review_block(text: TextIds, as_json: Json = False, config: Config = None) -> None:
+    """Never show texts again; another or a plain one takes the place of each at once."""
+    from tasks.corpus.reviewing import block
+    from tasks.corpus.safety.loading import load_rules
+    from tasks.models.engines import load_engine
+
+    settings = load_settings(config)
+    corpus = settings.corpus
+    with _open(settings) as warehouse:
+        for text_id in text:
+            block(
+                warehouse,
+                text_id,
+                corpus,
+                lambda: load_rules(corpus),
+                lambda: load_engine(corpus.engine, settings.data_folder / "models"),
+                datetime.now(UTC),
+            )
+    _say(text, "blocked", as_json)
+
+
+def _open(settings: Settings) -> "AbstractContextManager[Warehouse]":
+    from warehouse.connection import writing
+    from warehouse.errors import WarehouseError
+    from warehouse.forgetting import exists
+
+    if not exists(settings.data_folder):
+        raise WarehouseError(f"no texts are written yet in {settings.data_folder}; run `polyrec run`")
+    return writing(settings.data_folder, "polyrec texts review", settings.lock_timeout_s)
+
+
+def _say(text_ids: Sequence[str], decision: str, as_json: bool) -> None:
+    if as_json:
+        _print_json([{"text_id": text_id, "decision": decision} for text_id in text_ids])
+    else:
+        Console(highlight=False).print(f"{len(text_ids)} {decision}; lists that are read from now on follow")
+
+
+def _print_json(values: Any) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False, default=str))

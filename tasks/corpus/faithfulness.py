@@ -1,0 +1,122 @@
+"""Whether a text claims more than the item's data say.
+
+A small model likes to name directors, places and years. What can be checked without a second model is whether
+each name and number of a text is among the item's data.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from tasks.corpus.quality import WORD
+from warehouse.columns import ITEM
+
+_SENTENCE_START = re.compile(r"(?:^|(?<!\b[A-Z])[.!?…]|[:;]|\n)[\s\"'“‘«(*]*$")
+_DECADE = re.compile(r"(?:(\d\d)?(\d)0)s")
+# Words of titles and headings that name nothing, whatever their case.
+_SMALL_WORDS = """
+a an and as at but by for from he her his i in into is it its my no nor not of on or our she so than that
+the their they this to up we who with you your
+"""
+_SMALL = frozenset(_SMALL_WORDS.split())
+
+
+class ItemData(NamedTuple):
+    """What is known of an item: its content columns, as they are in the warehouse."""
+
+    title: str
+    year: int | None
+    categories: Sequence[str]
+    description: str | None = None
+    content: str | None = None
+
+    def fields(self) -> list[str]:
+        """All of it as texts."""
+        more = [part for part in (self.description, self.content) if part]
+        return [self.title, *([str(self.year)] if self.year is not None else []), *self.categories, *more]
+
+
+def item_data(items: pl.DataFrame) -> dict[str, ItemData]:
+    """What is known of each item, by its id."""
+    return {item_id: ItemData(*of) for item_id, *of in items.select(ITEM, *ItemData._fields).iter_rows()}
+
+
+class Faithfulness(NamedTuple):
+    """How many names and numbers a text holds, and which of them the item's data lack."""
+
+    claims: int
+    unfounded: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the claims that were found: 1 where nothing is claimed."""
+        return 1.0 - len(self.unfounded) / self.claims if self.claims else 1.0
+
+
+def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
+    """Look up a text's names and numbers in the item's data; the measure is `share`.
+
+    A name is a word with a capital that begins no sentence; a number is a word that begins with a digit. A
+    plural and a possessive count as the word itself, and "1990s" is known of an item from 1995.
+
+    >>> item = ItemData("Toy Story", 1995, [])
+    >>> found = faithfulness("A story about Woody, a film of the 1990s by J.J. Abrams.", item)
+    >>> found.claims, found.unfounded, round(found.share, 2)
+    (5, ('Woody', 'J', 'J', 'Abrams'), 0.2)
+
+    Args:
+        text: What was written.
+        item: What it is about.
+        opening: The words that the prompt gave it to begin with: they claim nothing new.
+    """
+    known = {_stem(word) for field in (*item.fields(), opening) for word in _parts(field)}
+    decades = {item.year // 10 * 10} if item.year is not None else set()
+    claims, unfounded = 0, []
+    for match in WORD.finditer(text):
+        begins = bool(_SENTENCE_START.search(text[: match.start()]))
+        for place, word in enumerate(_parts(match.group())):
+            named = word[:1].isupper() and not (begins and place == 0) and word.lower() not in _SMALL
+            if not (named or word[:1].isdigit()):
+                continue
+            claims += 1
+            if _stem(word) not in known and not _is_decade(word, decades):
+                unfounded.append(word)
+    return Faithfulness(claims, tuple(unfounded))
+
+
+def _parts(text: str) -> list[str]:
+    """Words cut at hyphens too, without what an apostrophe adds.
+
+    >>> _parts("Spielberg's London-based 19-year-old, I'm told")
+    ['Spielberg', 'London', 'based', '19', 'year', 'old', 'I', 'told']
+    """
+    return [re.split("['’]", part)[0] for word in WORD.findall(text) for part in word.split("-")]
+
+
+def _stem(word: str) -> str:
+    """A word without case, accents and the s of a plural: what counts as the same name.
+
+    >>> _stem("Misérables"), _stem("US")
+    ('miserable', 'us')
+    """
+    plain = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", word.casefold())
+        if not unicodedata.combining(letter)
+    )
+    return plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain
+
+
+def _is_decade(word: str, decades: set[int]) -> bool:
+    """Whether a word is one of the decades: "1990s" or "90s".
+
+    >>> _is_decade("90s", {1990}), _is_decade("1980s", {1990})
+    (True, False)
+    """
+    match = _DECADE.fullmatch(word)
+    return bool(match) and any(
+        str(decade)[2] == match[2] and match[1] in (None, str(decade)[:2]) for decade in decades
+    )

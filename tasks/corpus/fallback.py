@@ -1,0 +1,55 @@
+"""The plain text that takes a place for which no model wrote a good one."""
+
+from collections.abc import Callable
+
+from tasks.content import neutral, shortened
+from tasks.corpus.faithfulness import ItemData
+
+TITLE_WORDS = 20
+# For the angles that this project brings; `{kind}` is "a film from 1995", `{traits}` the categories.
+_BY_ANGLE = {
+    "audience": ("For those who like {traits}: {name}, {kind}.", "For those who look for {kind}: {name}."),
+    "mood": ("{name}, {kind}, feels like {traits}.", "{name}, {kind}, has a mood of its own."),
+    "story": ("{name} is {kind} with {traits}.", "{name} is {kind}."),
+}
+_ANY_ANGLE = ("{name}, {kind}; {angle}: {traits}.", "{name}, {kind}; {angle}.")
+
+
+def fallback_text(
+    item: ItemData, noun: str, angle: str, may_show: Callable[[str], bool] = lambda _part: True
+) -> str:
+    """One true sentence from title, year and categories, never empty.
+
+    >>> fallback_text(ItemData("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
+    'For those who like animation and comedy: Toy Story, a film from 1995.'
+    >>> fallback_text(ItemData("", None, []), "article", "use")
+    'This one, an article; use.'
+
+    Args:
+        item: What is known.
+        noun: What an item is called.
+        angle: Name of the angle.
+        may_show: Says whether a title or category may be repeated; one that may not is left out.
+    """
+    title = shortened(item.title, TITLE_WORDS).rstrip(".!?")
+    name = title if title and may_show(item.title) else "This one"
+    traits = [neutral(category).lower() for category in item.categories if may_show(category)]
+    traits = [trait for trait in traits if trait]
+    kind = f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
+    with_traits, without = _BY_ANGLE.get(angle, _ANY_ANGLE)
+    text = (with_traits if traits else without).format(
+        name=name,
+        kind=kind if item.year is None else f"{kind} from {item.year}",
+        traits=_listed(traits),
+        angle=angle.replace("_", " "),
+    )
+    return text[:1].upper() + text[1:]
+
+
+def _listed(words: list[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> _listed(["action"]), _listed(["action", "crime", "drama"])
+    ('action', 'action, crime and drama')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

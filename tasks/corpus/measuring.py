@@ -1,0 +1,98 @@
+"""The measures of live texts as rows of features.text_quality, and their means over a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from tasks.corpus.faithfulness import ItemData, faithfulness
+from tasks.corpus.quality import distinct, is_refusal, repetition, self_bleu, words_of
+from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
+
+ROWS = {
+    TEXT_ID: pl.String,
+    "among": pl.String,
+    "words": pl.Int32,
+    "claims": pl.Int32,
+    "unfounded": pl.Int32,
+    "faithfulness": pl.Float64,
+    "repetition": pl.Float64,
+    "refusal": pl.Boolean,
+    "distinct_1": pl.Float64,
+    "distinct_2": pl.Float64,
+    "self_bleu": pl.Float64,
+}
+MEANS = ("words", "faithfulness", "repetition", "distinct_1", "distinct_2", "self_bleu")
+
+
+def measured(live: pl.DataFrame, openings: Mapping[str, str]) -> pl.DataFrame:
+    """Rows of features.text_quality: each text by itself and beside its item's others.
+
+    Args:
+        live: columns of live_texts_to_measure.sql: all texts of each item.
+        openings: angle to how its texts begin.
+    """
+    rows = []
+    for _, texts in live.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):
+        together = texts["text"].to_list()
+        variety = distinct(together, 1), distinct(together, 2)
+        for row, bleu in zip(texts.iter_rows(named=True), self_bleu(together), strict=True):
+            item = ItemData(*(row[field] for field in ItemData._fields))
+            found = faithfulness(row["text"], item, openings.get(row[ANGLE], ""))
+            rows.append(
+                (
+                    row[TEXT_ID],
+                    row["among"],
+                    len(words_of(row["text"])),
+                    found.claims,
+                    len(found.unfounded),
+                    found.share,
+                    repetition(row["text"]),
+                    is_refusal(row["text"]),
+                    *variety,
+                    bleu,
+                )
+            )
+    return pl.DataFrame(rows, schema=ROWS, orient="row")
+
+
+def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
+    """A run's figures: means over the live texts, and shares of them.
+
+    Args:
+        texts: columns of text_quality.sql.
+    """
+    if texts.is_empty():
+        return {}
+    means = texts.select(pl.col(name).mean() for name in MEANS).row(0, named=True)
+    shares = texts.select(
+        refusal_share=pl.col("refusal").mean(),
+        fallback_share=(pl.col("status") == "fallback").mean(),
+        retried_share=(pl.col("attempt") > 0).mean(),
+    ).row(0, named=True)
+    return {name: float(value) for name, value in (means | shares).items() if value is not None}
+
+
+def text_report(texts: pl.DataFrame, spread: pl.DataFrame) -> dict[str, Any]:
+    """All figures about the live texts, and what stands behind the plain ones.
+
+    Args:
+        texts: columns of text_quality.sql.
+        spread: the row of spread_totals.sql.
+    """
+    return {
+        "texts": texts.height,
+        "items": texts[ITEM].n_unique(),
+        "whole_sentences": float(texts["whole_sentence"].mean() or 0.0),  # type: ignore[arg-type]
+        **quality_counts(texts),
+        **spread.row(0, named=True),
+        "fallback_reasons": fallback_reasons(texts),
+    }
+
+
+def fallback_reasons(texts: pl.DataFrame) -> dict[str, int]:
+    """Why plain texts are live: the kind of the last fault to their number, most first."""
+    kinds = texts.filter(pl.col("status") == "fallback").select(
+        kind=pl.col("reason").fill_null("").str.split(":").list.first()
+    )
+    return dict(kinds.group_by("kind").len().sort("len", "kind", descending=[True, False]).iter_rows())

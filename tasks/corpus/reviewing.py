@@ -1,0 +1,114 @@
+"""What an operator decides about a text, in force at once: shown lists follow without a new run."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import polars as pl
+
+from tasks.corpus.faithfulness import item_data
+from tasks.corpus.standing import Rules, chosen_texts
+from tasks.corpus.writing import ROWS, fallback_row, scored
+from tasks.models.engine import Engine
+from tasks.settings import Corpus
+from warehouse.columns import ITEM, SLOT, TEXT_ID
+from warehouse.connection import Warehouse
+from warehouse.snapshot import write_snapshot
+
+
+class ReviewError(ValueError):
+    """A decision that cannot be made; the message names the text, the constraint and the next action."""
+
+
+def release(warehouse: Warehouse, text_id: str, now: datetime) -> None:
+    """Let a quarantined or blocked text be shown. Its vector is made by the next run.
+
+    Raises:
+        ReviewError: there is no such text, or nothing holds it back.
+    """
+    text = _known(warehouse, text_id)
+    if not text["hidden"].item():
+        raise ReviewError(f"text {text_id} is not held back; see `polyrec texts review list`")
+    with warehouse.transaction():
+        _decide(warehouse, text_id, "released", now)
+        key = text.select(ITEM, SLOT, "prompt_hash").row(0)
+        live = warehouse.query("known_texts").join(_live(warehouse), on=TEXT_ID, how="semi")
+        if live.select(ITEM, SLOT, "prompt_hash").rows().count(key):  # else it was written for another prompt
+            _make_live(warehouse, key[0], key[1], text_id)
+    _publish(warehouse)
+
+
+def block(
+    warehouse: Warehouse,
+    text_id: str,
+    corpus: Corpus,
+    rules: Callable[[], Rules],
+    engine: Callable[[], Engine],
+    now: datetime,
+) -> None:
+    """Never show a text again: another that stands takes its place, at last the plain one; its vector goes.
+
+    Args:
+        warehouse: open for writing.
+        text_id: of the text.
+        corpus: what an item is called, engine.
+        rules: loads the rules; asked only for a plain text.
+        engine: loads the engine that says how likely that is.
+        now: the time, with its zone.
+
+    Raises:
+        ReviewError: there is no such text, or it is the plain one.
+    """
+    text = _known(warehouse, text_id)
+    if text["status"].item() == "fallback":
+        raise ReviewError(
+            f"text {text_id} is the plain one, made of the item's own data; change those, or "
+            "keep the item out with blocked in [catalogue]"
+        )
+    with warehouse.transaction():
+        _decide(warehouse, text_id, "blocked", now)
+        warehouse.execute("drop_hidden_vectors")
+        if text_id in _live(warehouse)[TEXT_ID]:
+            wanted = warehouse.query("prompt_of_text", text_id=text_id)
+            others = warehouse.query("known_texts").filter(~pl.col("hidden"))
+            others = others.filter(pl.col("rules") == text["rules"].item())
+            chosen = chosen_texts(wanted.cast({SLOT: pl.Int32}), others)[TEXT_ID].to_list()
+            if not chosen:
+                one = wanted.row(0, named=True)
+                items = warehouse.query("items").filter(pl.col(ITEM) == one[ITEM])
+                row = fallback_row(
+                    one, item_data(items)[one[ITEM]], corpus, rules(), "blocked: by an operator"
+                )
+                warehouse.upsert("features.texts", pl.DataFrame(scored([row], engine()), schema=ROWS))
+                chosen = [row[TEXT_ID]]
+            _make_live(warehouse, wanted[ITEM].item(), wanted[SLOT].item(), chosen[0])
+    _publish(warehouse)
+
+
+def _known(warehouse: Warehouse, text_id: str) -> pl.DataFrame:
+    text = warehouse.query("known_texts").filter(pl.col(TEXT_ID) == text_id)
+    if text.is_empty():
+        raise ReviewError(
+            f"no text {text_id!r}; see the ids with `polyrec texts ITEM` or `texts review list`"
+        )
+    return text
+
+
+def _live(warehouse: Warehouse) -> pl.DataFrame:
+    return warehouse.query("live_texts").select(TEXT_ID)
+
+
+def _decide(warehouse: Warehouse, text_id: str, decision: str, now: datetime) -> None:
+    row = pl.DataFrame({TEXT_ID: [text_id], "decision": [decision], "decided_at": [now]})
+    warehouse.upsert("features.text_reviews", row)
+
+
+def _make_live(warehouse: Warehouse, item_id: str, slot: int, text_id: str) -> None:
+    row = pl.DataFrame({ITEM: [item_id], SLOT: [slot], TEXT_ID: [text_id]}, schema_overrides={SLOT: pl.Int32})
+    warehouse.upsert("features.live_texts", row)
+
+
+def _publish(warehouse: Warehouse) -> None:
+    """Write the published snapshot anew, where there is one."""
+    current = warehouse.query("current_publication")
+    if not current.is_empty():
+        write_snapshot(warehouse, current["publication_id"].item())

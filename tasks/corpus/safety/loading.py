@@ -1,0 +1,33 @@
+"""The rules that decide about texts, with everything they need loaded; each once a process."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.corpus.safety.check import SafetyRules
+from tasks.corpus.safety.classifier import load_classifier
+from tasks.corpus.standing import Rules, rules_hash
+from tasks.settings import Corpus
+
+
+def load_safety(corpus: Corpus) -> SafetyRules:
+    """Return the safety rules by the settings. The encoder is loaded when the first text is judged."""
+    return SafetyRules(corpus.safety, _encode, load_classifier())
+
+
+def load_rules(corpus: Corpus, blocked: Collection[str] = ()) -> Rules:
+    """Return all that decides whether a text stands.
+
+    Args:
+        corpus: thresholds and lists.
+        blocked: ids of texts that an operator blocked.
+    """
+    safety = load_safety(corpus)
+    return Rules(safety, rules_hash(corpus.quality, safety.version), blocked)
+
+
+def _encode(texts: Sequence[str]) -> NDArray[np.float32]:
+    from tasks.models.encoder import load_encoder
+
+    return load_encoder().encode(texts)

@@ -1,0 +1,42 @@
+"""Profanity, by the word lists of the package badwords-py."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from badwords import Options, ProfanityFilter
+
+# In the lists, but a subject as often as an insult: what a text says about them the classifier judges.
+_SUBJECTS = """
+bastard bdsm bloody bondage booty damn damned erotic erotica erotism escort fetish gay goddamned hell
+homosexual incest kinky lesbian lgbt lust nazi nude nudity orgy pervert porn porno pornography queer rape
+raped raping rapist sadism sadist sex sexual sexuality sexually sexy slave striptease suicide swinger
+threesome transsexual vampire virgin voyeur
+"""
+
+
+@cache
+def _filter(languages: tuple[str, ...]) -> ProfanityFilter:
+    found = ProfanityFilter()
+    found.init(languages=list(languages))
+    found.add_whitelist([*_SUBJECTS.split(), "booty call"])
+    return found
+
+
+def known_languages() -> list[str]:
+    """The languages there are lists for."""
+    return sorted(_filter(("en",)).available_languages())
+
+
+def profane_words(texts: Sequence[str], languages: tuple[str, ...]) -> list[str | None]:
+    """The first profane word of each text; None where there is none.
+
+    >>> profane_words(["A shitty film.", "A sh1t film.", "A film about sex and a bastard."], ("en",))
+    ['shitty', 'sh1t', None]
+
+    Args:
+        texts: to look through.
+        languages: ISO 639-1 codes of the lists to use.
+    """
+    options = Options(split_on_punctuation=True, leetspeak=True)
+    found = _filter(languages).find_many(list(texts), options)
+    return [matches[0].matched_text if matches else None for matches in found]
