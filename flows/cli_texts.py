@@ -116,7 +116,7 @@ def review_block(text: TextIds, as_json: Json = False, config: Config = None) ->
                 text_id,
                 corpus,
                 lambda: load_rules(corpus),
-                lambda: load_engine(corpus.engine, settings.data_folder / "models"),
+                lambda: load_engine(corpus.engine, settings.data_folder / "models", corpus.openai),
                 datetime.now(UTC),
             )
     _say(text, "blocked", as_json)
