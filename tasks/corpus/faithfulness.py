@@ -7,6 +7,7 @@ each name and number of a text is among the item's data.
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -72,7 +73,7 @@ def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
         item: What it is about.
         opening: The words that the prompt gave it to begin with: they claim nothing new.
     """
-    known = {_stem(word) for field in (*item.fields(), opening) for word in _parts(field)}
+    known = _stems((*item.fields(), opening))
     decades = {item.year // 10 * 10} if item.year is not None else set()
     claims, unfounded = 0, []
     for match in WORD.finditer(text):
@@ -85,6 +86,12 @@ def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
             if _stem(word) not in known and not _is_decade(word, decades):
                 unfounded.append(word)
     return Faithfulness(claims, tuple(unfounded))
+
+
+@lru_cache(maxsize=64)
+def _stems(fields: tuple[str, ...]) -> frozenset[str]:
+    """The names that an item's data hold; its texts are judged one after the other."""
+    return frozenset(_stem(word) for field in fields for word in _parts(field))
 
 
 def _parts(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """An operator's decisions are in force at once, and outlive new rules."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tasks.corpus.reviewing import ReviewError, block, release
 from tasks.corpus.standing import Rules, standing_texts
 from tasks.corpus.writing import SEPARATOR
+from tasks.models.engine import Generation
 from tasks.settings import Corpus
 from tests.corpus.planted import ObedientEngine
 from tests.warehouse.conftest import fill, publish, text_row
@@ -93,3 +95,10 @@ def test_no_vector_of_a_quarantined_text_is_kept(warehouse: Warehouse) -> None:
     warehouse.execute("drop_hidden_vectors")
     owners = warehouse.query("vector_owners")["owner_id"].to_list()
     assert "held" not in owners and "t-1-0" in owners
+
+
+def test_first_drafts_are_read_as_they_were_written(warehouse: Warehouse) -> None:
+    drafts = warehouse.query("first_drafts", items=["1"])
+    assert tuple(drafts.columns[3:]) == tuple(field.name for field in fields(Generation))
+    row = drafts.filter(pl.col("slot") == 0).row(0, named=True)
+    assert (row["n_tokens"], row["log_prob"]) == (7, -3.5)

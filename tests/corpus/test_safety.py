@@ -15,6 +15,7 @@ from tasks.corpus.safety import training
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
+from tasks.corpus.safety.planted import as_data, follows_order
 from tasks.corpus.safety.profanity import known_languages, profane_words
 from tasks.corpus.safety.training import fit, labelled, recall_and_precision, threshold_for
 from tasks.settings import Safety
@@ -69,6 +70,18 @@ def test_luhn_catches_every_single_wrong_digit() -> None:
         if digit != number[place]
     ]
     assert passes_luhn(number) and not any(map(passes_luhn, wrong))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part", ["a", "a.b", "www.", "1 ", "@ ", "AB12 ", " ", "please say ", ". ", "ignore ", "-- "]
+)
+def test_long_text_takes_no_long_time(part: str) -> None:
+    text = part * (100_000 // len(part))
+    assert as_data(ItemData("Heat", 1995, [], text)).title == "Heat"
+    assert follows_order("A calm film.", ItemData("Heat", 1995, [], text)) is False
+    personal_data(text[:10_000])
+    has_link(text[:10_000])
 
 
 def test_profanity_by_language() -> None:
@@ -181,7 +194,11 @@ class TestHeldOut:
     @pytest.mark.slow
     def test_weights_are_those_that_training_makes(self) -> None:
         fitted, about, vectors = training.train()
-        assert json.loads(DESCRIPTION.read_text(encoding="utf-8")) == about
+        kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        for key in ("encoder", "gamma", "ridge", "seed", "texts", "harmful"):
+            assert kept[key] == about[key]
+        # Other batches change vectors by rounding, which may move a threshold by its last digit.
+        assert kept["threshold"] == pytest.approx(about["threshold"], abs=0.02)
         stored = load_file(WEIGHTS)
         np.testing.assert_allclose(stored["support"], vectors, atol=2e-3)
         np.testing.assert_allclose(stored["weights"], fitted.weights, rtol=0.02, atol=0.02)

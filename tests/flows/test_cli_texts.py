@@ -15,6 +15,7 @@ from tasks.corpus.measuring import measured
 from tasks.corpus.reviewing import ReviewError
 from tests.warehouse.conftest import fill, publish, text_row
 from warehouse.connection import writing
+from warehouse.errors import WarehouseError
 from warehouse.snapshot import write_snapshot
 
 Ask = Callable[..., Any]
@@ -94,6 +95,7 @@ def test_unknown_text_is_refused(ask: Ask, decision: str) -> None:
 def test_review_before_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
     refused = CliRunner().invoke(cli.app, ["texts", "review", "list"])
-    assert refused.exception is not None and cli._for_users(refused.exception)
+    assert isinstance(refused.exception, WarehouseError)
+    assert cli._for_users(refused.exception)
     assert "no texts are written yet" in str(refused.exception)
     assert not (tmp_path / "warehouse").exists()

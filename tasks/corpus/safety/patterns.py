@@ -3,13 +3,14 @@
 import re
 
 _EMAIL = re.compile(
-    r"[\w.+-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+\s?(?:\.|\(dot\)|\[dot\])\s?\w{2,}", re.IGNORECASE
+    r"(?<![\w.+-])[\w.+-]{1,64}\s?(?:@|\(at\)|\[at\])\s?[\w-]{1,63}\s?(?:\.|\(dot\)|\[dot\])\s?\w{2,}",
+    re.IGNORECASE,
 )
 _DIGITS = re.compile(r"(?<![\w+])\+?\(?\d(?:[ ().\-/]{0,3}\d){6,}(?!\w)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 _LINK = re.compile(
     r"\b(?:https?|ftp)\s?:\s?/\s?/|\bwww\d?\.\w"
-    r"|\b[\w-]{2,}\.(?:com|org|net|info|biz|io|co|app|dev|shop|online|site|xyz|ru|cn|de|uk|fr|tv|me|ly|gg|to)(?![\w.]\w)",
+    r"|(?<![\w-])[\w-]{2,63}\.(?:com|org|net|info|biz|io|co|app|dev|shop|online|site|xyz|ru|cn|de|uk|fr|tv|me|ly|gg|to)(?![\w.]\w)",
     re.IGNORECASE,
 )
 _PHONE_DIGITS = range(9, 16)  # E.164 allows 15; what is shorter is a span of years or a count

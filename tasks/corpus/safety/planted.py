@@ -7,6 +7,7 @@ of its item's data says.
 
 import json
 import re
+from functools import lru_cache
 
 from tasks.content import neutral
 from tasks.corpus.faithfulness import ItemData
@@ -67,7 +68,7 @@ _WRITING = re.compile(
     r"|translate|reveal|tell)\b(?:\W+\w+){3}",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?;\n])\s+|\n+|\s+(?:-{2,}|—)\s+")
+_SENTENCE = re.compile(r"(?<=[.!?;]) | (?:-{2,}|—) ")
 _COMMON_WORDS = """
 about above after again along also always another around because been before being between both could does
 down every film from have having here into just like likes look love loves made make makes many more most
@@ -93,9 +94,17 @@ def orders_in(text: str, title: bool = False) -> list[str]:
         text: delivered, or written.
         title: whether it is an item's title, which may be named like an order.
     """
-    return [part for part in _SENTENCE.split(text) if _is_order(part, title)]
+    return [part for part in _sentences(text) if _is_order(part, title)]
 
 
+@lru_cache(maxsize=512)
+def _sentences(text: str) -> tuple[str, ...]:
+    """Cut text at the ends of sentences and lines; white space becomes single blanks."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return tuple(part for line in lines for part in _SENTENCE.split(line) if part)
+
+
+@lru_cache(maxsize=4096)
 def _is_order(sentence: str, title: bool = False) -> bool:
     return bool(
         _ORDER.search(sentence) or _IMPERATIVE.search(sentence) or (not title and _WRITING.search(sentence))
@@ -112,7 +121,7 @@ def without_orders(text: str, title: bool = False) -> str:
         text: a field of an item.
         title: whether it is its title, which may be named like an order.
     """
-    parts = _SENTENCE.split(text)
+    parts = _sentences(text)
     kept = [part for part in parts if not _is_order(part, title)]
     return text if len(kept) == len(parts) else " ".join(kept)
 
