@@ -46,8 +46,13 @@ def texts_table(answer: Mapping[str, Any]) -> RenderableType:
     table.add_column("log-probability", justify="right")
     table.add_column("tokens", justify="right")
     for row in answer["texts"]:
-        table.add_row(row["angle"], row["text"], f"{row['log_prob']:.2f}", str(row["n_tokens"]))
+        table.add_row(row["angle"], row["text"], _number(row["log_prob"]), str(row["n_tokens"]))
     return table
+
+
+def _number(log_prob: float | None) -> str:
+    """A log-probability, which texts of some servers have none of."""
+    return "" if log_prob is None else f"{log_prob:.2f}"
 
 
 def check_table(found: "Findings") -> RenderableType:

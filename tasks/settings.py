@@ -9,12 +9,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from tasks.section import Section
 from tasks.settings_data import Catalogue, Data, Retention
+from tasks.settings_openai import OpenAi
 
 PREFIX = "POLYREC_"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ FILM_ANGLES = (
 class Corpus(Section):
     """How the K recommendation texts of every item are written."""
 
-    engine: Literal["openvino", "transformers"] = "openvino"
+    engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
     angles: tuple[Angle, ...] = Field(default=FILM_ANGLES, min_length=1, max_length=16)
     """One text per item is written from each angle: K is their number."""
@@ -65,6 +66,24 @@ class Corpus(Section):
     """About how many items are written and committed together: what a killed run loses at most."""
     batch_items: int = Field(default=32, ge=1, le=256)
     """How many items the model reads at once: bounds its memory."""
+    openai: OpenAi = Field(default=OpenAi(), validate_default=True)
+
+    @field_validator("openai")
+    @classmethod
+    def _check_model(cls, openai: OpenAi, info: ValidationInfo) -> OpenAi:
+        if info.data.get("engine") == "openai" and not openai.model:
+            raise ValueError('engine = "openai" needs the model\'s name; set model in [corpus.openai]')
+        return openai
+
+    @property
+    def written_by(self) -> str:
+        """The engine's name, with the model's where that is a choice: texts of several live side by side."""
+        return f"openai/{self.openai.model}" if self.engine == "openai" else self.engine
+
+    @property
+    def engine_identity(self) -> str:
+        """What of the engine decides a text, for its hash."""
+        return f"openai {self.openai.identity()}" if self.engine == "openai" else self.engine
 
 
 class Embedding(Section):

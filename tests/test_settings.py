@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tasks.settings import PROJECT, Angle, Section, Settings, SettingsError, load_settings
+from tasks.settings import PROJECT, Angle, Corpus, Section, Settings, SettingsError, load_settings
 from tasks.settings_data import Also
+from tasks.settings_openai import OpenAi
 
 FILE = PROJECT / "polyrec.toml"
 TABLE = re.compile(r"(?:# )?\[+([\w.]+)\]+")
@@ -133,6 +134,49 @@ def test_environment_wins_over_file_key_by_key(tmp_path: Path, monkeypatch: pyte
     settings = load_settings(path)
     assert (settings.seed, settings.fusion.trials, settings.fusion.max_diversity) == (2, 8, 0.25)
     assert settings.data_folder == tmp_path.resolve() / "warehouse" / "data"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base_urls = ['127.0.0.1:8000']", "'127.0.0.1:8000' is no address"),
+        ("base_urls = ['http://me:secret@host/v1']", "holds no key or password"),
+        ("base_urls = []", "at least 1 item"),
+        ("api_key_env = 'sk-123'", "should match pattern"),
+        ("api = 'responses'", "'completions' or 'chat'"),
+    ],
+)
+def test_bad_server_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=r"key 'corpus\.openai\.") as error:
+        load_settings(written(tmp_path, f"[corpus.openai]\n{text}"))
+    assert said in str(error.value)
+
+
+def test_server_needs_the_name_of_its_model(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"set model in \[corpus\.openai\]"):
+        load_settings(written(tmp_path, "[corpus]\nengine = 'openai'"))
+    settings = load_settings(
+        written(tmp_path, "[corpus]\nengine = 'openai'\n[corpus.openai]\nmodel = 'm'\nextra = {a = 1}")
+    )
+    assert settings.corpus.written_by == "openai/m"
+    assert settings.corpus.openai.extra == {"a": 1}
+
+
+def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:
+    def identity(**values: Any) -> str:
+        return Corpus(engine="openai", openai=OpenAi(**{"model": "m", **values})).engine_identity
+
+    same = {"base_urls": ("https://other/v1",), "concurrency": 2, "price_prompt": 3.0, "attempts": 9}
+    assert identity(**same) == identity()
+    others = [
+        {"model": "n"},
+        {"api": "chat"},
+        {"omit": ("top_k",)},
+        {"extra": {"a": 1}},
+        {"log_probs": False},
+    ]
+    assert len({identity(), *(identity(**values) for values in others)}) == 6
+    assert Corpus().engine_identity == Corpus().written_by == "openvino"
 
 
 @pytest.mark.parametrize("values", [{"seed": 3, "data": {"max_items": 40}}, {}])

@@ -36,12 +36,14 @@ def write_shard(run: StageRun, key: str) -> int:
     corpus, seed = run.settings.corpus, run.settings.seed
     items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
     missing = missing_texts(wanted_texts(items, corpus, seed), run.warehouse.query("known_texts"))
-    engine = load_engine(corpus.engine, run.settings.data_folder / "models")
+    engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
     start = time.perf_counter()
     texts = write_texts(missing, corpus, engine, seed)
     run.counts["generation_seconds"] += time.perf_counter() - start
     run.counts["generated"] += texts.height
     run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
+    for name, value in engine.spent().items():
+        run.counts[name] = run.counts.get(name, 0.0) + value
     spool = Spool(run.warehouse)
     spool.commit(spool.write("corpus", "", key, fingerprint(missing), "features.texts", texts))
     return texts.height
@@ -72,7 +74,7 @@ def show(run: StageRun) -> None:
     sample = texts.filter(pl.col(ITEM).is_in(texts[ITEM].unique().sort().head(5).implode()))
     lines = ["| item | angle | text | log-probability |", "|---|---|---|---|"]
     lines += [
-        f"| {row[ITEM]} | {row[ANGLE]} | {row['text'].replace('|', '/')} | {row['log_prob']:.1f} |"
+        f"| {row[ITEM]} | {row[ANGLE]} | {row['text'].replace('|', '/')} | {_number(row['log_prob'])} |"
         for row in sample.iter_rows(named=True)
     ]
     counts = "\n".join(f"- {name}: {value:g}" for name, value in sorted(run.counts.items()))
@@ -84,11 +86,18 @@ def show(run: StageRun) -> None:
         tracking.log_text(run_id, markdown, "texts.md")
 
 
+def _number(log_prob: float | None) -> str:
+    """A log-probability, which texts of some servers have none of."""
+    return "" if log_prob is None else f"{log_prob:.1f}"
+
+
 def _flat(run: StageRun) -> dict[str, object]:
-    """The corpus settings as parameters; angles by name."""
-    values = run.settings.corpus.model_dump(exclude={"angles"})
+    """The corpus settings as parameters; angles by name, the server's where one writes."""
+    corpus = run.settings.corpus
+    server = corpus.openai.model_dump() if corpus.engine == "openai" else {}
     return {
-        **values,
+        **corpus.model_dump(exclude={"angles", "openai"}),
+        **{f"openai_{key}": value for key, value in server.items()},
         "angles": ",".join(angle.name for angle in run.settings.corpus.angles),
         "seed": run.settings.seed,
     }

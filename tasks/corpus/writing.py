@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
 from tasks.fingerprint import fingerprint
-from tasks.models.engine import CausalEngine, Generation, Prompt, Sampling
+from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import shard_key
@@ -76,7 +76,7 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
         prompts = prompts_for(corpus, *content)
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
             digest = prompt_hash(
-                corpus.engine, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0)
+                corpus.engine_identity, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0)
             )
             rows.append((item_id, slot, angle.name, SEPARATOR.join(prompt), digest))
     return pl.DataFrame(rows, schema=WANTED, orient="row").sort(ITEM, SLOT)
@@ -93,7 +93,7 @@ def missing_texts(wanted: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return wanted.join(known, on=keys, how="anti", maintain_order="left")
 
 
-def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: CausalEngine, seed: int) -> pl.DataFrame:
+def write_texts(missing: pl.DataFrame, corpus: Corpus, engine: Engine, seed: int) -> pl.DataFrame:
     """Write the texts of one shard; returns rows of features.texts.
 
     Items are read in batches of like length, since a batch is padded to its longest. What is not a whole
@@ -149,7 +149,7 @@ def _rows(
                 wanted[ITEM],
                 wanted[SLOT],
                 wanted[ANGLE],
-                corpus.engine,
+                corpus.written_by,
                 wanted["prompt_hash"],
                 wanted["prompt"],
                 1,

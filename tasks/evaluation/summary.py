@@ -84,4 +84,5 @@ def _texts(run: dict[str, Any]) -> dict[str, Any]:
         "engine": json.loads(run["settings"])["corpus"]["engine"],
         "tokens_per_second": round(counts["tokens_per_second"], 1),
         "whole_sentences": counts["whole_sentences"],
+        **({"cost": counts["api_cost"]} if "api_cost" in counts else {}),
     }

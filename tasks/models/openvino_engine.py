@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tasks.models import smollm2
-from tasks.models.engine import CausalEngine, Int
+from tasks.models.decoding import CausalEngine, Int
 from tasks.models.openvino_quiet import openvino
 
 

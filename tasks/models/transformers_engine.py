@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, DynamicCache, GgufConfig
 
 from tasks.models import smollm2
-from tasks.models.engine import CausalEngine, Int
+from tasks.models.decoding import CausalEngine, Int
 
 
 class TransformersEngine(CausalEngine):

@@ -1,7 +1,9 @@
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from tasks.corpus.prompts import text_seed
@@ -13,9 +15,9 @@ from tasks.corpus.writing import (
     wanted_texts,
     write_texts,
 )
-from tasks.models.engine import CausalEngine, Generation, Prompt, Sampling
+from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus
-from tests.models.toys import ToyEngine, character_tokenizer
+from tests.models.toys import ToyEngine
 from warehouse.spool import shard_key
 
 SEED = 3
@@ -39,24 +41,20 @@ def catalogue(n: int) -> pl.DataFrame:
     )
 
 
-class Stubborn(CausalEngine):
+class Stubborn(Engine):
     """Ends its sentence only when it is given one of the seeds; notes what it is asked."""
 
     name = "stubborn"
 
     def __init__(self, good_seeds: set[int]) -> None:
-        self.tokenizer = character_tokenizer()
         self.good_seeds = good_seeds
         self.asked: list[list[int]] = []
 
-    def reset(self) -> None:
-        raise NotImplementedError
-
-    def forward(self, *_: object) -> None:  # type: ignore[override]
-        raise NotImplementedError
-
-    def n_tokens(self, prompt: Prompt) -> int:
+    def prompt_length(self, prompt: Prompt) -> int:
         return len("".join(prompt))
+
+    def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]

@@ -57,18 +57,22 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 @contextmanager
 def started(
-    *arguments: str, environment: Mapping[str, str] | None = None, log: Path | None = None
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    python: Path = Path(sys.executable),
 ) -> Iterator[subprocess.Popen[str]]:
     """Run Python with these arguments in the project's folder; it and what it started are gone afterwards.
 
     Args:
         arguments: After `python`.
         environment: Instead of a clean one.
+        python: The interpreter.
         log: Takes what is printed, for a process that nobody reads from; else it can be read from stdout.
     """
     with ExitStack() as stack:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [python, *arguments],
             cwd=PROJECT,
             env=environment or clean_environment(),
             stdout=stack.enter_context(log.open("w")) if log else subprocess.PIPE,

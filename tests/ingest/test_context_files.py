@@ -74,7 +74,11 @@ def test_searches(warehouse: Warehouse, tmp_path: Path) -> None:
         (5, "user_id", "user id is missing"),
         (6, "time", "time cannot be read: write it as 2024-01-31 23:59:00"),
         (7, "time", "time is later than tomorrow"),
-        (8, "query", 'holds the byte 0xFF, which is not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'),
+        (
+            8,
+            "query",
+            'holds the byte 0xFF, which is not UTF-8; if the whole file is Latin-1: encoding = "latin-1"',
+        ),
         (9, None, "has 4 fields, not 3"),
     ]
     merged = warehouse.query("merged_rows").filter(kind="searches")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as kinds
 
-from tasks.models.engine import CausalEngine, Int
+from tasks.models.decoding import CausalEngine, Int
 
 CHARACTERS = [
     *ascii_letters,

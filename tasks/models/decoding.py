@@ -1,0 +1,161 @@
+"""The decoding loop that the in-process engines share.
+
+The loop computes a part of a prompt once for all the prompts that share it, then branches: with K angles an
+item's facts are read once, not K times. Rows that are finished leave the batch at once. The log-probability
+of a text falls out of the same logits that it was sampled from, before temperature and truncation: no second
+pass over the text is needed.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
+
+Int = NDArray[np.int64]
+
+
+class CausalEngine(Engine):
+    """An autoregressive language model with a key-value cache whose rows can be picked anew each step."""
+
+    tokenizer: Tokenizer
+    end_tokens: frozenset[int]
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget every row of the cache."""
+
+    @abstractmethod
+    def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:
+        """Extend cache rows by tokens.
+
+        Args:
+            ids: (R, S) token ids, padded on the left.
+            mask: (R, P + S) 1 for a token, 0 for padding, the P cached places included.
+            positions: (R, S) position of each token among its row's real tokens.
+            rows: (R,) which cached row each row continues; a row may be continued several times or dropped.
+            keep: at how many of the last places logits are wanted.
+
+        Returns:
+            (R, keep, V) logits.
+        """
+
+    def generate(
+        self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Generation]:
+        """Write one sentence per prompt; `seeds[i]` alone drives the draws of prompt i."""
+        if not prompts:
+            return []
+        logits, mask = self._read(prompts)
+        generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
+        tokens: list[list[int]] = [[] for _ in prompts]
+        log_probs = np.zeros(len(prompts))
+        alive = list(range(len(prompts)))  # the prompt behind each row of the batch
+        for step in range(sampling.max_new_tokens):
+            chosen, gained = self._draw(logits[:, -1], sampling, [generators[i] for i in alive])
+            going = np.ones(len(alive), dtype=bool)
+            for row, prompt in enumerate(alive):
+                token = int(chosen[row])
+                piece = self.tokenizer.decode([token], skip_special_tokens=False)
+                if token in self.end_tokens or "\n" in piece:
+                    going[row] = False  # the end mark is no part of the text
+                    continue
+                tokens[prompt].append(token)
+                log_probs[prompt] += gained[row]
+                if END.search(piece.rstrip()):
+                    going[row] = not ends_sentence(self._text(prompts[prompt], tokens[prompt]))
+            kept = np.flatnonzero(going)
+            alive = [alive[row] for row in kept]
+            if not alive or step + 1 == sampling.max_new_tokens:
+                break
+            mask = np.concatenate([mask[kept], np.ones((len(kept), 1), dtype=np.int64)], axis=1)
+            logits = self.forward(chosen[kept, None], mask, mask.sum(axis=1, keepdims=True) - 1, kept, 1)
+        texts = [self._text(prompt, written) for prompt, written in zip(prompts, tokens, strict=True)]
+        return [
+            Generation(text, len(written), float(log_prob), ends_sentence(text))
+            for text, written, log_prob in zip(texts, tokens, log_probs, strict=True)
+        ]
+
+    def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
+        """Return log p(continuation | prompt) in nats: (P,). An empty continuation has 0."""
+        targets = [self._encode(continuation) for continuation in continuations]
+        longest = max((len(target) for target in targets), default=0)
+        if not longest:
+            return np.zeros(len(prompts))
+        rows = [[token for part in prompt for token in self._encode(part)] for prompt in prompts]
+        ids, mask = _pad_left([row + target for row, target in zip(rows, targets, strict=True)])
+        self.reset()
+        logits = self.forward(
+            ids, mask, np.maximum(mask.cumsum(axis=1) - 1, 0), np.arange(len(ids)), longest + 1
+        )
+        total = np.zeros(len(prompts))
+        for row, target in enumerate(targets):
+            if target:
+                # (T, V): what predicts each token
+                before = torch.from_numpy(logits[row, -len(target) - 1 : -1].astype(np.float64))
+                total[row] = float(before.log_softmax(dim=1)[np.arange(len(target)), target].sum())
+        return total
+
+    def prompt_length(self, prompt: Prompt) -> int:
+        """Return how many tokens a prompt has."""
+        return sum(len(self._encode(part)) for part in prompt)
+
+    def _read(self, prompts: Sequence[Prompt]) -> tuple[NDArray[np.float32], Int]:
+        """Fill the cache with the prompts, each shared part once; return last logits and the mask."""
+        depth = max(map(len, prompts))
+        if any(len(prompt) != depth for prompt in prompts):
+            raise ValueError(f"prompts must have equally many parts, got {sorted({len(p) for p in prompts})}")
+        self.reset()
+        known: dict[Prompt, int] = {(): 0}
+        mask = np.zeros((1, 0), dtype=np.int64)
+        logits = np.zeros((1, 1, 1), dtype=np.float32)
+        for level in range(1, depth + 1):
+            paths = [*dict.fromkeys(prompt[:level] for prompt in prompts)] if level < depth else [*prompts]
+            rows = np.array([known[path[:-1]] for path in paths])
+            ids, own = _pad_left([self._encode(path[-1]) for path in paths])
+            mask = np.concatenate([mask[rows], own], axis=1)
+            positions = np.maximum(mask.cumsum(axis=1) - 1, 0)[:, -ids.shape[1] :]
+            logits = self.forward(ids, mask, positions, rows, 1)
+            known = {path: row for row, path in enumerate(paths)}
+        return logits, mask
+
+    @staticmethod
+    def _draw(
+        logits: NDArray[np.float32], sampling: Sampling, generators: Sequence[np.random.Generator]
+    ) -> tuple[Int, NDArray[np.floating]]:
+        """Draw one token a row by the Gumbel maximum; return tokens (R,) and their log-probabilities (R,)."""
+        size = min(sampling.top_k, logits.shape[1])
+        # Two passes over the vocabulary per token: torch takes both over all cores, numpy over one.
+        vocabulary = torch.from_numpy(logits)
+        top = torch.topk(vocabulary, size, sorted=False).indices.numpy()
+        top.sort(axis=1)  # by token id, so that a draw means the same token whatever order topk left
+        likeliest = np.take_along_axis(logits, top, axis=1)
+        noise = np.stack([generator.gumbel(size=size) for generator in generators])
+        picked = (likeliest / sampling.temperature + noise).argmax(axis=1)[:, None]
+        gained = np.take_along_axis(likeliest, picked, axis=1)[:, 0]
+        gained -= torch.logsumexp(vocabulary, dim=1).numpy()
+        return np.take_along_axis(top, picked, axis=1)[:, 0].astype(np.int64), gained
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _text(self, prompt: Prompt, tokens: list[int]) -> str:
+        """The opening that the prompt gives the answer, and what the model wrote after it."""
+        return (opening_of(prompt) + self.tokenizer.decode(tokens)).strip()
+
+
+def _pad_left(rows: Sequence[Sequence[int]]) -> tuple[Int, Int]:
+    """Token lists to ids (R, S) and mask (R, S)."""
+    if not all(rows):
+        raise ValueError("every part of a prompt must have a token to predict from; leave no part empty")
+    longest = max(map(len, rows))
+    ids = np.zeros((len(rows), longest), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(rows):
+        ids[row, longest - len(tokens) :] = tokens
+        mask[row, longest - len(tokens) :] = 1
+    return ids, mask
