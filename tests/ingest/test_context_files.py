@@ -41,6 +41,8 @@ TRIPLES = b"""head;relation;tail
 Akira Kurosawa;born in;Tokyo
 """
 
+NOT_UTF8 = 'which is not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'
+
 
 def load(warehouse: Warehouse, folder: Path, files: dict[str, bytes], **data: object) -> StageRun:
     """Ingest files by kind, as `polyrec run --stage ingest` does."""
@@ -74,7 +76,7 @@ def test_searches(warehouse: Warehouse, tmp_path: Path) -> None:
         (5, "user_id", "user id is missing"),
         (6, "time", "time cannot be read: write it as 2024-01-31 23:59:00"),
         (7, "time", "time is later than tomorrow"),
-        (8, "query", 'holds bytes that are not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'),
+        (8, "query", f"holds the byte 0xFF, {NOT_UTF8}"),
         (9, None, "has 4 fields, not 3"),
     ]
     merged = warehouse.query("merged_rows").filter(kind="searches")
