@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from tasks.ingest.dialect import Dialect
-from tasks.ingest.files import File
+from tasks.ingest.files import UTF8_BOM, File
 from tasks.ingest.records import Lines, Record, marked_last, next_record, whole_lines
 from tasks.ingest.survey import CR, LF, MAX_RECORD, QUOTE
 from warehouse.staging import LINE
@@ -163,6 +163,8 @@ def _look(data: bytes, dialect: Dialect) -> _Block:
         delimiters = delimiters[~inside]
     n_before = np.searchsorted(delimiters, np.append(0, stops))
     sound &= np.diff(n_before) == len(dialect.columns) - 1
+    if UTF8_BOM in data:  # Arrow takes those at the begin of what it reads for a mark, not for text
+        sound[np.isin(starts, _places(data, UTF8_BOM))] = False
     sound[np.searchsorted(stops, _no_text(data, bytes_, stops, dialect.encoding), side="right")] = False
     return _Block(data, [0, *stops.tolist()], filled, sound | ~filled)
 

@@ -14,10 +14,10 @@ from tasks.ingest.reading import stage
 from tasks.settings_data import Table
 from warehouse.connection import writing
 
-SERVER = os.environ.get("POLYREC_TEST_POSTGRESQL", "")
+SERVER = os.environ.get("TEST_POSTGRESQL", "")
 NEEDS_SERVER = pytest.mark.skipif(
     not SERVER or find_spec("adbc_driver_postgresql") is None,
-    reason="needs adbc-driver-postgresql, and POLYREC_TEST_POSTGRESQL=postgresql://user@host/name",
+    reason="needs adbc-driver-postgresql, and TEST_POSTGRESQL=postgresql://user@host/name",
 )
 
 
