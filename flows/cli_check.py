@@ -1,17 +1,15 @@
 """`polyrec check`: looks at a delivery and loads nothing."""
 
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from flows.options import Config, Json
+
 
 def check(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-    ] = None,
+    as_json: Json = False,
+    config: Config = None,
 ) -> None:
     """Read what `run` would ingest, load nothing, and say what it holds and what is wrong.
 
