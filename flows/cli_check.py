@@ -7,10 +7,7 @@ import typer
 from flows.options import Config, Json
 
 
-def check(
-    as_json: Json = False,
-    config: Config = None,
-) -> None:
+def check(as_json: Json = False, config: Config = None) -> None:
     """Read what `run` would ingest, load nothing, and say what it holds and what is wrong.
 
     Ends with code 0 when the data can be used, 1 when it can but not all of it, 2 when it cannot.

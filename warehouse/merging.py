@@ -14,10 +14,7 @@ from warehouse.errors import WarehouseError
 from warehouse.judging import FORGOTTEN, LEFT_OUT, PER_SOURCE, Judging, Rows, table_of
 from warehouse.sql import text_of
 
-ITEM_COLUMNS = (
-    *("title", "year", "categories", "description", "content", "attributes", "image_path"),
-    *("active", "content_hash"),
-)
+ITEM_COLUMNS = (*CONTENT, "attributes", "image_path", "active", "content_hash")
 USER_COLUMNS = ("age", "gender", "occupation", "profile")
 
 
