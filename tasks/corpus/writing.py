@@ -9,7 +9,7 @@ from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus
-from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
+from warehouse.columns import ANGLE, CONTENT, ITEM, SLOT, TEXT_ID
 from warehouse.spool import shard_key
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt
@@ -71,8 +71,7 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
     """
     sampling = sampling_of(corpus)
     rows = []
-    columns = ("title", "year", "categories", "description", "content")
-    for item_id, *content in items.select(ITEM, *columns).iter_rows():
+    for item_id, *content in items.select(ITEM, *CONTENT).iter_rows():
         prompts = prompts_for(corpus, *content)
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
             digest = prompt_hash(
