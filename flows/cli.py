@@ -20,6 +20,7 @@ from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
 from flows.cli_texts import texts
+from flows.options import Config, Json
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -36,12 +37,6 @@ class Stage(StrEnum):
     matching = "matching"
     fusion = "fusion"
     evaluation = "evaluation"
-
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -105,8 +100,21 @@ def export(
 
 
 @app.command()
-def report(as_json: Json = False, config: Config = None) -> None:
+def report(
+    draws: Annotated[
+        list[Path] | None,
+        typer.Option("--draws", help="Five files of `report --json`, a draw of cold_item each: their mean."),
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
     """Show how good the models and the fusion are."""
+    if draws:
+        from flows.show import draws_table
+        from tasks.evaluation.draws import mean_of_files
+
+        _print(mean_of_files(draws), as_json, draws_table)
+        return
     from tasks.evaluation.report import report_renderable
     from tasks.evaluation.summary import build_report
     from warehouse.snapshot import reading
@@ -145,7 +153,8 @@ def main() -> None:
 def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
-    names |= {"SourceError", "SetError", "RetentionError", "IngestError", "EngineError", "ReviewError"}
+    names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
+    names |= {"EngineError", "ReviewError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -1,18 +1,13 @@
 """`polyrec check`: looks at a delivery and loads nothing."""
 
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from flows.options import Config, Json
 
-def check(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-    ] = None,
-) -> None:
+
+def check(as_json: Json = False, config: Config = None) -> None:
     """Read what `run` would ingest, load nothing, and say what it holds and what is wrong.
 
     Ends with code 0 when the data can be used, 1 when it can but not all of it, 2 when it cannot.

@@ -2,23 +2,19 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from flows.options import Config, Json
 from tasks.settings import load_settings
 
 if TYPE_CHECKING:
     from tasks.ingest.sets.catalogue import BuiltIn
+    from tasks.ingest.sets.download import Progress as Progressed
 
 data = typer.Typer(no_args_is_help=True, help="Built-in data sets: list them, get one.")
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @data.command("list")
@@ -66,7 +62,7 @@ def get_set(
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
 
-        def bar(file: str):  # noqa: ANN202
+        def bar(file: str) -> "Progressed":
             task = bars.add_task(file, total=None, visible=False)
             return lambda done, total: bars.update(task, completed=done, total=total, visible=True)
 

@@ -1,12 +1,12 @@
 """`polyrec forget`: removes a person."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from flows.options import Config
 from tasks.settings import load_settings
 
 
@@ -14,9 +14,7 @@ def forget(
     user: Annotated[str, typer.Argument(help="A user id.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; needs --yes.")] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-    ] = None,
+    config: Config = None,
 ) -> None:
     """Remove a person from every table, vector, list and snapshot, and leave them out from now on."""
     from tasks import forgetting

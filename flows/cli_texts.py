@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,15 +11,12 @@ from rich.console import Console
 from typer._click.core import Context
 from typer.core import TyperGroup
 
+from flows.options import Config, Json
 from tasks.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from warehouse.connection import Warehouse
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 TextIds = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Ids, as `review list` shows them.")]
 
 

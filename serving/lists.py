@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.content import titled
 from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID
 from warehouse.snapshot import Snapshot
 
@@ -88,15 +89,6 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
         "categories": row["categories"],
         "texts": snapshot.query("item_texts", item_id=item_id).select(columns).to_dicts(),
     }
-
-
-def titled(title: str, year: int | None) -> str:
-    """Title with its year.
-
-    >>> titled("Toy Story", 1995)
-    'Toy Story (1995)'
-    """
-    return title if year is None else f"{title} ({year})"
 
 
 def _reranked(snapshot: Snapshot, rows: pl.DataFrame, diversity: float, k: int) -> pl.DataFrame:

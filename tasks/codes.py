@@ -58,7 +58,8 @@ def text_tensor(texts: pl.DataFrame, item_ids: Sequence[str]) -> NDArray[np.floa
     """
     slots = texts[SLOT].to_numpy()
     n_slots = int(slots.max()) + 1 if slots.size else 1
-    dimensions = texts.schema[VECTOR].shape[0]  # type: ignore[attr-defined]
-    tensor = np.zeros((len(item_ids), n_slots, dimensions), dtype=np.float32)
+    vectors = texts.schema[VECTOR]
+    assert isinstance(vectors, pl.Array)
+    tensor = np.zeros((len(item_ids), n_slots, *vectors.shape), dtype=np.float32)
     tensor[codes(texts[ITEM], item_ids), slots] = texts[VECTOR].to_numpy()
     return tensor

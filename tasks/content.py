@@ -28,6 +28,15 @@ def neutral(text: str) -> str:
     return " ".join(MARKS.sub(" ", unseen).split())
 
 
+def titled(title: str, year: int | None) -> str:
+    """A title with the year that the item is from, if that is known.
+
+    >>> titled("Toy Story", 1995)
+    'Toy Story (1995)'
+    """
+    return title if year is None else f"{title} ({year})"
+
+
 def shortened(text: str, words: int) -> str:
     """Neutral text, cut after so many words.
 

@@ -7,6 +7,7 @@ import duckdb
 
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.errors import WarehouseError
+from warehouse.expressions import content_value
 from warehouse.judging import Judging, table_of
 from warehouse.lock import exclusive, say_to_stderr
 from warehouse.sql import name_of, quoted, text_of
@@ -123,9 +124,8 @@ def first_bare_item(judging: Judging) -> tuple[int, str]:
 
 def first_content(judging: Judging, kind: str, column: str) -> tuple[int, str]:
     """Number of the first row that holds something in a column declared as content, and what it holds."""
-    key = text_of("/" + column.replace("~", "~0").replace("/", "~1"))
     return judging.run(
-        f"""select n, json_extract_string(content, {key}) as value from {table_of(kind, "used")}
+        f"""select n, {content_value(column)} as value from {table_of(kind, "used")}
             where n >= 0 and value is not null order by n limit 1"""
     )[0]
 

@@ -18,6 +18,9 @@ MATCHER: Final = "matcher"
 SCORE: Final = "score"
 RANK: Final = "rank"
 
+# What prompts and content vectors may depend on, in the order that their makers take it.
+CONTENT: Final = ("title", "year", "categories", "description", "content")
+
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
 TEST: Final = "test"

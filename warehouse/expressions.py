@@ -130,6 +130,11 @@ def json_of(columns: Iterable[str], prefix: str = "") -> str:
     return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"
 
 
+def content_value(column: str) -> str:
+    """What the JSON object `content` holds of a column, as text."""
+    return f"json_extract_string(content, {text_of('/' + column.replace('~', '~0').replace('/', '~1'))})"
+
+
 def content_of(columns: Iterable[str], prefix: str = "") -> str:
     """A JSON object of columns by their names, as clean texts on one line, without those that are empty."""
     pairs = ", ".join(

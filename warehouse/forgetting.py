@@ -25,7 +25,7 @@ def rows_of(warehouse: Warehouse, user_id: str) -> dict[str, int]:
         counts = _counts(connection, user_id)
     finally:
         connection.close()
-    counts[QUARANTINE] = warehouse.query("quarantined_of_user", user_id=user_id)["rows"][0]
+    counts[QUARANTINE] = warehouse.query("quarantined_of_user", user_id=user_id).height
     return {table: rows for table, rows in counts.items() if rows}
 
 
@@ -53,7 +53,8 @@ def forget_rows(warehouse: Warehouse, user_id: str) -> dict[str, int]:
         warehouse.execute("record_forgotten", user_id=user_id, salt=secrets.token_hex(16))
         for table in found:
             if table == QUARANTINE:
-                warehouse.execute("forget_quarantined", user_id=user_id)
+                named = warehouse.query("quarantined_of_user", user_id=user_id)["row"].to_list()
+                warehouse.execute("forget_quarantined", named=named)
             else:
                 warehouse.delete(table, {USER: user_id})
     return found

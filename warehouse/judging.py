@@ -77,6 +77,12 @@ class Judging:
         assert isinstance(found, pl.DataFrame)
         return found
 
+    def hold(self, table: str, frame: pl.DataFrame) -> None:
+        """Make a table of a frame, in the place of one of that name; outside a transaction."""
+        self._connection.register("held rows", frame.to_arrow())
+        self.run(f"create or replace table {table} as select * from {name_of('held rows')}")
+        self._connection.unregister("held rows")
+
     def one(self, statement: str) -> Any:
         """The one value of a statement."""
         return self.run(statement)[0][0]

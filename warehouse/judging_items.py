@@ -7,6 +7,7 @@ from warehouse.expressions import (
     categories,
     clean_text,
     content_of,
+    content_value,
     id_fault,
     json_of,
     listed_text,
@@ -145,10 +146,9 @@ def like_interactions(judging: Judging, column: str) -> tuple[int, int, float, f
         Items with a value; those whose value is a number; the absolute rank correlation of these numbers with
         the items' event counts, and with their mean event values (0 where there are too few items to say).
     """
-    key = text_of("/" + column.replace("~", "~0").replace("/", "~1"))
     filled, numeric, with_counts, with_means = judging.run(
         f"""with x as (
-                select item_id, json_extract_string(content, {key}) as text,
+                select item_id, {content_value(column)} as text,
                     try_cast(text as double) as number
                 from {table_of("items", "used")}),
             events as (

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from warehouse.columns import CONTENT, ITEM
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.judging import FORGOTTEN, LEFT_OUT, PER_SOURCE, Judging, Rows, table_of
-from warehouse.sql import name_of, text_of
+from warehouse.sql import text_of
 
-ITEM_COLUMNS = (
-    *("title", "year", "categories", "description", "content", "attributes", "image_path"),
-    *("active", "content_hash"),
-)
+ITEM_COLUMNS = (*CONTENT, "attributes", "image_path", "active", "content_hash")
 USER_COLUMNS = ("age", "gender", "occupation", "profile")
 
 
@@ -40,30 +38,20 @@ class EventChanges:
     unchanged: int
 
 
-def hold_hashes(warehouse: Warehouse, hashes: pl.DataFrame) -> None:
-    """Put item_id and content_hash beside the judged items; outside a transaction."""
-    _hold(warehouse, table_of("items", "hashes"), hashes)
-    with Judging(warehouse) as judging:
-        judging.run(
-            f"""create or replace table {table_of("items", "whole")} as select i.*, h.content_hash
-                from {table_of("items", "used")} as i
-                inner join {table_of("items", "hashes")} as h using (item_id)"""
-        )
+def hold_hashes(judging: Judging, hashes: pl.DataFrame) -> None:
+    """Put item_id and content_hash beside the judged items."""
+    judging.hold(table_of("items", "hashes"), hashes)
+    judging.run(
+        f"""create or replace table {table_of("items", "whole")} as select i.*, h.content_hash
+            from {table_of("items", "used")} as i
+            inner join {table_of("items", "hashes")} as h using (item_id)"""
+    )
 
 
-def judged_content(warehouse: Warehouse) -> pl.DataFrame:
+def judged_content(judging: Judging) -> pl.DataFrame:
     """Of each judged item what prompts and vectors may depend on."""
-    connection = warehouse.second_connection()
-    try:
-        found = connection.sql(
-            "select item_id, title, year, categories, description, content "
-            f"from {table_of('items', 'used')} order by item_id"
-        ).to_arrow_table()
-    finally:
-        connection.close()
-    frame = pl.from_arrow(found)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    columns = ", ".join((ITEM, *CONTENT))
+    return judging.frame(f"select {columns} from {table_of('items', 'used')} order by {ITEM}")
 
 
 def item_changes(warehouse: Warehouse) -> ItemChanges:
@@ -166,8 +154,8 @@ def set_allowed(warehouse: Warehouse, blocked: Sequence[str], excluded: Sequence
     return warehouse.run("select count(*) from core.items where active and not allowed")[0][0]
 
 
-def set_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
-    """The bad and the merged rows of a kind that need a line: n, source, record; outside a transaction."""
+def rows_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
+    """The bad and the merged rows of a kind that need a line: n, place (of the source), record."""
     either = (
         f"select n from {table_of(rows.kind, 'bad')} union all select n from {table_of(rows.kind, 'merged')}"
     )
@@ -176,9 +164,9 @@ def set_aside(judging: Judging, rows: Rows) -> pl.DataFrame:
     )
 
 
-def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
-    """Put the lines (n, line) of a kind's rows that are not used beside them; outside a transaction."""
-    _hold(warehouse, table_of(kind, "lines"), lines)
+def hold_lines(judging: Judging, kind: str, lines: pl.DataFrame) -> None:
+    """Put the lines (n, line) of a kind's rows that are not used beside them."""
+    judging.hold(table_of(kind, "lines"), lines)
 
 
 def write_quarantine(warehouse: Warehouse, judging: Judging, kinds: Sequence[Rows]) -> None:
@@ -255,13 +243,3 @@ def _source(rows: Rows) -> str:
 def _differ(columns: Sequence[str], left: str, right: str) -> str:
     tests = (f"{left}.{column} is distinct from {right}.{column}" for column in columns)
     return f"({' or '.join(tests)})"
-
-
-def _hold(warehouse: Warehouse, table: str, frame: pl.DataFrame) -> None:
-    connection = warehouse.second_connection()
-    try:
-        connection.register("held rows", frame.to_arrow())
-        connection.execute(f"create or replace table {table} as select * from {name_of('held rows')}")
-        connection.unregister("held rows")
-    finally:
-        connection.close()

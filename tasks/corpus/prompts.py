@@ -7,7 +7,7 @@ instruction does; the facts come before the angle, so that an engine reads them 
 
 from collections.abc import Sequence
 
-from tasks.content import described, neutral
+from tasks.content import described, neutral, titled
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Prompt, Sampling
 from tasks.settings import Angle, Corpus
@@ -51,9 +51,7 @@ def facts_part(
     >>> facts_part("film", "Heat", 1995, ["Crime"], "A thief.", '{"director": "Mann"}')
     'Film: Heat (1995), crime. Director: Mann. A thief.\n'
     """
-    name = neutral(title)
-    dated = f"{name} ({year})" if year is not None else name
-    head = ", ".join([dated, *(neutral(category).lower() for category in categories)])
+    head = ", ".join([titled(neutral(title), year), *(neutral(category).lower() for category in categories)])
     more = [part[:1].upper() + part[1:] for part in described(description, content, words)]
     facts = ". ".join([f"{noun.capitalize()}: {head}", *more])
     return f"{facts}\n" if more and facts.endswith("...") else f"{facts}.\n"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.content import described, neutral
+from tasks.content import described, neutral, titled
 
 # What `text_content` makes of a text: a new value has every text encoded again.
 ENCODED_AS = " after item content"
@@ -31,10 +31,9 @@ def item_content(
     >>> item_content("Toy Story", None, [], "A doll is jealous.", '{"director": "John Lasseter"}')
     'Toy Story. director: John Lasseter. A doll is jealous'
     """
-    name = neutral(title)
-    dated = f"{name} ({year})" if year is not None else name
     named = ", ".join(neutral(category) for category in categories)
-    return ". ".join([dated, *([named] if named else []), *described(description, content, words)])
+    head = [titled(neutral(title), year), *([named] if named else [])]
+    return ". ".join([*head, *described(description, content, words)])
 
 
 def text_content(

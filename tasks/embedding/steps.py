@@ -16,6 +16,7 @@ from tasks.progress import progress
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
+    CONTENT,
     FIT,
     HISTORY_OF_FIT,
     INTEREST,
@@ -32,7 +33,6 @@ from warehouse.spool import Spool, shard_key
 
 SHARD_ROWS = 256
 TABLE = "features.vectors_minilm"
-CONTENT = ("title", "year", "categories", "description", "content")
 
 
 @task(name="encode items and texts", cache_policy=NO_CACHE)

@@ -1,8 +1,10 @@
 """Figures over the five draws of the protocol cold_item: each is a run of its own, this takes their mean."""
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -10,7 +12,34 @@ DRAWS = 5
 COMPARABLE = ("dataset", "protocol", "seed", "items", "users", "interactions")
 
 
-def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+Means = dict[str, dict[str, dict[str, dict[str, float]]]]
+
+
+class DrawsError(ValueError):
+    """Reports that have no mean; the message says which ones are needed."""
+
+
+def mean_of_files(files: Sequence[Path]) -> Means:
+    """The same as `mean_of_draws`, of files that hold what `polyrec report --json` printed.
+
+    Raises:
+        DrawsError: a file holds no report, or see `mean_of_draws`.
+    """
+    reports = []
+    for file in files:
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DrawsError(
+                f"{file} holds no report: {error}; write it with polyrec report --json"
+            ) from error
+        if not (isinstance(found, dict) and {*COMPARABLE, "models", "fusion"} <= found.keys()):
+            raise DrawsError(f"{file} holds JSON, but no report; write it with polyrec report --json")
+        reports.append(found)
+    return mean_of_draws(reports)
+
+
+def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> Means:
     """Mean of every figure: out[model][part][metric] = {"mean": ..., "standard_error": ...}.
 
     A figure that some draw lacks is left out.
@@ -19,17 +48,17 @@ def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, d
         reports: of the five draws, in any order, as `polyrec report --json` prints them.
 
     Raises:
-        ValueError: a draw is missing or doubled, or the reports are not of one data set and seed.
+        DrawsError: a draw is missing or doubled, or the reports are not of one data set and seed.
     """
     draws = sorted(report.get("draw", -1) for report in reports)
     if draws != list(range(DRAWS)):
-        raise ValueError(
+        raise DrawsError(
             f"got reports of the draws {draws}, need one of each of 0 to {DRAWS - 1}; run with protocol "
             "cold_item and each [data] draw"
         )
     for key in COMPARABLE:
         if len({report[key] for report in reports}) > 1:
-            raise ValueError(f"reports differ in {key}; run all draws on the same data with the same seed")
+            raise DrawsError(f"reports differ in {key}; run all draws on the same data with the same seed")
     figures: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for report in reports:
         for model, parts in {**report["models"], "fusion": report["fusion"]}.items():
@@ -37,7 +66,7 @@ def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, d
                 for metric, value in parts.get(part, {}).items():
                     if isinstance(value, float):
                         figures[model, part, metric].append(value)
-    out: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    out: Means = {}
     for (model, part, metric), values in figures.items():
         if len(values) == DRAWS:
             error = stdev(values) / math.sqrt(DRAWS)

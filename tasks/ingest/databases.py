@@ -1,15 +1,14 @@
 """Tables of a database, by connection string."""
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from tasks.ingest.files import SourceError
 from tasks.settings_data import Table
-from warehouse.sql import name_of
+from warehouse.postgresql import read_table
+from warehouse.staging import NotRead
 
 
 def source_name(table: Table) -> str:
@@ -20,6 +19,14 @@ def source_name(table: Table) -> str:
         user, _, host = address.rpartition("@")
         address = f"{user.partition(':')[0]}@{host}"
     return f"{parts.scheme}://{address}{parts.path}:{table.table}"
+
+
+def unknown_kind(table: Table) -> SourceError:
+    """What is said of a connection that nothing here can read."""
+    return SourceError(
+        f"connection '{source_name(table)}' is of no known kind; in the TOML: connection = "
+        '"duckdb:///path/to/file" or "postgresql://user@host/name"'
+    )
 
 
 def duckdb_path(table: Table, base: Path) -> Path:
@@ -43,22 +50,13 @@ def read_postgresql(table: Table, first: int | None = None) -> tuple[pa.Table, i
         first: Read only so many rows.
     """
     try:
-        dbapi: Any = import_module("adbc_driver_postgresql.dbapi")
+        return read_table(table.connection, table.table, first)
     except ImportError as error:
         raise SourceError(
             "reading from PostgreSQL needs a further package; run: pip install adbc-driver-postgresql"
         ) from error
-    origin = ".".join(name_of(part) for part in table.table.split("."))
-    try:
-        with dbapi.connect(table.connection) as connection, connection.cursor() as cursor:
-            cursor.execute("set transaction isolation level repeatable read")
-            cursor.execute(f"select count(*) from {origin}")
-            counted = cursor.fetchone()
-            assert counted is not None
-            cursor.execute(f"select * from {origin}" + (f" limit {first}" if first is not None else ""))
-            return cursor.fetch_arrow_table(), int(counted[0])
-    except dbapi.Error as error:
+    except NotRead as error:
         raise SourceError(
-            f"cannot read {source_name(table)}: {str(error).strip()}; in the TOML: "
+            f"cannot read {source_name(table)}: {error}; in the TOML: "
             'connection = "postgresql://user@host/name", table = "schema.table"'
         ) from error

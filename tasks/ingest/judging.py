@@ -87,9 +87,9 @@ def judged(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> It
     with Judging(warehouse) as judging:
         check_timezones(judging, data)
         unit = _judge(judging, data, rows, also)
-        merging.hold_hashes(warehouse, with_hashes(merging.judged_content(warehouse)))
+        merging.hold_hashes(judging, with_hashes(merging.judged_content(judging)))
         for kind, table in staged.items():
-            merging.hold_lines(warehouse, kind, _lines(table, merging.set_aside(judging, rows[kind])))
+            merging.hold_lines(judging, kind, _lines(table, merging.rows_aside(judging, rows[kind])))
         yield Judged(judging, staged, rows, content, unit)
 
 

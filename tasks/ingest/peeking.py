@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, read_postgresql, source_name
+from tasks.ingest.databases import duckdb_path, read_postgresql, source_name, unknown_kind
 from tasks.ingest.delivered import judged
 from tasks.ingest.dialect import find_dialect
 from tasks.ingest.files import File, SourceError, find_files, lending
@@ -123,7 +123,4 @@ def _database_rows(table: Table, base: Path, n: int) -> pl.DataFrame:
             raise SourceError(f"cannot read {source_name(table)}: {error}") from error
     if table.connection.startswith(("postgresql:", "postgres:")):
         return as_text(read_postgresql(table, n)[0])
-    raise SourceError(
-        f"connection '{source_name(table)}' is of no known kind; in the TOML: connection = "
-        '"duckdb:///path/to/file" or "postgresql://user@host/name"'
-    )
+    raise unknown_kind(table)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, read_postgresql, source_name
+from tasks.ingest.databases import duckdb_path, read_postgresql, source_name, unknown_kind
 from tasks.ingest.delivered import (
     BadRow,
     count_lines,
@@ -249,10 +249,7 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
             delivered, rows_in = read_postgresql(table)
             rows = staging.read_arrow(0, delivered)
         else:
-            raise SourceError(
-                f"connection '{source}' is of no known kind; in the TOML: connection = "
-                '"duckdb:///path/to/file" or "postgresql://user@host/name"'
-            )
+            raise unknown_kind(table)
     except NotRead as error:
         raise SourceError(
             f'cannot read {source}: {error}; in the TOML: connection = ..., table = "schema.table"'

@@ -44,13 +44,13 @@ Akira Kurosawa;born in;Tokyo
 NOT_UTF8 = 'which is not UTF-8; if the whole file is Latin-1: encoding = "latin-1"'
 
 
-def load(warehouse: Warehouse, folder: Path, files: dict[str, bytes], **data: object) -> StageRun:
+def load(warehouse: Warehouse, folder: Path, files: dict[str, bytes], **data: dict[str, object]) -> StageRun:
     """Ingest files by kind, as `polyrec run --stage ingest` does."""
     tables = {"items": ITEMS, "interactions": LOG} | files
     values: dict[str, dict[str, object]] = {}
     for kind, content in tables.items():
         (folder / f"{kind}.csv").write_bytes(content)
-        values[kind] = {"files": [f"{kind}.csv"], **data.get(kind, {})}  # type: ignore[dict-item]
+        values[kind] = {"files": [f"{kind}.csv"], **data.get(kind, {})}
     settings = Settings(home=folder, base=folder, data=Data.model_validate({"source": "files", **values}))
     run = StageRun("ingest", settings, warehouse, None)
     load_core.fn(run)

@@ -62,7 +62,7 @@ def cut(warehouse: Warehouse) -> Cut:
 
     def run(rows: list[Event], protocol: str, seed: int = 0, **data: Any) -> dict[Event, str]:
         fill(warehouse, pl.DataFrame(rows, schema=SCHEMA, orient="row"))
-        split_interactions(warehouse, Data(protocol=protocol, **data), seed)  # type: ignore[arg-type]
+        split_interactions(warehouse, Data.model_validate({"protocol": protocol, **data}), seed)
         return parts(warehouse)
 
     return run
@@ -237,7 +237,7 @@ class TestEvery:
     ) -> None:
         events = read_movielens(max_users=40, max_items=60).interactions.select(KEYS)
         fill(warehouse, events)
-        data = Data(protocol=protocol)  # type: ignore[arg-type]
+        data = Data.model_validate({"protocol": protocol})
         hashed = split_interactions(warehouse, data, 0)
         fill(warehouse, events.sample(fraction=1.0, shuffle=True, seed=1))
         assert split_interactions(warehouse, data, 0) == hashed
@@ -260,7 +260,7 @@ class TestEvery:
         events = read_movielens(max_users=60, max_items=80).interactions.drop("line")
         fill(warehouse, events)
         config = Settings(
-            data=Data(protocol=protocol),  # type: ignore[arg-type]
+            data=Data.model_validate({"protocol": protocol}),
             catalogue=Catalogue(min_interactions=min_interactions),
         )
         split_interactions(warehouse, config.data, 0)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -43,9 +44,9 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Counter[str]]]:
         if self._depth:
             transactions[-1].update(PLAIN_INSERT.findall(statement))
 
-    def noted_run(self: Warehouse, statement: str, *rest: object) -> object:
+    def noted_run(self: Warehouse, statement: str, *rest: Any) -> list[Any]:
         note(self, statement)
-        return run(self, statement, *rest)  # type: ignore[arg-type]
+        return run(self, statement, *rest)
 
     def noted_execute(self: Warehouse, name: str, /, **parameters: object) -> None:
         note(self, load_sql(name))

@@ -24,6 +24,7 @@ PARAMETERS: dict[str, Any] = {
     "salt": "salt",
     "publications": 2,
     "kept": ["p"],
+    "named": [0],
     "before": NOW,
     "now": NOW,
     "seconds": 1.0,

@@ -1,9 +1,3 @@
--- [bad row] that names a user goes: as a value of its JSON, or between delimiters in a line that is none
+-- [bad row] listed in $named goes, which are those of quarantined_of_user
 delete from quarantine.rows
-where
-    list_contains(json_extract_string(case when json_valid(content) then content end, '$.*'), $user_id)
-    or list_contains(json_extract_string(case when json_valid(content) then content end, '$[*]'), $user_id)
-    or (
-        not json_valid(content)
-        and regexp_matches(content, '(^|[^\w])' || regexp_escape($user_id) || '([^\w]|$)')
-    )
+where rowid in $named

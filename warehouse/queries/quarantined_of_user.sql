@@ -1,5 +1,5 @@
--- one row: how many bad rows name a user: as a value of their JSON, or between delimiters in a line that is none
-select count(*) as rows
+-- [bad row] that names a user, by its rowid: as a value of their JSON, or between delimiters in a line that is none
+select rowid as row
 from quarantine.rows
 where
     list_contains(json_extract_string(case when json_valid(content) then content end, '$.*'), $user_id)
