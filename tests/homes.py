@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.settings import Settings, load_settings
+from tests.empty import with_tracking
 from warehouse.connection import writing
 
 ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 32, 80, 3, 15, 6
@@ -75,12 +76,20 @@ class Home:
         return Home(folder, self.models)
 
 
-def new_home(folder: Path, models: Path) -> Home:
-    """A home without state, apart from the converted model."""
+def new_home(folder: Path, models: Path, tables: bool = True) -> Home:
+    """A home without state, apart from the converted model.
+
+    Args:
+        folder: The home.
+        models: Where the model was converted to.
+        tables: Whether the tables of MLflow are there, which a first run takes seconds to make.
+    """
     _write_config(folder)
     home = Home(folder, models)
     home.data.mkdir(parents=True)
     (home.data / "models").symlink_to(models, target_is_directory=True)
+    if tables:
+        with_tracking(home.settings)
     return home
 
 

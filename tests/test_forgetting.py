@@ -11,6 +11,7 @@ import pytest
 from flows import cli
 from tasks.settings import Settings
 from tasks.tracking import Tracking
+from tests.empty import with_tracking
 from tests.warehouse.conftest import fill
 from tests.warehouse.test_forgetting import PERSON
 from warehouse.connection import writing
@@ -20,7 +21,7 @@ from warehouse.connection import writing
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that knows the person."""
     home = tmp_path_factory.mktemp("home")
-    settings = Settings(home=home)
+    settings = with_tracking(Settings(home=home))
     (home / "polyrec.toml").write_text(f"home = '{home}'\n")
     with writing(settings.data_folder, "a test") as warehouse:
         fill(warehouse)

@@ -10,13 +10,14 @@ from mlflow.exceptions import MlflowException
 from tasks.old_runs import RetentionError, _empty_bin, remove_old_runs
 from tasks.settings import Settings
 from tasks.tracking import MODEL, Tracking
+from tests.empty import with_tracking
 
 LISTS = pl.DataFrame({"user_id": ["b"], "rank": [1], "item_id": ["1"], "score": [0.5]})
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path)
+    return with_tracking(Settings(home=tmp_path))
 
 
 @pytest.fixture

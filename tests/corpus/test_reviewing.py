@@ -14,6 +14,7 @@ from tasks.corpus.writing import SEPARATOR
 from tasks.models.engine import Generation
 from tasks.settings import Corpus
 from tests.corpus.planted import ObedientEngine
+from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish, text_row
 from warehouse.connection import Warehouse, writing
 from warehouse.snapshot import reading
@@ -25,7 +26,7 @@ CORPUS = Corpus()
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """Item 1 with a live text, a quarantined one for the same prompt, and a list that shows the first."""
-    with writing(tmp_path, "a test") as opened:
+    with writing(with_warehouse(tmp_path), "a test") as opened:
         fill(opened)
         live = text_row("1", 0, "For all.") | {"prompt": SEPARATOR.join(("a", "b", "c")), "status": "ok"}
         held = live | {"text_id": "held", "text": "Bad.", "status": "quarantined", "reason": "link: x"}

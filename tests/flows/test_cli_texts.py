@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from flows import cli
 from tasks.corpus.measuring import measured
 from tasks.corpus.reviewing import ReviewError
+from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish, text_row
 from warehouse.connection import writing
 from warehouse.errors import WarehouseError
@@ -26,7 +27,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run the command on a home with two texts, one of them quarantined."""
     monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "160")
-    with writing(tmp_path / "warehouse" / "data", "a test") as warehouse:
+    with writing(with_warehouse(tmp_path / "warehouse" / "data"), "a test") as warehouse:
         fill(warehouse)
         live = text_row("1", 0, "A tale for Woody and for all.") | {"status": "ok", "rules": "now"}
         held = live | {

@@ -82,7 +82,7 @@ def command(home: Home) -> list[str]:
 @pytest.fixture(scope="module")
 def killed(finished: Home, prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, int]:
     """A home after the kill, and how many texts it holds."""
-    home = new_home(tmp_path_factory.mktemp("killed"), finished.models)
+    home = new_home(tmp_path_factory.mktemp("killed"), finished.models, tables=False)
     log = home.folder / "log"
     environment = clean_environment(PREFECT_API_URL=prefect_api, FORCE_COLOR="1", COLUMNS="120")
     with log.open("w") as output:

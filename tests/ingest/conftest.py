@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.empty import with_warehouse
 from warehouse.connection import Warehouse, writing
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """An empty warehouse, open for writing."""
-    with writing(tmp_path / "data", "a test") as opened:
+    with writing(with_warehouse(tmp_path / "data"), "a test") as opened:
         yield opened
 
 

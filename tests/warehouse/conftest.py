@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.empty import with_warehouse
 from warehouse.connection import Warehouse, writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -127,7 +128,7 @@ def publish(warehouse: Warehouse, publication_id: str, score: float) -> None:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """An empty warehouse, open for writing."""
-    with writing(tmp_path / "data", "a test") as opened:
+    with writing(with_warehouse(tmp_path / "data"), "a test") as opened:
         yield opened
 
 
