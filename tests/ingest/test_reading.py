@@ -236,9 +236,8 @@ def test_no_file_no_right_no_delimiter(opened: Warehouse, tmp_path: Path) -> Non
 
 
 def test_huge_fields_and_rows(opened: Warehouse, tmp_path: Path) -> None:
-    data = (
-        b"a,b\n1," + b"x" * 1_500_000 + b"\n2," + b"y" * 9_000_000 + b'\n3,"' + b"z\n" * 2_000_000 + b"4,d\n"
-    )
+    data = b"a,b\n1," + b"x" * 1_500_000 + b"\n2," + b"y" * 9_000_000
+    data += b'\n3,"' + (b"z" * 99 + b"\n") * 40_000 + b"4,d\n"
     staged = read(opened, tmp_path, data)
     assert balances(opened, staged)
     assert {str(row[3]) for row in bad_of(opened)} == {
