@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui clean
+.PHONY: help run test lint pytest test-thorough ui clean
 
 help:
 	@echo "make run    install, run the whole job on MovieLens-100K, print the report"
 	@echo "make test   install, run linters and tests"
+	@echo "make test-thorough  the tests alone, with all examples and full sizes"
 	@echo "make ui     open the Prefect and MLflow UIs on the runs so far"
 	@echo "make clean  remove .venv and caches; data and results stay"
 
@@ -26,12 +27,21 @@ $(VENV): $(INSTALLED)
 run: $(INSTALLED)
 	$(BIN)/polyrec run $(ARGS)
 
+# What takes seconds comes first; the rest runs side by side.
 test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+lint: $(INSTALLED)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+
+pytest: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-thorough: $(INSTALLED)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "" $(ARGS)
 
 ui: $(INSTALLED)
 	$(BIN)/polyrec ui

@@ -23,8 +23,10 @@ for name in [name for name in os.environ if name.startswith(("POLYREC_", "PREFEC
     del os.environ[name]
 # On cores that are shared, OpenMP threads that wait for one another take ten times as long as one alone.
 os.environ["OMP_NUM_THREADS"] = "1"
-# The same examples every time, so that main is green or not; HYPOTHESIS_PROFILE=search looks for new ones.
+# The same examples every time, so that main is green or not; HYPOTHESIS_PROFILE=thorough tries more of them,
+# HYPOTHESIS_PROFILE=search looks for new ones.
 hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.register_profile("thorough", derandomize=True)
 hypothesis.settings.register_profile("search")
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 _state = Path(tempfile.mkdtemp(prefix="polyrec-tests-"))

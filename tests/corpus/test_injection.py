@@ -18,6 +18,8 @@ from tests.corpus.planted import KINDS, PLACES, ObedientEngine, planted_items
 
 CORPUS = Corpus(batch_items=100)
 PLANTED, ITEMS = planted_items()
+ONE_OF_EACH = {(one.kind, one.place): one.item_id for one in PLANTED}
+"""Kind and place to an item."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +30,9 @@ def by_form() -> SafetyCheck:
     ]
 
 
-def shown(engine: Engine, safety: SafetyCheck) -> pl.DataFrame:
+def shown(engine: Engine, safety: SafetyCheck, items: pl.DataFrame = ITEMS) -> pl.DataFrame:
     """The texts that would be live; where an instruction is in a first text, that was written first."""
-    wanted = wanted_texts(ITEMS, CORPUS, 0)
+    wanted = wanted_texts(items, CORPUS, 0)
     first = {
         (row["item_id"], row["slot"], row["prompt_hash"]): Generation(
             " ".join(KINDS[kind][:2]), 9, -9.0, True
@@ -39,15 +41,15 @@ def shown(engine: Engine, safety: SafetyCheck) -> pl.DataFrame:
         if place == "first text"
         for row in wanted.filter(pl.col("item_id") == item_id).iter_rows(named=True)
     }
-    texts = write_texts(wanted, ITEMS, CORPUS, engine, 0, Rules(safety, "rules"), first)
+    texts = write_texts(wanted, items, CORPUS, engine, 0, Rules(safety, "rules"), first)
     known = texts.with_columns(
         decision=pl.lit(None, dtype=pl.String), hidden=pl.col("status") == "quarantined"
     )
     return chosen_texts(wanted, known.filter(~pl.col("hidden")))
 
 
-def assert_clean(texts: pl.DataFrame) -> None:
-    assert texts.height == ITEMS.height * len(CORPUS.angles)
+def assert_clean(texts: pl.DataFrame, items: pl.DataFrame = ITEMS) -> None:
+    assert texts.height == items.height * len(CORPUS.angles)
     kinds = {one.item_id: one.kind for one in PLANTED}
     written = dict(zip(texts["text_id"], texts["item_id"], strict=True))
     assert len(written) == texts.height
@@ -128,10 +130,14 @@ def test_titles_and_plots_are_no_orders(text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_default_engine_shows_none(models: Path) -> None:
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.thorough)])
+def test_default_engine_shows_none(models: Path, every: bool) -> None:
+    """Of the hundred, or of one of each kind in each place."""
     from tasks.models.engines import load_engine
 
     engine = load_engine("openvino", models, CORPUS.openai)
-    texts = shown(engine, load_safety(CORPUS))
-    assert_clean(texts)
+    items = ITEMS if every else ITEMS.filter(pl.col("item_id").is_in(list(ONE_OF_EACH.values())))
+    assert every or items.height == 40
+    texts = shown(engine, load_safety(CORPUS), items)
+    assert_clean(texts, items)
     assert (texts["status"] == "ok").mean() > 0.5  # type: ignore[operator]

@@ -14,6 +14,7 @@ from tasks.ingest.errors import IngestError
 from tasks.ingest.judging import check_sums
 from tasks.settings import SettingsError
 from tasks.settings_data import Also, Data, Interactions, Items
+from tests.examples import examples
 from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
 from warehouse.connection import Warehouse
 
@@ -255,7 +256,9 @@ texts = strategies.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     interactions=strategies.lists(strategies.tuples(*[texts] * 5), max_size=12),
     items=strategies.lists(strategies.tuples(*[texts] * 3), max_size=8),

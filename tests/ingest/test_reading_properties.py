@@ -14,6 +14,7 @@ from tasks.ingest.dialect import Dialect
 from tasks.ingest.files import UTF8_BOM, File
 from tasks.ingest.reading import SourceError
 from tasks.ingest.records import count_records, read_records
+from tests.examples import examples
 from tests.ingest.files import bad_of, balances, read, refuse, rows_of
 from warehouse.connection import Warehouse
 from warehouse.staging import Staging
@@ -29,7 +30,7 @@ LINE_ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\r", b"\n\n"])
 ROWS = st.lists(st.tuples(st.lists(CELLS, min_size=1, max_size=5), LINE_ENDS), max_size=12)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(st.lists(st.sampled_from([b'"', b",", b"\n", b"\r", b"a", b"::", b"\xe9", b"\0"]), max_size=40))
 @example([b'"', b"\n", b'"', b"a", b"\n", b'"'])
 def test_two_readers_count_the_same_records(pieces: list[bytes]) -> None:
@@ -41,7 +42,9 @@ def test_two_readers_count_the_same_records(pieces: list[bytes]) -> None:
             assert n == count_records(chunks, delimiter, "utf-8")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     ROWS, st.booleans(), st.sampled_from(["a,b,c\n", "a;b;c\n", "\ufeffa,b,c\r\n", "a\n", ""]), st.booleans()
 )
@@ -76,7 +79,9 @@ def rows_out_of(cells: tuple[bytes, ...]) -> st.SearchStrategy[list[tuple[list[b
     return st.lists(st.tuples(row, st.booleans()), max_size=12)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows_out_of(PLAIN) | rows_out_of(STRAY), st.booleans(), st.booleans())
 @example([([b"", b"", b"", b"", b""], False)], True, False)
 @example([([b'5" disc', b"1", b'"a\nb"'], False), ([b'5" disc', b"1", b"1"], False)], True, True)
@@ -98,7 +103,9 @@ DAMAGED = [*rb'" "a" "" , a :: '.split(), b"\n", b"\r\n", b"\r", b"\xe9", b"\xc3
 DAMAGED.append(UTF8_BOM)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(st.sampled_from(DAMAGED), max_size=60),
     st.sampled_from([1, 7, 100]),
@@ -159,7 +166,9 @@ JSON_LINES = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.sampled_from(JSON_LINES), max_size=10))
 def test_json_lines_balance(opened: Warehouse, tmp_path: Path, lines: list[bytes]) -> None:
     try:
