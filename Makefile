@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Two processes, each with whole groups of tests (tests/conftest.py); ARGS="-n 0" runs them one by one.
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint pytest test-thorough ui clean
@@ -38,10 +40,10 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 pytest: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-thorough: $(INSTALLED)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "" $(PARALLEL) $(ARGS)
 
 ui: $(INSTALLED)
 	$(BIN)/polyrec ui

@@ -33,10 +33,10 @@ class Orchestra:
 
 
 @pytest.fixture(scope="module")
-def orchestra(home: Path) -> Iterator[Orchestra]:
+def orchestra(servers_home: Path) -> Iterator[Orchestra]:
     port = free_port()
     environment = clean_environment(
-        POLYREC_HOME=str(home),
+        POLYREC_HOME=str(servers_home),
         POLYREC_PREFECT_PORT=str(port),
         POLYREC_DATA__MAX_ITEMS="60",
         POLYREC_DATA__MAX_USERS="20",
@@ -47,11 +47,11 @@ def orchestra(home: Path) -> Iterator[Orchestra]:
     with ExitStack() as stack:
         run = ("-m", "flows.servers")
         server = stack.enter_context(
-            started(*run, "prefect", environment=environment, log=home / "prefect.log")
+            started(*run, "prefect", environment=environment, log=servers_home / "prefect.log")
         )
         wait_until(lambda: answers(f"{api}/health"), server)
         worker = stack.enter_context(
-            started(*run, "worker", environment=environment, log=home / "worker.log")
+            started(*run, "worker", environment=environment, log=servers_home / "worker.log")
         )
         workers = f"{api}/work_pools/polyrec/workers/filter"
         wait_until(lambda: answers(f"{api}/work_pools/polyrec") and ask(workers, {}), worker)
@@ -82,7 +82,7 @@ def test_code_is_taken_from_where_the_project_was_deployed(orchestra: Orchestra)
     assert str(PROJECT) not in (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
 
 
-def test_scheduled_run_finishes(orchestra: Orchestra, home: Path) -> None:
+def test_scheduled_run_finishes(orchestra: Orchestra, servers_home: Path) -> None:
     ingest = orchestra.deployments()["ingest"]["id"]
     soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
     often = {"interval": 30, "anchor_date": soon, "timezone": "UTC"}
@@ -94,6 +94,9 @@ def test_scheduled_run_finishes(orchestra: Orchestra, home: Path) -> None:
 
     wait_until(ended, orchestra.worker, seconds=200)
     run = ended()[0]
-    assert run["state_type"] == "COMPLETED", (run["state"]["message"], (home / "worker.log").read_text())
+    assert run["state_type"] == "COMPLETED", (
+        run["state"]["message"],
+        (servers_home / "worker.log").read_text(),
+    )
     assert run["auto_scheduled"]
-    assert (home / "warehouse" / "data" / "polyrec.duckdb").exists()
+    assert (servers_home / "warehouse" / "data" / "polyrec.duckdb").exists()

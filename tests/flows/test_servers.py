@@ -189,11 +189,11 @@ def test_sigterm_stops_the_servers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(home: Path) -> None:
+def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(servers_home: Path) -> None:
     ports = {"prefect_port": free_port(), "mlflow_port": free_port()}
     head = (
         "from pathlib import Path\nfrom flows.servers import *\nfrom tasks.settings import Settings\n"
-        f"settings = Settings(home=Path({str(home)!r}), **{ports})\n"
+        f"settings = Settings(home=Path({str(servers_home)!r}), **{ports})\n"
     )
     flow = "prefect_environment(settings)\nimport prefect\nprefect.flow(name='before')(lambda: 1)()\n"
     command = [sys.executable, "-c", head + flow]
@@ -214,4 +214,4 @@ def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(home: Path)
     assert mlflow in output
     assert "Traceback" not in output
     assert not alive(family)
-    assert not (home / "warehouse" / "data" / "prefect" / "server.json").exists()
+    assert not (servers_home / "warehouse" / "data" / "prefect" / "server.json").exists()
