@@ -13,6 +13,7 @@ from tasks.ingest.loading import load
 from tasks.settings import Settings
 from tasks.settings_data import Data, Interactions
 from tasks.stage import StageRun, stage_run
+from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish
 from warehouse.connection import Warehouse, writing
 from warehouse.staging import clear
@@ -22,7 +23,7 @@ from warehouse.staging import clear
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """A warehouse with a publication, as far as a report reads it."""
     settings = Settings(home=tmp_path)
-    with writing(settings.data_folder, "a test") as opened:
+    with writing(with_warehouse(settings.data_folder), "a test") as opened:
         fill(opened)
         publish(opened, "p", 0.5)
         run_stage(settings, "ingest", {})

@@ -1,5 +1,6 @@
 """A small warehouse with one publication, for tests that read."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import polars as pl
 import pytest
 
 from tests.empty import with_warehouse
-from warehouse.connection import Warehouse, writing
+from warehouse.connection import DATABASE, Warehouse, writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -132,8 +133,19 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a warehouse with a little of everything, to copy."""
+    folder = with_warehouse(tmp_path_factory.mktemp("filled"))
+    with writing(folder, "a test") as opened:
+        fill(opened)
+    return folder / DATABASE
+
+
 @pytest.fixture
-def filled(warehouse: Warehouse) -> Warehouse:
+def filled(tmp_path: Path, filled_once: Path) -> Iterator[Warehouse]:
     """A warehouse with a little of everything, and no publication."""
-    fill(warehouse)
-    return warehouse
+    (tmp_path / "data").mkdir()
+    shutil.copy(filled_once, tmp_path / "data" / DATABASE)
+    with writing(tmp_path / "data", "a test") as opened:
+        yield opened
