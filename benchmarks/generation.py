@@ -1,15 +1,15 @@
 """How fast texts are written, beside other engines: `python benchmarks/generation.py`.
 
-All engines get the same prompts about MovieLens films, in the same batches, and end a text at the same marks;
-each gives the log-probability of what it writes. By turns and each in a fresh process, after a first try that
-is not counted: ours (openvino, the default, and transformers), transformers as its documentation says in
-bfloat16 and in float32, and llama.cpp, which needs `make peers`. llama.cpp writes one text after the other, as
-llama-cpp-python does. Then each engine scores the plain texts of the same items, after the prompt without the
-opening, 16 at once.
+All engines get the same prompts about MovieLens films, in the same batches, and end a text at the same
+marks; each gives the log-probability of what it writes. By turns and each in a fresh process, after a first
+try that is not counted: ours (openvino, the default, and transformers), transformers as its documentation
+says, in bfloat16 and in float32, and llama.cpp, which needs `make peers` and writes one text after the other,
+as llama-cpp-python does. Then each engine scores the plain texts of the same items, after the prompt without
+the opening, 16 at once.
 
 - vs_transformers, vs_llama_cpp: the default engine's tokens per second over those of plain transformers in
-  bfloat16 and of llama.cpp; the median over the rounds. A processor without bfloat16 is slow at it, hence also
-  vs_transformers_float32.
+  bfloat16 and of llama.cpp; the median over the rounds. A processor without bfloat16 is slow at it, hence
+  also vs_transformers_float32.
 - tokens_per_second, log_prob_tokens_per_second: of the default engine, written and scored; medians.
 - changed_item_s: seconds of the corpus stage when one item of the catalogue has changed and all is loaded:
   planning, writing, judging, storing and measuring; median.
@@ -63,7 +63,7 @@ class MeasuringFailed(RuntimeError):
 
 
 def fill(settings: Settings) -> pl.DataFrame:
-    """Load the whole catalogue into a new warehouse; returns items_to_recommend.sql."""
+    """Load the whole catalogue into a new warehouse; returns the rows of items_to_recommend.sql."""
     with writing(settings.data_folder, "benchmark") as warehouse:
         try:
             load(warehouse, settings, *stage_tables(warehouse, settings))

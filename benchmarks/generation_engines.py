@@ -1,4 +1,4 @@
-"""The engines of this environment, as benchmarks/generation.py measures them: ours, and plain transformers."""
+"""The engines of this environment as benchmarks/generation.py measures them: ours, plain transformers."""
 
 import time
 from collections.abc import Sequence
@@ -37,6 +37,7 @@ class PlainTransformers(Engine):
             dtype=getattr(torch, name),
         )
         self._model = model.eval()
+        self._write: Any = getattr(model, "generate")  # noqa: B009 -- typed for other classes than this one
         marks = {self._tokenizer.convert_tokens_to_ids(token) for token in smollm2.END_TOKENS}
         pieces = [self._tokenizer.decode([token]) for token in range(len(self._tokenizer))]
         self._marks = marks | {token for token, piece in enumerate(pieces) if "\n" in piece}
@@ -55,7 +56,7 @@ class PlainTransformers(Engine):
             padding=True,
             add_special_tokens=False,
         )
-        output = self._model.generate(
+        output = self._write(
             **read,
             do_sample=True,
             temperature=sampling.temperature,
@@ -82,7 +83,7 @@ class PlainTransformers(Engine):
 
     @torch.inference_mode()
     def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
-        """Return log p(continuation | prompt) in nats: (P,); logits are computed for the continuations only."""
+        """Return log p(continuation | prompt) in nats: (P,); logits for the continuations only."""
         targets = [self._ids(text) for text in continuations]
         rows = [self._ids("".join(prompt)) + target for prompt, target in zip(prompts, targets, strict=True)]
         read = self._tokenizer.pad({"input_ids": rows}, return_tensors="pt", padding_side="left")

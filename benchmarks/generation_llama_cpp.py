@@ -1,6 +1,6 @@
 """llama.cpp through llama-cpp-python, as benchmarks/generation.py measures it.
 
-Runs in .venv-peers, which has nothing of Polyrec: `python benchmarks/generation_llama_cpp.py WORK ANSWER`, both JSON.
+Runs in .venv-peers, which has nothing of Polyrec, with two arguments, JSON files: the work and the answer.
 Texts are written one after the other, as llama-cpp-python does; the cache of the prompt before is used as far
 as the next one begins the same. The log-probability of a token comes from the logits that it was drawn from,
 which costs a fraction of what the package's own `logprobs` does.
@@ -62,7 +62,7 @@ class LlamaCpp:
         return text, len(written), log_prob
 
     def score(self, prompt: str, text: str) -> float:
-        """log p(text | prompt) in nats."""
+        """Return log p(text | prompt) in nats."""
         before, rest = self.tokens(prompt), self.tokens(text)
         every = before + rest
         known = self._model.input_ids[: self._model.n_tokens].tolist()
@@ -74,7 +74,7 @@ class LlamaCpp:
 
 
 def log_sum(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """log(sum(exp(logits))) of each row: (T, V) to (T,)."""
+    """Return log(sum(exp(logits))) of each row: (T, V) to (T,)."""
     highest = logits.max(axis=1, keepdims=True)
     return highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
 
