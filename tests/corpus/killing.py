@@ -43,8 +43,8 @@ def _named(name: str) -> Match:
     return lambda arguments: arguments[1] == name
 
 
-def _ending(suffix: str) -> Match:
-    return lambda arguments: arguments[0].suffix == suffix
+def _in_spool(suffix: str) -> Match:
+    return lambda arguments: arguments[0].parent.name == "spool" and arguments[0].suffix == suffix
 
 
 # What is done on the way to live texts. A kill before a step and one after it leave different things behind.
@@ -52,11 +52,11 @@ def _ending(suffix: str) -> Match:
 STEPS: dict[str, tuple[type, str, Match]] = {
     "generation": (Engine, "generate", lambda _: True),
     "draft": (pl.DataFrame, "write_parquet", lambda _: True),
-    "rename": (Path, "replace", _ending(".tmp")),
+    "rename": (Path, "replace", _in_spool(".tmp")),
     "texts": (Warehouse, "upsert", _named("features.texts")),
     "manifest": (Warehouse, "execute", _named("record_shard")),
-    "removal of the shard": (Path, "unlink", _ending(".parquet")),
-    "removal of a draft": (Path, "unlink", _ending(".tmp")),
+    "removal of the shard": (Path, "unlink", _in_spool(".parquet")),
+    "removal of a draft": (Path, "unlink", _in_spool(".tmp")),
     "removal of old live texts": (Warehouse, "delete", _named("features.live_texts")),
     "live texts": (Warehouse, "replace", _named("features.live_texts")),
     "text quality": (Warehouse, "upsert", _named("features.text_quality")),

@@ -14,7 +14,7 @@ from tasks.corpus.writing import number_of_shards
 from tests.corpus.killing import HALF, STEPS, Killer, Request, fill, generated, killer, settings_of, tables
 from warehouse.spool import shard_key
 
-ITEMS, SHARD_ITEMS, PAUSE_S = 16, 4, 0.0
+ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
 LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S, KILLS = 64, 2, 0.004, 20
 # A shard is written to the end here: what was written is not lost.
 KEPT = [
@@ -41,10 +41,10 @@ class Template:
         self.empty = folder / "empty"
         fill(self.empty, n_items)
         whole = self.copy("whole")
-        stopped, pid, self.seconds = killer.run(Request(str(whole)))
+        stopped, self.pid, self.seconds = killer.run(Request(str(whole)))
         assert not stopped
         self.tables = tables(whole, shard_items)
-        self.generated = generated(whole)[pid]
+        self.generated = generated(whole)[self.pid]
         shards = number_of_shards(n_items, shard_items)
         settings = settings_of(whole, shard_items)
         self.shard_of = {
@@ -56,6 +56,11 @@ class Template:
 
     def copy(self, name: str) -> Path:
         return Path(shutil.copytree(self.empty, self.folder / name))
+
+    def begun(self, home: Path, pids: list[int]) -> list[int]:
+        """In how many shards each run wrote."""
+        by = generated(home)
+        return [len({self.shard_of[seed] for seed in by.get(pid, [])}) for pid in pids]
 
     def check(self, home: Path, pids: list[int]) -> list[str]:
         """Fail unless a home is as if nothing had happened; return the shards written more than once.
@@ -104,7 +109,11 @@ def test_toy_has_texts_of_every_kind(template: Template) -> None:
     assert set(texts["status"]) == {"ok", "fallback", "quarantined"}
     assert set(texts["attempt"]) == {0, 1, 2}
     assert template.tables["live_texts"].height == template.tables["text_quality"].height == 3 * ITEMS
-    assert template.tables["shards"].height == ITEMS // SHARD_ITEMS
+    assert (
+        template.tables["shards"].height
+        == SHARDS
+        == template.begun(template.folder / "whole", [template.pid])[0]
+    )
     assert len(template.generated) > 3 * ITEMS
 
 
@@ -119,21 +128,32 @@ def test_killed_before_a_shard_is_whole(template: Template, point: str) -> None:
     home = template.copy(point)
     pids = killed_at(template, home, [(point, 1), (point, 1), (point, 1)])
     again = template.check(home, pids)
-    assert again == ([] if point == "generation, before" else [min(set(again))] * 3)
+    if point == "generation, before":
+        assert again == [] and template.begun(home, pids) == [0, 0, 0, SHARDS]
+    else:
+        assert len(again) == 3 and len(set(again)) == 1
+        assert template.begun(home, pids) == [1, 1, 1, SHARDS]
 
 
 @pytest.mark.parametrize("point", [*KEPT, "removal of the shard, after"])
 def test_killed_once_a_shard_is_whole(template: Template, point: str) -> None:
     """At the first shard, at the first thing that the next run does with it, and at a later shard."""
     home = template.copy(point)
-    passing = 2 if point == "rename, after" else 1
-    assert template.check(home, killed_at(template, home, [(point, 1), (point, passing), (point, 2)])) == []
+    pids = killed_at(template, home, [(point, 1), (point, 1), (point, 2)])
+    assert template.check(home, pids) == []
+    loads = point in (
+        "rename, after",
+        "removal of the shard, after",
+    )  # the next run gets over the first shard
+    assert template.begun(home, pids) == ([1, 1, 2, 0] if loads else [1, 0, 1, 2])
 
 
 @pytest.mark.parametrize("point", ALL_WRITTEN)
 def test_killed_when_all_is_written(template: Template, point: str) -> None:
     home = template.copy(point)
-    assert template.check(home, killed_at(template, home, [(point, 1)] * 3)) == []
+    pids = killed_at(template, home, [(point, 1)] * 3)
+    assert template.check(home, pids) == []
+    assert template.begun(home, pids) == [SHARDS, 0, 0, 0]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -141,8 +161,10 @@ def test_killed_while_it_cleans_up(template: Template, when: str) -> None:
     """Half a draft is left three times, and each time the next run dies where it removes it."""
     home = template.copy(f"clean-up {when}")
     points = [(HALF, 1), (f"removal of a draft, {when}", 1)] * 3
-    again = template.check(home, killed_at(template, home, points))
+    pids = killed_at(template, home, points)
+    again = template.check(home, pids)
     assert len(again) == 3 and len(set(again)) == 1
+    assert template.begun(home, pids) == [1, 0, 1, 0, 1, 0, SHARDS]
 
 
 @pytest.mark.slow
