@@ -1,0 +1,187 @@
+"""Texts after kills: a run killed at any point goes on and ends as one that nothing stopped."""
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from tasks.corpus.prompts import text_seed
+from tasks.corpus.writing import number_of_shards
+from tests.corpus.killing import HALF, STEPS, Killer, Request, fill, generated, killer, settings_of, tables
+from warehouse.spool import shard_key
+
+ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
+LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S, KILLS = 64, 2, 0.004, 20
+# A shard is written to the end here: what was written is not lost.
+KEPT = [
+    "rename, after",
+    "texts, before",
+    "texts, after",
+    "manifest, before",
+    "manifest, after",
+    "removal of the shard, before",
+]
+LOST = ["generation, before", "generation, after", "draft, before", HALF, "draft, after", "rename, before"]
+ALL_WRITTEN = [
+    f"{step}, {when}"
+    for step in ("removal of old live texts", "live texts", "text quality", "run", "closing")
+    for when in ("before", "after")
+]
+
+
+class Template:
+    """A home with items, and what a run that nothing stopped makes of it."""
+
+    def __init__(self, folder: Path, n_items: int, shard_items: int, killer: Killer) -> None:
+        self.folder, self.killer, self.shard_items = folder, killer, shard_items
+        self.empty = folder / "empty"
+        fill(self.empty, n_items)
+        whole = self.copy("whole")
+        stopped, self.pid, self.seconds = killer.run(Request(str(whole)))
+        assert not stopped
+        self.tables = tables(whole, shard_items)
+        self.generated = generated(whole)[self.pid]
+        shards = number_of_shards(n_items, shard_items)
+        settings = settings_of(whole, shard_items)
+        self.shard_of = {
+            text_seed(settings.seed, item_id, slot, attempt): shard_key(item_id, shards)
+            for item_id in (f"{number:03d}" for number in range(n_items))
+            for slot in range(len(settings.corpus.angles))
+            for attempt in range(settings.corpus.attempts)
+        }
+
+    def copy(self, name: str) -> Path:
+        return Path(shutil.copytree(self.empty, self.folder / name))
+
+    def begun(self, home: Path, pids: list[int]) -> list[int]:
+        """In how many shards each run wrote."""
+        by = generated(home)
+        return [len({self.shard_of[seed] for seed in by.get(pid, [])}) for pid in pids]
+
+    def check(self, home: Path, pids: list[int]) -> list[str]:
+        """Fail unless a home is as if nothing had happened; return the shards written more than once.
+
+        Args:
+            home: after the last run.
+            pids: of the runs, in order: all but the last were killed.
+        """
+        for name, frame in tables(home, self.shard_items).items():
+            assert_frame_equal(frame, self.tables[name], check_exact=True)
+        assert list((home / "warehouse" / "data" / "spool").iterdir()) == []
+        by = generated(home)
+        seeds = [by.get(pid, []) for pid in pids]
+        assert {seed for written in seeds for seed in written} == set(self.generated)
+        again = []
+        for at, written in enumerate(seeds):
+            assert len(written) == len(set(written))
+            later = {seed for those in seeds[at + 1 :] for seed in those}
+            twice = {self.shard_of[seed] for seed in written if seed in later}
+            assert twice <= {self.shard_of[seed] for seed in written[-1:]}, "more than the shard in hand"
+            again += sorted(twice)
+        return again
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    folder = tmp_path_factory.mktemp("killed")
+    with killer(SHARD_ITEMS, PAUSE_S, folder / "log") as process:
+        yield Template(folder, ITEMS, SHARD_ITEMS, process)
+
+
+def killed_at(template: Template, home: Path, points: list[tuple[str, int]]) -> list[int]:
+    """Run until each point in turn, and then to the end; returns the process ids."""
+    pids = []
+    for point, passing in points:
+        stopped, pid, _ = template.killer.run(Request(str(home), point, passing))
+        assert stopped, f"nothing passed {point} {passing} times"
+        pids.append(pid)
+    stopped, pid, _ = template.killer.run(Request(str(home)))
+    assert not stopped
+    return [*pids, pid]
+
+
+def test_toy_has_texts_of_every_kind(template: Template) -> None:
+    texts = template.tables["known_texts"]
+    assert set(texts["status"]) == {"ok", "fallback", "quarantined"}
+    assert set(texts["attempt"]) == {0, 1, 2}
+    assert template.tables["live_texts"].height == template.tables["text_quality"].height == 3 * ITEMS
+    assert (
+        template.tables["shards"].height
+        == SHARDS
+        == template.begun(template.folder / "whole", [template.pid])[0]
+    )
+    assert len(template.generated) > 3 * ITEMS
+
+
+def test_points_are_all_there() -> None:
+    named = {point.rpartition(", ")[0] for point in [*LOST, *KEPT, *ALL_WRITTEN] if point != HALF}
+    assert named == set(STEPS) - {"removal of a draft"}  # killed below
+
+
+@pytest.mark.parametrize("point", LOST)
+def test_killed_before_a_shard_is_whole(template: Template, point: str) -> None:
+    """Three times in one history; the shard in hand is written again, no other one."""
+    home = template.copy(point)
+    pids = killed_at(template, home, [(point, 1), (point, 1), (point, 1)])
+    again = template.check(home, pids)
+    if point == "generation, before":
+        assert again == [] and template.begun(home, pids) == [0, 0, 0, SHARDS]
+    else:
+        assert len(again) == 3 and len(set(again)) == 1
+        assert template.begun(home, pids) == [1, 1, 1, SHARDS]
+
+
+@pytest.mark.parametrize("point", [*KEPT, "removal of the shard, after"])
+def test_killed_once_a_shard_is_whole(template: Template, point: str) -> None:
+    """At the first shard, at the first thing that the next run does with it, and at a later shard."""
+    home = template.copy(point)
+    pids = killed_at(template, home, [(point, 1), (point, 1), (point, 2)])
+    assert template.check(home, pids) == []
+    loads = point in (
+        "rename, after",
+        "removal of the shard, after",
+    )  # the next run gets over the first shard
+    assert template.begun(home, pids) == ([1, 1, 2, 0] if loads else [1, 0, 1, 2])
+
+
+@pytest.mark.parametrize("point", ALL_WRITTEN)
+def test_killed_when_all_is_written(template: Template, point: str) -> None:
+    home = template.copy(point)
+    pids = killed_at(template, home, [(point, 1)] * 3)
+    assert template.check(home, pids) == []
+    assert template.begun(home, pids) == [SHARDS, 0, 0, 0]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_it_cleans_up(template: Template, when: str) -> None:
+    """Half a draft is left three times, and each time the next run dies where it removes it."""
+    home = template.copy(f"clean-up {when}")
+    points = [(HALF, 1), (f"removal of a draft, {when}", 1)] * 3
+    pids = killed_at(template, home, points)
+    again = template.check(home, pids)
+    assert len(again) == 3 and len(set(again)) == 1
+    assert template.begun(home, pids) == [1, 0, 1, 0, 1, 0, SHARDS]
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(tmp_path: Path) -> None:
+    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
+    print(f"KILL_SEED={seed}")
+    draws = random.Random(seed)
+    kills = 0
+    with killer(LONG_SHARD_ITEMS, LONG_PAUSE_S, tmp_path / "log") as process:
+        template = Template(tmp_path, LONG_ITEMS, LONG_SHARD_ITEMS, process)
+        while kills < KILLS:
+            home, pids = template.copy(f"after {kills}"), []
+            stopped = True
+            while stopped:
+                after_s = draws.uniform(0, template.seconds / 2) if kills < KILLS else None
+                stopped, pid, _ = process.run(Request(str(home), kill_after_s=after_s))
+                kills += stopped
+                pids.append(pid)
+            template.check(home, pids)
+    assert kills == KILLS
