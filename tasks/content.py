@@ -59,13 +59,18 @@ def declared(content: str | None, words: int) -> list[tuple[str, str]]:
     >>> declared('{"original_language": "en", "tagline": " "}', 40)
     [('original language', 'en')]
     """
-    values = json.loads(content) if content else {}
-    pairs = (
-        (neutral(name.replace("_", " ")), shortened(str(value), words))
-        for name, value in values.items()
-        if value is not None
-    )
+    pairs = ((neutral(name.replace("_", " ")), value) for name, value in columns(content, words).items())
     return [(name, value) for name, value in pairs if value]
+
+
+def columns(content: str | None, words: int) -> dict[str, str]:
+    """The same by the columns' own names, empty ones too.
+
+    >>> columns('{"original_language": "en", "budget": null}', 40)
+    {'original_language': 'en'}
+    """
+    values = json.loads(content) if content else {}
+    return {name: shortened(str(value), words) for name, value in values.items() if value is not None}
 
 
 def described(description: str | None, content: str | None, words: int) -> list[str]:
