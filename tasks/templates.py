@@ -98,8 +98,9 @@ def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
         return _compiled(source).render(values)
     except Exception as error:  # whatever goes wrong in it, the template is what to mend
         line = _line_in_template(error.__traceback__)
-        given = f"the title {values['title'][:80]!r}" if values["title"] else "an item that lacks columns"
-        raise AngleError(_said(angle, source, line, f"{error}, with {given}")) from None
+        given = f", with the title {values['title'][:80]!r}" if values["title"] else ", where columns are empty"
+        said = str(error).rstrip(".") + ("" if values is _FULL else given)
+        raise AngleError(_said(angle, source, line, said)) from None
 
 
 def check_template(angle: str, source: str) -> None:

@@ -7,11 +7,11 @@ instruction does; the facts come before the angle, so that an engine reads them 
 An angle's template makes the facts and, on its last line, the opening.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from tasks.content import columns, described, neutral, shortened, titled
+from tasks.content import MARKS, columns, described, neutral, shortened, titled
 from tasks.fingerprint import fingerprint
 from tasks.languages import LANGUAGES
 from tasks.models.engine import Prompt, Sampling
@@ -19,7 +19,7 @@ from tasks.settings import Corpus
 from tasks.settings_angles import Angle
 from tasks.templates import Columns, rendered
 
-_line = lru_cache(maxsize=4096)(neutral)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def task_part(noun: str, angles: Sequence[Angle]) -> str:
@@ -101,7 +101,9 @@ def prompts_for(
 
 def _facts_and_opening(angle: Angle, values: Mapping[str, Any]) -> tuple[str, str]:
     """What a template gives, neither part empty: engines want something to read in each."""
-    *facts, opening = map(_line, rendered(angle.name, angle.template, values).split("\n"))
+    # Values are neutral by themselves; what they and the template make together may not be.
+    lines = rendered(angle.name, angle.template, values).split("\n")
+    *facts, opening = (MARKS.sub(" ", _CONTROL.sub(" ", line)).strip() for line in lines)
     above = "\n".join(filter(None, facts)) or values["noun"].capitalize()
     return f"{above}\n", opening or f"This {values['noun']}"
 
