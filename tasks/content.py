@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 # What models read as control tokens: `<|im_end|>`, `</s>`, `[INST]`, `[SEP]`, `<repo_name>`, ...
 MARKS = re.compile(
@@ -37,6 +38,7 @@ def titled(title: str, year: int | None) -> str:
     return title if year is None else f"{title} ({year})"
 
 
+@lru_cache(maxsize=64)  # a field is asked for by name and in the line of facts
 def shortened(text: str, words: int) -> str:
     """Neutral text, cut after so many words.
 

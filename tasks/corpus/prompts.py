@@ -19,7 +19,7 @@ from tasks.settings import Corpus
 from tasks.settings_angles import Angle
 from tasks.templates import Columns, rendered
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but a new line
 
 
 def task_part(noun: str, angles: Sequence[Angle]) -> str:
@@ -102,8 +102,8 @@ def prompts_for(
 def _facts_and_opening(angle: Angle, values: Mapping[str, Any]) -> tuple[str, str]:
     """What a template gives, neither part empty: engines want something to read in each."""
     # Values are neutral by themselves; what they and the template make together may not be.
-    lines = rendered(angle.name, angle.template, values).split("\n")
-    *facts, opening = (MARKS.sub(" ", _CONTROL.sub(" ", line)).strip() for line in lines)
+    text = MARKS.sub(" ", _CONTROL.sub(" ", rendered(angle.name, angle.template, values)))
+    *facts, opening = (line.strip() for line in text.split("\n"))
     above = "\n".join(filter(None, facts)) or values["noun"].capitalize()
     return f"{above}\n", opening or f"This {values['noun']}"
 
