@@ -22,15 +22,17 @@ class AngleError(ValueError):
 class Columns(dict[str, str]):
     """An item's further content columns: one that it lacks is empty."""
 
+    _lacking = ""
+
+    @classmethod
+    def of_everything(cls) -> "Columns":
+        """Columns that lack none, for a trial."""
+        full = cls()
+        full._lacking = "Some words"
+        return full
+
     def __missing__(self, name: str) -> str:
-        return ""
-
-
-class _Full(Columns):
-    """Has every column, for the trial."""
-
-    def __missing__(self, name: str) -> str:
-        return "Some words"
+        return self._lacking
 
 
 EMPTY: Mapping[str, Any] = MappingProxyType(
@@ -51,7 +53,7 @@ _FULL = EMPTY | {
     "year": 1995,
     "categories": ("One", "Two"),
     "description": "Some words.",
-    "content": _Full(),
+    "content": Columns.of_everything(),
 }
 
 
@@ -67,7 +69,9 @@ def _printed(value: object) -> object:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=_printed, autoescape=False)
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, finalize=_printed, autoescape=False
+    )
     del environment.filters["random"], environment.globals["lipsum"]
     return environment
 
@@ -98,7 +102,9 @@ def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
         return _compiled(source).render(values)
     except Exception as error:  # whatever goes wrong in it, the template is what to mend
         line = _line_in_template(error.__traceback__)
-        given = f", with the title {values['title'][:80]!r}" if values["title"] else ", where columns are empty"
+        given = (
+            f", with the title {values['title'][:80]!r}" if values["title"] else ", where columns are empty"
+        )
         said = str(error).rstrip(".") + ("" if values is _FULL else given)
         raise AngleError(_said(angle, source, line, said)) from None
 

@@ -188,7 +188,11 @@ def test_angle_set_gives_noun_and_angles_unless_they_are_set(tmp_path: Path, nam
         ("angle_set = 'poems'", "corpus.angle_set", "'films', 'books', 'products'"),
         (f"angles = [{ONE}, {ONE}]", "corpus.angles", "two angles are called 'use'"),
         ("angles = []", "corpus.angles", "at least 1 item"),
-        (f"angles = [{ONE.replace('en', 'tlh')}]", "corpus.angles.0.language", "in 'tlh'; take one of cs, da,"),
+        (
+            f"angles = [{ONE.replace('en', 'tlh')}]",
+            "corpus.angles.0.language",
+            "in 'tlh'; take one of cs, da,",
+        ),
         (
             f"angles = [{ONE.replace('facts', 'tilte')}]",
             "corpus.angles.0.template",

@@ -13,8 +13,9 @@ from tasks.templates import EMPTY, AngleError, Columns, check_template, rendered
         ("{{ facts }}\nIt {{ title ?? }}", 2, 13, "unexpected char '?'"),
         ("{{ facts }}\nIt {{ title | nope }}", 2, 15, "No filter named 'nope'"),
         ("{{ facts }}\n{% if 0 %}{{ title | nope }}{% endif %}It", 2, 22, "no filter 'nope'"),
-        ("{{ facts }}\n{% if title is nope %}{% endif %}It", 2, 16, "No test named 'nope'"),
+        ("{{ facts }}\n{% if title is nope %}{% endif %}It", 2, 16, "no test 'nope'"),
         ("{{ facts }}\n{% foo %}It", 2, 4, "unknown tag 'foo'"),
+        ("{% for one in categories %}\nIt", 1, 4, "The innermost block that needs to be closed is 'for'"),
         ("{{ facts }}\n{{ title.__class__ }}", 2, 10, "the attribute '__class__' is forbidden"),
         ("{% if 0 %}{{ title['__class__'] }}{% endif %}\nIt", 1, 21, "'__class__' is forbidden"),
         ("{{ facts }}\nIt {{ title | attr('__class__') }}", 2, 21, "is unsafe"),
@@ -39,7 +40,6 @@ def test_error_is_named_with_line_and_column(template: str, line: int, column: i
     [
         ("{{ facts }}\nIt {{ title", "line 2 of its template: unexpected end of template"),
         ("{{ facts }}\nIt {{ title } }}", "line 2 of its template: unexpected '}'"),
-        ("{% for one in categories %}\nIt", "line 2 of its template: Unexpected end of template"),
         ("{{ facts }}\n{% include 'other' %}It", "line 2 of its template: a template cannot use other"),
         ("{{ categories }}\nIt", "line 1 of its template: {{ }} would print a list; join"),
         ("{{ facts }}\n{{ content.values }}", "line 2 of its template: {{ }} would print a function"),

@@ -29,8 +29,8 @@ def fallback_text(
 
     >>> fallback_text(ItemData("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
     'For those who like animation and comedy: Toy Story, a film from 1995.'
-    >>> fallback_text(ItemData("", None, []), "article", "use")
-    'This one, an article; use.'
+    >>> fallback_text(ItemData("", None, []), "article", "as_gift")
+    'This one, an article; as gift.'
 
     Args:
         item: What is known.

@@ -31,7 +31,10 @@ def test_first_fault_is_named(text: str, whole: bool, fault: str | None) -> None
 
 def test_in_german_only_numbers_are_looked_up() -> None:
     text = "Ein Film über die Liebe und den Krieg von 1995."
-    assert fault_of(Draft(text, True, "", ITEM), Quality()) == "faithfulness: not in the item data: Liebe, Krieg"
+    assert (
+        fault_of(Draft(text, True, "", ITEM), Quality())
+        == "faithfulness: not in the item data: Film, Liebe, Krieg"
+    )
     assert fault_of(Draft(text, True, "", ITEM, "de"), Quality()) is None
     assert fault_of(Draft(text.replace("1995", "1994"), True, "", ITEM, "de"), Quality())
 
@@ -95,7 +98,8 @@ def test_fallbacks_of_every_built_in_set_differ(name: AngleSetName, item: ItemDa
 def test_fallbacks_of_the_angles() -> None:
     assert fallback_text(ITEM, "film", "story") == "Heat is a film from 1995 with crime and drama."
     assert (
-        fallback_text(ITEM._replace(year=None), "article", "use") == "Heat, an article; use: crime and drama."
+        fallback_text(ITEM._replace(year=None), "article", "as_gift")
+        == "Heat, an article; as gift: crime and drama."
     )
 
 

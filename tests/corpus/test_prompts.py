@@ -165,7 +165,13 @@ def test_language_is_asked_for_where_it_is_not_english() -> None:
 
 
 NASTY = [
-    ("{{ 7*7 }}", None, ["{% for x in y %}", "{# x #}"], "{{ title.__class__ }} {% include '/etc/x' %}", None),
+    (
+        "{{ 7*7 }}",
+        None,
+        ["{% for x in y %}", "{# x #}"],
+        "{{ title.__class__ }} {% include '/etc/x' %}",
+        None,
+    ),
     ("A", None, [], "", "{}"),
     ("A", None, [], None, None),
     ("A", 1995, ["B"], "An endless, true story. " * 4200, json.dumps({"c": "word " * 20_000})),
