@@ -61,7 +61,9 @@ def test_file_sets_every_default_that_toml_can_hold() -> None:
         mode="json",
         exclude_none=True,
         exclude={
-            **{"home": True, "base": True, "data": {"items": {"also"}}},
+            "home": True,
+            "base": True,
+            "data": {"items": {"also"}},
             "corpus": {"noun", "angles"},  # the angle set's
         },
     )
@@ -196,7 +198,7 @@ def test_angle_set_gives_noun_and_angles_unless_they_are_set(tmp_path: Path, nam
         (
             f"angles = [{ONE.replace('facts', 'tilte')}]",
             "corpus.angles.0.template",
-            "angle 'use', line 1, column 4 of its template: there is no variable 'tilte'; known are title, year,",
+            "line 1, column 4 of its template: there is no variable 'tilte'; known are title, year,",
         ),
         (
             f"angles = [{ONE.replace('{{ facts', 'x' * 3000 + '{{ tilte')}]",

@@ -62,7 +62,7 @@ def test_error_without_a_column_says_only_what_is_known(template: str, said: str
     [
         "{{ facts }}\nIt is",
         "{{ facts }}\nIt is\n",
-        "{{ noun | capitalize }}: {{ title }}{% if year %} ({{ year // 10 * 10 }}s){% endif %}\nBy {{ content.x }}",
+        "{{ noun | capitalize }}: {{ title }}{% if year %} ({{ year // 10 }}){% endif %}\nBy {{ content.x }}",
         "{% for one in categories %}{{ loop.index }} {{ one | lower }} {% endfor %}\n{# why #}It is",
         "{% set name = title or 'it' %}{{ name }}\nWhoever likes {{ name }}",
         "{{ content.items() | map('join', ': ') | join(', ') }}\nIt",
