@@ -154,7 +154,7 @@ def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
-    names |= {"EngineError", "ReviewError"}
+    names |= {"EngineError", "ReviewError", "AngleError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from functools import lru_cache
 
 # What models read as control tokens: `<|im_end|>`, `</s>`, `[INST]`, `[SEP]`, `<repo_name>`, ...
 MARKS = re.compile(
@@ -37,6 +38,7 @@ def titled(title: str, year: int | None) -> str:
     return title if year is None else f"{title} ({year})"
 
 
+@lru_cache(maxsize=64)  # a field is asked for by name and in the line of facts
 def shortened(text: str, words: int) -> str:
     """Neutral text, cut after so many words.
 
@@ -59,13 +61,18 @@ def declared(content: str | None, words: int) -> list[tuple[str, str]]:
     >>> declared('{"original_language": "en", "tagline": " "}', 40)
     [('original language', 'en')]
     """
-    values = json.loads(content) if content else {}
-    pairs = (
-        (neutral(name.replace("_", " ")), shortened(str(value), words))
-        for name, value in values.items()
-        if value is not None
-    )
+    pairs = ((neutral(name.replace("_", " ")), value) for name, value in columns(content, words).items())
     return [(name, value) for name, value in pairs if value]
+
+
+def columns(content: str | None, words: int) -> dict[str, str]:
+    """The same by the columns' own names, empty ones too.
+
+    >>> columns('{"original_language": "en", "budget": null}', 40)
+    {'original_language': 'en'}
+    """
+    values = json.loads(content) if content else {}
+    return {name: shortened(str(value), words) for name, value in values.items() if value is not None}
 
 
 def described(description: str | None, content: str | None, words: int) -> list[str]:

@@ -9,38 +9,22 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from tasks.section import Section
+from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
 from tasks.settings_openai import OpenAi
 
 PREFIX = "POLYREC_"
+MOST_SHOWN = 200  # characters of a value in a message
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(ValueError):
     """A configuration file that cannot be used; the message names the key and what it may be."""
-
-
-class Angle(Section):
-    """What one of the K texts of an item talks about."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    """The name under which the text is kept and shown."""
-    instruction: str = Field(min_length=3, max_length=200)
-    """What the text says, as it goes on from "write one short sentence: "."""
-    opening: str = Field(min_length=1, max_length=80)
-    """How every answer begins; the model goes on from here."""
-
-
-FILM_ANGLES = (
-    Angle(name="audience", instruction="who would love it", opening="Perfect for viewers who"),
-    Angle(name="mood", instruction="how it feels", opening="The mood is"),
-    Angle(name="story", instruction="what it is about", opening="A story about"),
-)
 
 
 class Quality(Section):
@@ -53,7 +37,7 @@ class Quality(Section):
     max_repetition: float = Field(default=0.15, ge=0, le=1)
     """Of a text's pairs of neighbouring words, at most this share may have stood in it before."""
     min_faithfulness: float = Field(default=1.0, ge=0, le=1)
-    """Of a text's names and numbers, at least this share is in the item's data; 0 for German."""
+    """Of a text's names and numbers, at least this share is in the item's data; in German, of its numbers."""
 
 
 class Safety(Section):
@@ -68,10 +52,12 @@ class Corpus(Section):
 
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
-    angles: tuple[Angle, ...] = Field(default=FILM_ANGLES, min_length=1, max_length=16)
-    """One text per item is written from each angle: K is their number."""
-    noun: str = Field(default="film", min_length=1, max_length=40)
-    """What an item is called in prompts."""
+    angle_set: AngleSetName = "films"
+    """Built-in angles, and what an item is called with them."""
+    noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
+    """What an item is called in prompts; the angle set's own word when not set."""
+    angles: tuple[Angle, ...] = Field(default=built_in("films").angles, min_length=1, max_length=16)
+    """One text per item is written from each angle: K is their number. In place of the angle set's."""
     description_words: int = Field(default=40, ge=0, le=400)
     """Of a description, and of each column declared as content, prompts hold so many words."""
     max_new_tokens: int = Field(default=40, ge=4, le=512)
@@ -89,6 +75,23 @@ class Corpus(Section):
     quality: Quality = Quality()
     safety: Safety = Safety()
     openai: OpenAi = Field(default=OpenAi(), validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_set(cls, values: Any) -> Any:
+        """Take what is not set from the angle set, if there is one of that name."""
+        name = values.get("angle_set") if isinstance(values, dict) else None
+        if name not in ANGLE_SETS:
+            return values
+        return {**built_in(name)._asdict(), **values}
+
+    @field_validator("angles")
+    @classmethod
+    def _check_names(cls, angles: tuple[Angle, ...]) -> tuple[Angle, ...]:
+        names = [angle.name for angle in angles]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two angles are called {twice[0]!r}; give each a name of its own")
+        return angles
 
     @field_validator("openai")
     @classmethod
@@ -262,12 +265,18 @@ def load_settings(config: Path | None = None) -> Settings:
         variable = f"{PREFIX}{key.replace('.', '__')}".upper()
         source = f"environment variable {variable}" if variable in os.environ else f"{path}: key '{key}'"
         raise SettingsError(
-            f"{source} is {first.get('input')!r}: {first['msg']}; see the comments in polyrec.toml"
+            f"{source} is {_shown(first.get('input'))}: {first['msg']}; see the comments in polyrec.toml"
         ) from None
     except EnvironmentSettingsError as error:
         raise SettingsError(
             f"an environment variable {PREFIX}... cannot be read: {error}; give JSON"
         ) from None
+
+
+def _shown(value: object) -> str:
+    """A value as a message of one line shows it."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _check_environment() -> None:

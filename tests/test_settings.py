@@ -8,13 +8,15 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tasks.settings import PROJECT, Angle, Corpus, Section, Settings, SettingsError, load_settings
+from tasks.settings import PROJECT, Corpus, Section, Settings, SettingsError, load_settings
+from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Also
 from tasks.settings_openai import OpenAi
 
 FILE = PROJECT / "polyrec.toml"
 TABLE = re.compile(r"(?:# )?\[+([\w.]+)\]+")
 # Lists of tables: what each of them may hold.
+ONE = '{name = "use", instruction = "its use", template = "{{ facts }}\\nIt", language = "en"}'
 LISTED: dict[str, type[BaseModel]] = {"corpus.angles": Angle, "data.items.also": Also}
 KEY = re.compile(r"(?:# )?(\w+) = .+")
 
@@ -56,7 +58,14 @@ def test_file_gives_exactly_the_defaults() -> None:
 
 def test_file_sets_every_default_that_toml_can_hold() -> None:
     defaults = Settings().model_dump(
-        mode="json", exclude_none=True, exclude={"home": True, "base": True, "data": {"items": {"also"}}}
+        mode="json",
+        exclude_none=True,
+        exclude={
+            "home": True,
+            "base": True,
+            "data": {"items": {"also"}},
+            "corpus": {"noun", "angles"},  # the angle set's
+        },
     )
     assert tomllib.loads(FILE.read_text(encoding="utf-8")) == defaults
 
@@ -91,7 +100,7 @@ def test_a_commented_key_can_be_set(tmp_path: Path) -> None:
         ("[data]\nsource = 'netflix'", "data.source"),
         ("[matching]\nmatchers = []", "matching.matchers"),
         (
-            "[[corpus.angles]]\nname = 'Mood'\ninstruction = 'how it feels'\nopening = 'It'",
+            "[[corpus.angles]]\nname = 'Mood'\ninstruction = 'how it feels'\ntemplate = 'It'",
             "corpus.angles.0.name",
         ),
         ("corpus = 3", "corpus"),
@@ -160,6 +169,49 @@ def test_server_needs_the_name_of_its_model(tmp_path: Path) -> None:
     )
     assert settings.corpus.written_by == "openai/m"
     assert settings.corpus.openai.extra == {"a": 1}
+
+
+@pytest.mark.parametrize("name", ANGLE_SETS)
+def test_angle_set_gives_noun_and_angles_unless_they_are_set(tmp_path: Path, name: AngleSetName) -> None:
+    corpus = load_settings(written(tmp_path, f"[corpus]\nangle_set = '{name}'")).corpus
+    assert (corpus.noun, corpus.angles) == built_in(name)
+    assert len(corpus.angles) == 3
+    angle = ONE.replace("en", "de")
+    mine = load_settings(
+        written(tmp_path, f"[corpus]\nangle_set = '{name}'\nnoun = 'tea'\nangles = [{angle}]")
+    )
+    assert (mine.corpus.noun, [one.name for one in mine.corpus.angles]) == ("tea", ["use"])
+    assert (mine.corpus.angles[0].language, mine.corpus.angles[0].template) == ("de", "{{ facts }}\nIt")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("angle_set = 'poems'", "corpus.angle_set", "'films', 'books', 'products'"),
+        (f"angles = [{ONE}, {ONE}]", "corpus.angles", "two angles are called 'use'"),
+        ("angles = []", "corpus.angles", "at least 1 item"),
+        (
+            f"angles = [{ONE.replace('en', 'tlh')}]",
+            "corpus.angles.0.language",
+            "in 'tlh'; take one of cs, da,",
+        ),
+        (
+            f"angles = [{ONE.replace('facts', 'tilte')}]",
+            "corpus.angles.0.template",
+            "line 1, column 4 of its template: there is no variable 'tilte'; known are title, year,",
+        ),
+        (
+            f"angles = [{ONE.replace('{{ facts', 'x' * 3000 + '{{ tilte')}]",
+            "corpus.angles.0.template",
+            "line 1, column 3004 of its template",
+        ),
+    ],
+)
+def test_bad_angle_is_a_bad_setting(tmp_path: Path, text: str, key: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(written(tmp_path, f"[corpus]\n{text}"))
+    assert f"'{key}' is" in str(error.value) and said in str(error.value)
+    assert len(str(error.value)) < 900 and "\n" not in str(error.value)
 
 
 def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:

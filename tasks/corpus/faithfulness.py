@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from tasks.corpus.quality import WORD
+from tasks.languages import CAPITAL_NOUNS
 from warehouse.columns import ITEM
 
 _SENTENCE_START = re.compile(r"(?:^|(?<!\b[A-Z])[.!?…]|[:;]|\n)[\s\"'“‘«(*]*$")
@@ -57,7 +58,7 @@ class Faithfulness(NamedTuple):
         return 1.0 - len(self.unfounded) / self.claims if self.claims else 1.0
 
 
-def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
+def faithfulness(text: str, item: ItemData, opening: str = "", language: str = "en") -> Faithfulness:
     """Look up a text's names and numbers in the item's data; the measure is `share`.
 
     A name is a word with a capital that begins no sentence; a number is a word that begins with a digit. A
@@ -72,6 +73,7 @@ def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
         text: What was written.
         item: What it is about.
         opening: The words that the prompt gave it to begin with: they claim nothing new.
+        language: In German, where all nouns have a capital, numbers alone are looked up.
     """
     known = _stems((*item.fields(), opening))
     decades = {item.year // 10 * 10} if item.year is not None else set()
@@ -80,6 +82,7 @@ def faithfulness(text: str, item: ItemData, opening: str = "") -> Faithfulness:
         begins = bool(_SENTENCE_START.search(text[: match.start()]))
         for place, word in enumerate(_parts(match.group())):
             named = word[:1].isupper() and not (begins and place == 0) and word.lower() not in _SMALL
+            named = named and language not in CAPITAL_NOUNS
             if not (named or word[:1].isdigit()):
                 continue
             claims += 1

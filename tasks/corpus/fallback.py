@@ -6,11 +6,18 @@ from tasks.content import neutral, shortened
 from tasks.corpus.faithfulness import ItemData
 
 TITLE_WORDS = 20
-# For the angles that this project brings; `{kind}` is "a film from 1995", `{traits}` the categories.
+# For the angles of the built-in sets; `{kind}` is "a film from 1995", `{traits}` the categories.
 _BY_ANGLE = {
+    "activity": ("At {name}, {kind}, there is {traits}.", "There is something to do at {name}, {kind}."),
     "audience": ("For those who like {traits}: {name}, {kind}.", "For those who look for {kind}: {name}."),
+    "moment": ("When it is time for {traits}: {name}, {kind}.", "There is a time for {name}, {kind}."),
     "mood": ("{name}, {kind}, feels like {traits}.", "{name}, {kind}, has a mood of its own."),
+    "purpose": ("{name} is {kind} for {traits}.", "{name} is {kind} that has its purpose."),
+    "reason": ("Who follows {traits} may want {name}, {kind}.", "There may be a reason for {name}, {kind}."),
     "story": ("{name} is {kind} with {traits}.", "{name} is {kind}."),
+    "style": ("{name}, {kind}, has the style of {traits}.", "{name}, {kind}, has a style of its own."),
+    "topic": ("{name} is {kind} about {traits}.", "{name} is what {kind} is about."),
+    "use": ("{name} is {kind} to use for {traits}.", "{name} is {kind} to use."),
 }
 _ANY_ANGLE = ("{name}, {kind}; {angle}: {traits}.", "{name}, {kind}; {angle}.")
 
@@ -22,8 +29,8 @@ def fallback_text(
 
     >>> fallback_text(ItemData("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
     'For those who like animation and comedy: Toy Story, a film from 1995.'
-    >>> fallback_text(ItemData("", None, []), "article", "use")
-    'This one, an article; use.'
+    >>> fallback_text(ItemData("", None, []), "article", "as_gift")
+    'This one, an article; as gift.'
 
     Args:
         item: What is known.

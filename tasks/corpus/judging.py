@@ -18,6 +18,7 @@ class Draft(NamedTuple):
     whole_sentence: bool
     opening: str
     item: ItemData
+    language: str = "en"
 
 
 class Verdict(NamedTuple):
@@ -51,7 +52,7 @@ def fault_of(draft: Draft, quality: Quality) -> str | None:
         return "refusal: it speaks of its writer"
     if (repeated := repetition(text)) > quality.max_repetition:
         return f"repetition: {repeated:.2f} of its pairs of words are said again"
-    found = faithfulness(text, draft.item, draft.opening)
+    found = faithfulness(text, draft.item, draft.opening, draft.language)
     if found.share < quality.min_faithfulness:
         return f"faithfulness: not in the item data: {', '.join(found.unfounded)}"
     return None

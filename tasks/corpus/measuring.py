@@ -7,6 +7,7 @@ import polars as pl
 
 from tasks.corpus.faithfulness import ItemData, faithfulness
 from tasks.corpus.quality import distinct, is_refusal, repetition, self_bleu, words_of
+from tasks.corpus.writing import SEPARATOR
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 ROWS = {
@@ -25,12 +26,12 @@ ROWS = {
 MEANS = ("words", "faithfulness", "repetition", "distinct_1", "distinct_2", "self_bleu")
 
 
-def measured(live: pl.DataFrame, openings: Mapping[str, str]) -> pl.DataFrame:
+def measured(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
     """Rows of features.text_quality: each text by itself and beside its item's others.
 
     Args:
         live: columns of live_texts_to_measure.sql: all texts of each item.
-        openings: angle to how its texts begin.
+        languages: angle to the language of its texts; English for others.
     """
     rows = []
     for _, texts in live.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):
@@ -38,7 +39,9 @@ def measured(live: pl.DataFrame, openings: Mapping[str, str]) -> pl.DataFrame:
         variety = distinct(together, 1), distinct(together, 2)
         for row, bleu in zip(texts.iter_rows(named=True), self_bleu(together), strict=True):
             item = ItemData(*(row[field] for field in ItemData._fields))
-            found = faithfulness(row["text"], item, openings.get(row[ANGLE], ""))
+            found = faithfulness(
+                row["text"], item, row["prompt"].rsplit(SEPARATOR, 1)[-1], languages.get(row[ANGLE], "en")
+            )
             rows.append(
                 (
                     row[TEXT_ID],

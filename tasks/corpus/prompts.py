@@ -3,25 +3,36 @@
 A prompt has three parts, from what all share to what is its own: the task, the item's facts, the opening of
 the answer. The model goes on from the opening, which keeps 135 million parameters on the angle better than an
 instruction does; the facts come before the angle, so that an engine reads them once for all K.
+
+An angle's template makes the facts and, on its last line, the opening.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tasks.content import described, neutral, titled
+from tasks.content import MARKS, columns, described, neutral, shortened, titled
 from tasks.fingerprint import fingerprint
+from tasks.languages import LANGUAGES
 from tasks.models.engine import Prompt, Sampling
-from tasks.settings import Angle, Corpus
+from tasks.settings import Corpus
+from tasks.settings_angles import Angle
+from tasks.templates import Columns, rendered
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but a new line
 
 
 def task_part(noun: str, angles: Sequence[Angle]) -> str:
-    """What is asked for, once for all angles.
+    """What is asked for, once for all angles of one language.
 
     It stays this short on purpose: longer instructions made the texts of SmolLM2-135M worse.
     """
     *first, last = [angle.instruction for angle in angles]
     asked = f"{', '.join(first)}, or {last}" if first else last
+    language = angles[0].language
+    sentence = "sentence" if language == "en" else f"sentence in {LANGUAGES[language]}"
     return (
-        f"<|im_start|>user\nFor each {noun}, write one short sentence: {asked}.<|im_end|>\n"
+        f"<|im_start|>user\nFor each {noun}, write one short {sentence}: {asked}.<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
 
@@ -65,10 +76,36 @@ def prompts_for(
     description: str | None = None,
     content: str | None = None,
 ) -> list[Prompt]:
-    """The prompts of one item, one per angle."""
-    facts = facts_part(corpus.noun, title, year, categories, description, content, corpus.description_words)
-    task = task_part(corpus.noun, corpus.angles)
-    return [(task, facts, angle.opening) for angle in corpus.angles]
+    """The prompts of one item, one per angle.
+
+    Raises:
+        AngleError: a template fails for this item.
+    """
+    words = corpus.description_words
+    values = {
+        "title": neutral(title),
+        "year": "" if year is None else year,
+        "categories": tuple(filter(None, map(neutral, categories))),
+        "description": shortened(description or "", words),
+        "content": Columns(columns(content, words)),
+        "noun": corpus.noun,
+        "facts": facts_part(corpus.noun, title, year, categories, description, content, words).rstrip("\n"),
+    }
+    languages = dict.fromkeys(angle.language for angle in corpus.angles)
+    tasks = {
+        language: task_part(corpus.noun, [angle for angle in corpus.angles if angle.language == language])
+        for language in languages
+    }
+    return [(tasks[angle.language], *_facts_and_opening(angle, values)) for angle in corpus.angles]
+
+
+def _facts_and_opening(angle: Angle, values: Mapping[str, Any]) -> tuple[str, str]:
+    """What a template gives, neither part empty: engines want something to read in each."""
+    # Values are neutral by themselves; what they and the template make together may not be.
+    text = MARKS.sub(" ", _CONTROL.sub(" ", rendered(angle.name, angle.template, values)))
+    *facts, opening = (line.strip() for line in text.split("\n"))
+    above = "\n".join(filter(None, facts)) or values["noun"].capitalize()
+    return f"{above}\n", opening or f"This {values['noun']}"
 
 
 def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:

@@ -81,8 +81,8 @@ def make_live(run: StageRun) -> None:
 @task(name="measure texts", cache_policy=NO_CACHE)
 def measure(run: StageRun) -> None:
     """Measure the live texts of items that have a new one; keep the run's means."""
-    openings = {angle.name: angle.opening for angle in run.settings.corpus.angles}
-    rows = measured(run.warehouse.query("live_texts_to_measure"), openings)
+    languages = {angle.name: angle.language for angle in run.settings.corpus.angles}
+    rows = measured(run.warehouse.query("live_texts_to_measure"), languages)
     run.warehouse.upsert("features.text_quality", rows)
     run.counts |= quality_counts(run.warehouse.query("text_quality"))
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height

@@ -13,7 +13,7 @@ from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
 from tasks.corpus.safety.planted import as_data
 from tasks.corpus.standing import Rules
 from tasks.fingerprint import fingerprint
-from tasks.models.engine import Engine, Generation, Prompt, Sampling
+from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
 from tasks.settings import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import shard_key
@@ -131,6 +131,7 @@ def write_texts(
     missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
     wanted = list(missing.iter_rows(named=True))
     about = item_data(items)
+    languages = {angle.name: angle.language for angle in corpus.angles}
     rows: list[dict[str, Any]] = []
     faults: list[str | None] = [None] * len(wanted)
     waiting = list(range(len(wanted)))
@@ -142,7 +143,13 @@ def write_texts(
                 [wanted[row] for row in batch], seeds, corpus, engine, {} if attempt else first or {}
             )
             drafts = [
-                Draft(one.text, one.whole_sentence, _opening(wanted[row]), about[wanted[row][ITEM]])
+                Draft(
+                    one.text,
+                    one.whole_sentence,
+                    opening_of(_parts(wanted[row]["prompt"])),
+                    about[wanted[row][ITEM]],
+                    languages[wanted[row][ANGLE]],
+                )
                 for row, one in zip(batch, written, strict=True)
             ]
             verdicts = judge(drafts, corpus.quality, rules.safety)
@@ -222,11 +229,6 @@ def _attempt(
         engine.generate(prompts, sampling_of(corpus), [seeds[place] for place in new]) if new else ()
     )
     return [one or next(written) for one in known]
-
-
-def _opening(wanted: Mapping[str, Any]) -> str:
-    """How the prompt lets the text begin."""
-    return _parts(wanted["prompt"])[-1]
 
 
 def _parts(prompt: str) -> Prompt:

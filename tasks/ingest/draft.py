@@ -11,36 +11,10 @@ from tasks.ingest.guess import Guess, Kind
 from tasks.ingest.peeking import Peek, peek
 from tasks.ingest.sets.catalogue import set_of
 from tasks.settings import SettingsError
+from tasks.settings_angles import angle_set_for
 from tasks.settings_data import Data, Table
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
-ANGLES = {
-    "film": (
-        ("audience", "who would love it", "Perfect for viewers who"),
-        ("mood", "how it feels", "The mood is"),
-        ("story", "what it is about", "A story about"),
-    ),
-    "book": (
-        ("audience", "who would love it", "Perfect for readers who"),
-        ("mood", "how it reads", "The mood is"),
-        ("story", "what it is about", "A book about"),
-    ),
-    "article": (
-        ("audience", "who should read it", "Worth reading for people who"),
-        ("topic", "what it is about", "It is about"),
-        ("reason", "why it matters", "It matters because"),
-    ),
-    "product": (
-        ("audience", "who would love it", "Perfect for people who"),
-        ("use", "what it is for", "Use it to"),
-        ("style", "how it looks", "The style is"),
-    ),
-    "item": (
-        ("audience", "who would love it", "Perfect for people who"),
-        ("mood", "how it feels", "It feels"),
-        ("purpose", "what it is for", "It is for"),
-    ),
-}
 
 
 class DraftError(SettingsError):
@@ -139,7 +113,7 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
     _items(made, items)
     _interactions(made, logs)
     _others(made, tables)
-    _corpus(made, noun, "What an item is called in prompts: from names of files and columns.")
+    _corpus(made, noun, "What texts talk about: from names of files and columns.")
     return made
 
 
@@ -153,7 +127,7 @@ def draft_set(name: str) -> Draft:
     _begin(made, found.name)
     if found.per_category:
         made.key("data", "category", Data().category, "The smallest one; a wrong name lists them all.")
-    _corpus(made, found.noun, "What an item is called in prompts.")
+    _corpus(made, found.noun, "What texts talk about.")
     return made
 
 
@@ -170,10 +144,7 @@ def _begin(made: Draft, source: str) -> None:
 
 def _corpus(made: Draft, noun: str, why: str) -> None:
     made.table("corpus")
-    made.key("corpus", "noun", noun, why)
-    for name, instruction, opening in ANGLES[noun]:
-        made.lines += ["", "[[corpus.angles]]", f"name = {toml(name)}", f"instruction = {toml(instruction)}"]
-        made.lines.append(f"opening = {toml(opening)}")
+    made.key("corpus", "angle_set", angle_set_for(noun), why)
 
 
 def _look(folder: Path, path: Path) -> Peek:

@@ -221,6 +221,8 @@ def noun_of(names: list[str]) -> str:
     for noun, marks in (
         ("book", r"book|isbn|author"),
         ("film", r"movie|film"),
+        ("song", r"song|artist|album|music|track(id|name|title)"),
+        ("place", r"hotel|travel|destination|attraction|accommodation"),
         ("article", r"news|headline|article"),
         ("product", r"product|sku|stockcode|asin|price|brand"),
     ):

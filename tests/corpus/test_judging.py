@@ -3,8 +3,11 @@ import pytest
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.judging import Draft, Verdict, fault_of, judge
-from tasks.settings import FILM_ANGLES, Quality
+from tasks.corpus.safety.planted import orders_in
+from tasks.settings import Quality
+from tasks.settings_angles import ANGLE_SETS, AngleSetName, built_in
 
+NAMES = sorted({angle.name for name in ANGLE_SETS for angle in built_in(name).angles})
 ITEM = ItemData("Heat", 1995, ["Crime", "Drama"])
 GOOD = "A story about a thief and his last job."
 
@@ -24,6 +27,16 @@ GOOD = "A story about a thief and his last job."
 def test_first_fault_is_named(text: str, whole: bool, fault: str | None) -> None:
     found = fault_of(Draft(text, whole, "A story about", ITEM), Quality())
     assert (found and found.split(":")[0]) == fault
+
+
+def test_in_german_only_numbers_are_looked_up() -> None:
+    text = "Ein Film über die Liebe und den Krieg von 1995."
+    assert (
+        fault_of(Draft(text, True, "", ITEM), Quality())
+        == "faithfulness: not in the item data: Film, Liebe, Krieg"
+    )
+    assert fault_of(Draft(text, True, "", ITEM, "de"), Quality()) is None
+    assert fault_of(Draft(text.replace("1995", "1994"), True, "", ITEM, "de"), Quality())
 
 
 def test_thresholds_are_settings() -> None:
@@ -47,7 +60,7 @@ def test_safety_comes_before_quality() -> None:
     assert [verdict.good for verdict in verdicts] == [True, False, False]
 
 
-@pytest.mark.parametrize("angle", [*(one.name for one in FILM_ANGLES), "what_it_is_for"])
+@pytest.mark.parametrize("angle", [*NAMES, "what_it_is_for"])
 @pytest.mark.parametrize(
     "item",
     [
@@ -69,11 +82,24 @@ def test_fallback_is_one_true_line(item: ItemData, angle: str) -> None:
     assert fault_of(Draft(text, True, "", item), Quality(min_words=1)) is None
 
 
-def test_fallbacks_of_the_angles_differ() -> None:
-    assert len({fallback_text(ITEM, "film", angle.name) for angle in FILM_ANGLES}) == 3
+@pytest.mark.parametrize("name", ANGLE_SETS)
+@pytest.mark.parametrize("item", [ITEM, ItemData("Heat", None, [])])
+def test_fallbacks_of_every_built_in_set_differ(name: AngleSetName, item: ItemData) -> None:
+    noun, angles = built_in(name)
+    texts = {fallback_text(item, noun, angle.name) for angle in angles}
+    assert len(texts) == 3
+    for text in texts:
+        assert "Heat" in text and noun in text
+        assert ";" not in text  # as angles of one's own have it
+        assert ("crime and drama" in text) == bool(item.categories)
+        assert orders_in(text) == []
+
+
+def test_fallbacks_of_the_angles() -> None:
     assert fallback_text(ITEM, "film", "story") == "Heat is a film from 1995 with crime and drama."
     assert (
-        fallback_text(ITEM._replace(year=None), "article", "use") == "Heat, an article; use: crime and drama."
+        fallback_text(ITEM._replace(year=None), "article", "as_gift")
+        == "Heat, an article; as gift: crime and drama."
     )
 
 

@@ -1,17 +1,22 @@
 import json
+from typing import Any
 
 import pytest
 
 from tasks.corpus.prompts import facts_part, prompt_hash, prompts_for, task_part, text_seed
 from tasks.models.engine import Sampling
-from tasks.settings import FILM_ANGLES, Angle, Corpus
+from tasks.settings import Corpus
+from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
+from tasks.templates import AngleError
 
+FILM_ANGLES = built_in("films").angles
+OPENINGS = ["Perfect for viewers who", "The mood is", "A story about"]
 SAMPLING = Sampling(40, 0.7, 40)
 
 
 def test_one_prompt_per_angle_that_share_all_but_the_opening() -> None:
     prompts = prompts_for(Corpus(), "Heat", 1995, ["Action", "Crime"])
-    assert [prompt[2] for prompt in prompts] == [angle.opening for angle in FILM_ANGLES]
+    assert [prompt[2] for prompt in prompts] == OPENINGS
     assert len({prompt[:2] for prompt in prompts}) == 1
     task, facts, _ = prompts[0]
     assert facts == "Film: Heat (1995), action, crime.\n"
@@ -42,7 +47,7 @@ def test_items_without_more_have_the_prompts_that_they_always_had() -> None:
     )
     facts = "Film: Toy Story (1995), animation, comedy.\n"
     content = ("Toy Story", 1995, ["Animation", "Comedy"])
-    expected = [(task, facts, angle.opening) for angle in FILM_ANGLES]
+    expected = [(task, facts, opening) for opening in OPENINGS]
     assert prompts_for(Corpus(), *content) == expected
     assert prompts_for(Corpus(), *content, "  ", '{"director": ""}') == expected
     assert prompts_for(Corpus(description_words=0), *content, "A doll.", '{"a": "b"}') == expected
@@ -71,7 +76,7 @@ def test_no_field_of_an_item_can_end_the_facts_or_speak_for_another() -> None:
 
 
 def test_another_domain_has_its_own_noun_and_angles() -> None:
-    angle = Angle(name="use", instruction="what it is good for", opening="Good for")
+    angle = Angle(name="use", instruction="what it is good for", template="{{ facts }}\nGood for")
     (prompt,) = prompts_for(Corpus(noun="product", angles=(angle,)), "Mug", None, ["Kitchen"], "Holds tea.")
     assert "For each product, write one short sentence: what it is good for." in prompt[0]
     assert prompt[1:] == ("Product: Mug, kitchen. Holds tea.\n", "Good for")
@@ -103,3 +108,95 @@ def test_hash_changes_with_all_that_a_text_depends_on() -> None:
     }
     assert base not in changed
     assert len(changed) == 7
+
+
+def angle(template: str, language: str = "en", name: str = "own") -> Angle:
+    return Angle(name=name, instruction="what it is", template=template, language=language)
+
+
+def own(template: str, **more: Any) -> list[str]:
+    """Facts and opening of an item by a template."""
+    item: dict[str, Any] = {"title": "Heat", "year": 1995, "categories": ["Crime"], **more}
+    (prompt,) = prompts_for(Corpus(angles=(angle(template),)), **item)
+    return list(prompt[1:])
+
+
+def test_a_template_may_use_every_column() -> None:
+    template = """{{ noun }} {{ title | upper }} {{ year - 1 if year }} {{ categories | join("+") }}
+{% for name, value in content.items() %}{{ name }}={{ value }};{% endfor %}
+{%- if description %} {{ description }}{% endif %}
+
+{{ content.lead_actor }} {{ content["items"] }}{{ content.lacking }} is
+"""
+    content = json.dumps({"lead_actor": "Al P.", "items": 5, "none": None})
+    assert own(template, content=content, description="w " * 50) == [
+        f"film HEAT 1994 Crime\nlead_actor=Al P.;items=5; {'w ' * 39}w...\n",
+        "Al P. 5 is",
+    ]
+    assert own(template, year=None, categories=[]) == ["film HEAT\n", "is"]
+
+
+def test_parts_are_never_empty() -> None:
+    assert own("{{ content.a }}\n{% if not title %}It{% endif %}") == ["Film\n", "This film"]
+
+
+def test_template_that_fails_for_an_item_says_which() -> None:
+    template = "{{ facts }}\n{{ 1 // (year - 1994) if year }} It"
+    assert own(template)[1] == "1 It"
+    with pytest.raises(AngleError, match=r"'own', line 2 of its template: .* by zero, with the title 'Heat'"):
+        own(template, year=1994)
+
+
+def test_marks_that_template_and_item_make_together_are_taken_out() -> None:
+    assert own("<{{ title }}\n{{ '\\x1e' }}It </s> is", title="|im_end") == ["im_end\n", "It   is"]
+
+
+def test_language_is_asked_for_where_it_is_not_english() -> None:
+    angles = (
+        angle("{{ facts }}\nGut für", "de", "wer"),
+        angle("{{ facts }}\nGood for"),
+        angle("{{ facts }}\nEs ist", "de", "was"),
+    )
+    first, second, third = prompts_for(Corpus(angles=angles), "Heat", 1995, [])
+    assert "For each film, write one short sentence in German: what it is, or what it is.<" in first[0]
+    assert first[0] == third[0] and first[2] == "Gut für"
+    assert "For each film, write one short sentence: what it is.<" in second[0]
+    assert first[1] == second[1]
+
+
+NASTY = [
+    (
+        "{{ 7*7 }}",
+        None,
+        ["{% for x in y %}", "{# x #}"],
+        "{{ title.__class__ }} {% include '/etc/x' %}",
+        None,
+    ),
+    ("A", None, [], "", "{}"),
+    ("A", None, [], None, None),
+    ("A", 1995, ["B"], "An endless, true story. " * 4200, json.dumps({"c": "word " * 20_000})),
+    ("A", 1995, [], "x" * 100_000, None),
+    ("فيلم عن الحب", 2001, ["دراما"], "قصة \u202eرجل\u202c يبحث عن بيته.", None),
+    ("花樣年華", 2000, ["ドラマ", "로맨스"], "一九六二年的香港。" * 500, None),
+    ("🎬 Heat 👨‍👩‍👧", 1995, ["🔥"], "🚓" * 300, json.dumps({"🎭": "Al 🎩"})),
+    ("a\x00b\x1b[31m\x1e\x85\u2028\ud800c", None, ["\x07", "\r\n"], "\t\n\x1e", json.dumps({"x": "\x1e"})),
+    (EVIL, -5, [EVIL], EVIL, json.dumps({EVIL: EVIL})),
+]
+
+
+@pytest.mark.parametrize("item", NASTY)
+@pytest.mark.parametrize("name", ANGLE_SETS)
+def test_no_item_breaks_a_built_in_set(
+    name: AngleSetName, item: tuple[str, int | None, list[str], str | None, str | None]
+) -> None:
+    corpus = Corpus(angle_set=name)
+    prompts = prompts_for(corpus, *item)
+    assert len({prompt[:2] for prompt in prompts}) == 1  # so that an engine reads them once
+    assert [f"{{{{ facts }}}}\n{prompt[2]}" for prompt in prompts] == [one.template for one in corpus.angles]
+    task, facts, _ = prompts[0]
+    assert f"For each {corpus.noun}, write" in task
+    assert facts.startswith(f"{corpus.noun.capitalize()}: ") and facts.endswith("\n")
+    line = facts[:-1]
+    assert line.isprintable() and "<|" not in line and len(line) < 2600
+    if "{{" in item[0]:
+        assert "{{ 7*7 }}" in line and "49" not in line and "{{ title.__class__ }}" in line

@@ -14,11 +14,14 @@ from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.safety import training
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
+from tasks.corpus.safety.loading import load_safety
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
-from tasks.corpus.safety.planted import as_data, follows_order
+from tasks.corpus.safety.planted import as_data, follows_order, orders_in
 from tasks.corpus.safety.profanity import known_languages, profane_words
 from tasks.corpus.safety.training import fit, labelled, recall_and_precision, threshold_for
-from tasks.settings import Safety
+from tasks.languages import LANGUAGES
+from tasks.settings import Corpus, Safety
+from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.vectors import unit
 
 HELD_OUT = Path(__file__).parent / "data" / "safety_held_out.tsv"
@@ -202,3 +205,28 @@ class TestHeldOut:
         stored = load_file(WEIGHTS)
         np.testing.assert_allclose(stored["support"], vectors, atol=2e-3)
         np.testing.assert_allclose(stored["weights"], fitted.weights, rtol=0.02, atol=0.02)
+
+
+def test_there_are_word_lists_for_every_language_of_an_angle() -> None:
+    assert LANGUAGES.keys() <= set(known_languages())
+
+
+def test_texts_are_searched_in_the_languages_of_the_angles_too() -> None:
+    angle = Angle(name="wer", instruction="wer es mag", template="{{ facts }}\nFür", language="de")
+    text = ["Für alle, die so eine Scheiße mögen."]
+    assert load_safety(Corpus(angles=(angle,)))(text, [ITEM]) == ["profanity: Scheiße"]
+    german = load_safety(Corpus(safety=Safety(languages=("en", "de"))))
+    assert load_safety(Corpus(angles=(angle,))).version == german.version
+    # English ones change nothing: texts that stand need not be judged again.
+    plain = SafetyRules(Safety(), lambda _: np.zeros((0, 384), np.float32), load_classifier())
+    assert load_safety(Corpus()).version == plain.version
+
+
+@pytest.mark.parametrize("name", ANGLE_SETS)
+@pytest.mark.parametrize(
+    "end",
+    ["know the end.", "the whole family with a love of tea.", "as a gift, never only for one.", "you: now."],
+)
+def test_openings_of_built_in_sets_give_no_orders(name: AngleSetName, end: str) -> None:
+    for angle in built_in(name).angles:
+        assert orders_in(f"{angle.template.rsplit(chr(10), 1)[1]} {end}") == []

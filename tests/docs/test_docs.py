@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,10 @@ from typer.main import get_command
 
 from flows.cli import app
 from flows.reference import reference
-from tasks.settings import PROJECT
+from tasks.corpus.prompts import prompts_for
+from tasks.settings import PROJECT, Corpus
+from tasks.settings_angles import ANGLE_SETS
+from tasks.templates import EMPTY
 from tests.test_settings import fields
 from warehouse.connection import writing
 
@@ -179,3 +183,17 @@ def test_output_in_the_readme_is_that_of_a_run() -> None:
     output = TEXT["README.md"].partition("<!-- output -->")[2].partition("<!-- /output -->")[0]
     for piece in ("Validation, out of fold", "Test", "Fusion weights", "Recommended to user", "polyrec ui"):
         assert piece in output
+
+
+def test_angle_in_the_docs_is_one() -> None:
+    section = TEXT["docs/architecture.md"].partition("## Angles")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    corpus = Corpus(**tomllib.loads(example)["corpus"])
+    (prompt,) = prompts_for(corpus, "Momo", 1973, [], "Graue Herren.", '{"author": "Michael Ende"}')
+    assert prompt[1:] == (
+        "Buch: Momo (1973), von Michael Ende. Graue Herren.\n",
+        "Ein Buch für alle, die",
+    )
+    told = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    assert {re.split(r"\W", name)[1] for row in told for name in row.split(", ")} == set(EMPTY)
+    assert all(f"`{name}`" in section for name in ANGLE_SETS)

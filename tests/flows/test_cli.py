@@ -101,6 +101,11 @@ class TestConfiguration:
             ("seed = 1\nsede = 2\n", ("'sede'", "not permitted")),
             ("[fusion]\ntrails = 2\n", ("'fusion.trails'", "not permitted")),
             ("[fusion]\ntrials = 0\n", ("'fusion.trials' is 0", "greater than or equal to 2")),
+            (
+                "[[corpus.angles]]\nname = 'mood'\ninstruction = 'how'\n"
+                'template = "{{ facts }}\\n{{ titel }} is"',
+                ("'corpus.angles.0.template'", "angle 'mood', line 2, column 4", "no variable 'titel'"),
+            ),
             ('[corpus]\nengine = "gpt"\n', ("'corpus.engine' is 'gpt'", "'openvino'")),
         ],
     )

@@ -41,7 +41,7 @@ def test_folder_is_sorted_out(tmp_path: Path) -> None:
     settings = written(tmp_path)
     data = settings.data
     assert settings.home == tmp_path.resolve() / "state"
-    assert settings.corpus.noun == "film"
+    assert (settings.corpus.angle_set, settings.corpus.noun) == ("films", "film")
     assert data.items.files == ("movies.csv",)
     assert (data.items.id, data.items.title, data.items.categories) == ("movieId", "title", "genres")
     assert data.items.year_in_title
@@ -123,7 +123,7 @@ def test_real_films_and_shop(tmp_path: Path) -> None:
     assert data.items.also[0].description == "overview"
     assert data.items.year_in_title
     settings = written(tmp_path / "shop", "--interactions", SHARED / "online-retail" / "transactions.parquet")
-    assert settings.corpus.noun == "product"
+    assert (settings.corpus.angle_set, settings.corpus.noun) == ("products", "product")
     assert settings.data.interactions.time == "InvoiceDate"
 
 

@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 
 from tasks.ingest import guess
+from tasks.settings_angles import angle_set_for
 
 
 def frame(**columns: list[str | None]) -> pl.DataFrame:
@@ -15,6 +16,23 @@ LOG = frame(
     Datum=["01.02.2024", "02.02.2024"],
     Menge=["2", "-1"],
 )
+
+
+@pytest.mark.parametrize(
+    ("names", "noun", "angle_set"),
+    [
+        (["movies.csv", "movieId", "title"], "film", "films"),
+        (["b.csv", "isbn", "title"], "book", "books"),
+        (["items.csv", "news_id", "headline"], "article", "news"),
+        (["log.parquet", "StockCode", "Description", "Stripe colour", "tracking"], "product", "products"),
+        (["hotels.csv", "id", "name"], "place", "travel"),
+        (["catalogue.csv", "track_id", "title", "Artist"], "song", "music"),
+        (["things.csv", "id", "name"], "item", "items"),
+    ],
+)
+def test_names_say_what_items_are(names: list[str], noun: str, angle_set: str) -> None:
+    assert guess.noun_of(names) == noun
+    assert angle_set_for(noun) == angle_set
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ stale as (
 )
 
 select
-    live.item_id, live.slot, live.text_id, live.among, t.angle, t.text, t.status,
+    live.item_id, live.slot, live.text_id, live.among, t.angle, t.prompt, t.text, t.status,
     items.title, items.year, items.categories, items.description, items.content
 from live
 inner join stale using (item_id)

@@ -12,8 +12,14 @@ from tasks.settings import Corpus
 
 
 def load_safety(corpus: Corpus) -> SafetyRules:
-    """Return the safety rules by the settings. The encoder is loaded when the first text is judged."""
-    return SafetyRules(corpus.safety, _encode, load_classifier())
+    """Return the safety rules by the settings. The encoder is loaded when the first text is judged.
+
+    The languages of the angles count as named in the settings.
+    """
+    others = {angle.language for angle in corpus.angles} - set(corpus.safety.languages)
+    languages = (*corpus.safety.languages, *sorted(others))
+    safety = corpus.safety.model_copy(update={"languages": languages})
+    return SafetyRules(safety, _encode, load_classifier())
 
 
 def load_rules(corpus: Corpus, blocked: Collection[str] = ()) -> Rules:
