@@ -1,7 +1,7 @@
 """What texts add: the whole fusion again, with other vectors in the place of the live texts'.
 
-Nothing but the texts differs between variants: interests, other matchers, the split, the search's seed and trials
-are the same. The warehouse is read once, then let go of, since searching takes minutes.
+Nothing but the texts differs between variants: interests, other matchers, the split, the search's seed and
+trials are the same. The warehouse is read once, then let go of, since searching takes minutes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tasks.codes import codes, interaction_matrix
+from tasks.codes import codes
 from tasks.embedding.variants import item_spread
 from tasks.evaluation.ablation import as_values, differences, headline_metrics
 from tasks.evaluation.metrics import Evaluation, Truth, evaluate_lists

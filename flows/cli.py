@@ -4,13 +4,12 @@ Heavy packages are imported inside the commands that need them, so that --help a
 """
 
 import atexit
-import json
 import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console

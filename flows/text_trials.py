@@ -80,7 +80,7 @@ def compare_texts(settings: Settings, a: str, b: str) -> dict[str, Any]:
     """
     if a == b:
         raise VersionError(f"A and B are both {a!r}; name two versions")
-    inputs = _read(settings, "polyrec texts compare", final=False)
+    inputs = _read(settings, "polyrec texts compare", final=False, versions=(a, b))
     found = [(name, texts_of_version(inputs.texts, name)) for name in (a, b)]
     variants = [_baseline(inputs)]
     variants += [Variant(name, "texts", _vectors(inputs, settings, texts)) for name, texts in found]
@@ -90,8 +90,8 @@ def compare_texts(settings: Settings, a: str, b: str) -> dict[str, Any]:
     return answer
 
 
-def _read(settings: Settings, purpose: str, final: bool) -> Inputs:
-    """Read all that is needed, then let the warehouse go."""
+def _read(settings: Settings, purpose: str, final: bool, versions: Sequence[str] = ()) -> Inputs:
+    """Read all that is needed, then let the warehouse go; unknown names of versions are refused first."""
     if not exists(settings.data_folder):
         raise WarehouseError(f"no texts are written yet in {settings.data_folder}; run `polyrec run`")
     with writing(settings.data_folder, purpose, settings.lock_timeout_s) as warehouse:
@@ -100,9 +100,12 @@ def _read(settings: Settings, purpose: str, final: bool) -> Inputs:
             raise StageNotReady(
                 f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
             )
+        texts = with_versions(warehouse.query("texts_of_all_versions"))
+        for name in versions:
+            texts_of_version(texts, name)
         return Inputs(
             items=warehouse.query("items"),
-            texts=with_versions(warehouse.query("texts_of_all_versions")),
+            texts=texts,
             known=_known_vectors(warehouse, settings),
             split_hash=split["split_hash"][0],
             validation=Window.read(warehouse, settings, VALIDATION),
@@ -203,7 +206,7 @@ def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Vari
             "mlflow_run_id": parent,
         }
         if len(judged) == 3:
-            answer["pair"] = pair_row(*judged[1:], settings)
+            answer["pair"] = pair_row(judged[1], judged[2], settings)
         _log(tracking, parent, answer, judged, settings)
         answer["plots"] = _plots(tracking, parent, answer, settings)
         tracking.log_dict(parent, answer, "answer.json")

@@ -1,8 +1,8 @@
-"""Texts of several engines, prompts and passes, side by side: what versions there are, and what each would show.
+"""Texts of several engines, prompts and passes, side by side: which versions there are, what each would show.
 
-A version has a name. All texts of an engine are called by the engine's name, such as `openvino`; those that one
-task wrote `openvino@1f0c52d8`, after what its prompts have in common; and where a slot was opened in several ways
-under one task, those of each opening `openvino@1f0c52d8:mood:9a3e`.
+A version has a name. All texts of an engine are called by the engine's name, such as `openvino`; those that
+one task wrote `openvino@1f0c52d8`, after what its prompts begin with; and where a slot was opened in several
+ways under one task, those of each opening `openvino@1f0c52d8:mood:9a3e`.
 """
 
 from collections.abc import Sequence
@@ -76,8 +76,8 @@ def texts_of_version(texts: pl.DataFrame, name: str) -> pl.DataFrame:
 def texts_of_pass(texts: pl.DataFrame, number: int) -> pl.DataFrame:
     """What would be shown after so many passes: the latest rewrite that was kept, else the first text.
 
-    Only places that have a live text count, and only texts of the engine that wrote it. No rows when no text of
-    that pass is there.
+    Only places that have a live text count, and only texts of the engine that wrote it. No rows when no text
+    of that pass is there.
     """
     live = texts.filter("live").select(ITEM, SLOT, "engine")
     found = texts.join(live, on=[ITEM, SLOT, "engine"], how="semi").filter(pl.col("pass") <= number)

@@ -34,7 +34,7 @@ def text_vectors(
     """
     known = known or {}
     rows = texts.join(items.select(ITEM, *CONTENT), on=ITEM, how="inner", maintain_order="left")
-    ids = rows[TEXT_ID].to_list() if TEXT_ID in rows.columns else [None] * rows.height
+    ids = rows[TEXT_ID].to_list() if TEXT_ID in rows.columns else [""] * rows.height
     contents = [
         text_content(title, year, categories, text, *more, words=words)
         for text, title, year, categories, *more in rows.select("text", *CONTENT).iter_rows()

@@ -55,8 +55,8 @@ def variants_table(answer: Mapping[str, Any]) -> RenderableType:
     """Every variant with its figures and, in brackets, how far it is above the baseline.
 
     Args:
-        answer: k, baseline, notes, and variants: name, kind, text_distance, and figures and differences in "val"
-            and, after a look at test, "test"; or why it is missing.
+        answer: title, baseline, notes, and variants: name, kind, text_distance, and figures with differences
+            in "val" and, after a look at test, "test"; or why it is missing.
     """
     parts: list[RenderableType] = []
     for part in [one for one in PARTS if any(one in row for row in answer["variants"])]:

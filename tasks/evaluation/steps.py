@@ -22,7 +22,7 @@ from tasks.fingerprint import fingerprint
 from tasks.measures import effective_catalogue
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import MATCHER, TEST, USER, VALIDATION
+from warehouse.columns import MATCHER, USER, VALIDATION
 from warehouse.snapshot import write_snapshot
 
 OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": effective_catalogue}
