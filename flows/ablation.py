@@ -60,7 +60,7 @@ class Window:
     """A part and the fit that its lists come from, with all that does not depend on texts."""
 
     def __init__(self, fit: Fit, truth: Truth, judged: Sequence[str], settings: Settings) -> None:
-        """Fit the matchers that read no texts.
+        """Take a part's tables; nothing is fitted yet.
 
         Args:
             fit: its text vectors are not looked at.
@@ -70,15 +70,10 @@ class Window:
         """
         self.fit, self.truth, self.settings = fit, truth, settings
         self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
-        self._others: dict[str, Matcher] = {}
-        for name in settings.matching.matchers:
-            matcher = build(name, settings.matching)
-            if not isinstance(matcher, TextMatcher):
-                matcher.fit(fit.data)
-                self._others[name] = matcher
-        if len(self._others) == len(settings.matching.matchers):
+        names = settings.matching.matchers
+        if not any(isinstance(build(name, settings.matching), TextMatcher) for name in names):
             raise SettingsError(
-                f"[matching] matchers is {', '.join(self._others)}, none of which reads texts; add cosine_max"
+                f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
             )
 
     @classmethod
@@ -96,6 +91,16 @@ class Window:
         no_texts = warehouse.query("live_text_vectors").clear()
         window = fit_window(*tables, no_texts, interests, settings.seed, PARTS_OF_FIT[fit])
         return cls(window, truth, judged, settings)
+
+    @cached_property
+    def _others(self) -> dict[str, Matcher]:
+        """The matchers that read no texts, fitted once for all variants."""
+        matching = self.settings.matching
+        built = {name: build(name, matching) for name in matching.matchers}
+        others = {name: one for name, one in built.items() if not isinstance(one, TextMatcher)}
+        for matcher in others.values():
+            matcher.fit(self.fit.data)
+        return others
 
     @cached_property
     def relevant(self) -> csr_array:

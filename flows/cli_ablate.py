@@ -12,11 +12,6 @@ ablate = typer.Typer(
 )
 
 
-@ablate.callback()
-def _group() -> None:
-    """Keep the group, though it has one command yet."""
-
-
 @ablate.command("texts")
 def texts(
     final: Annotated[

@@ -17,7 +17,13 @@ from tasks.corpus.writing import SEPARATOR
 
 
 def text(
-    item: str, slot: int, text: str, engine: str = "alpha", task: str = "Say.", opening: str = "It", **more: Any
+    item: str,
+    slot: int,
+    text: str,
+    engine: str = "alpha",
+    task: str = "Say.",
+    opening: str = "It",
+    **more: Any,
 ) -> dict[str, Any]:
     return {
         "item_id": item,

@@ -162,7 +162,8 @@ def rows(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in answer["variants"]}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_texts_that_tell_beat_every_control(ask: Ask, home: Path) -> None:
     answer = ask("temporal_user", "ablate", "texts", "--json")
     assert answer["users"] == {"val": USERS}
@@ -207,7 +208,8 @@ def test_texts_that_tell_beat_every_control(ask: Ask, home: Path) -> None:
     assert "variants_val.html" in {one.path for one in client.list_artifacts(parent)}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
     def looks() -> list[str]:
         with writing(home / "warehouse" / "data", "a test") as warehouse:
@@ -223,14 +225,17 @@ def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
     found = rows(answer)
     telling, baseline = found["1 slot: story"]["test"], found["title + categories"]["test"]
     # Popularity knows nothing of cold items: without texts they come in the order of their codes.
-    assert telling["ndcg_at_2"] > max(baseline["ndcg_at_2"], found["no matcher of texts"]["test"]["ndcg_at_2"])
+    assert telling["ndcg_at_2"] > max(
+        baseline["ndcg_at_2"], found["no matcher of texts"]["test"]["ndcg_at_2"]
+    )
     # Four items are cold, and every list is made of these.
     assert telling["effective_catalogue_at_2"] <= 1
     assert set(answer["plots"]) == {"val", "test"}
     assert set(found["1 slot: story"]["weights"]) == {"half_a", "half_b", "all"}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_versions_are_compared(ask: Ask) -> None:
     answer = ask("temporal_user", "texts", "compare", "beta", "alpha", "--json")
     found = rows(answer)
