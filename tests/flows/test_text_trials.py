@@ -1,7 +1,7 @@
 """`polyrec ablate texts` and `polyrec texts compare` in a small world whose answer is known.
 
-Items and users fall into two camps. Nothing in an item's title or categories says which; of its texts, `story`
-does and `mood` does not.
+Items and users fall into two camps. Nothing in an item's title or categories says which; of its texts,
+`story` does and `mood` does not.
 """
 
 import json
