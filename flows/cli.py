@@ -4,28 +4,29 @@ Heavy packages are imported inside the commands that need them, so that --help a
 """
 
 import atexit
-import json
 import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from flows.cli_ablate import ablate
 from flows.cli_check import check
 from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
 from flows.cli_texts import texts
-from flows.options import Config, Json
+from flows.options import Config, Json, print_answer
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(data, name="data")
 app.add_typer(texts, name="texts")
+app.add_typer(ablate, name="ablate")
 
 
 class Stage(StrEnum):
@@ -84,7 +85,7 @@ def recommend(
 
     with reading(load_settings(config).data_folder) as snapshot:
         answer = read_list(snapshot, user, k, diversity)
-    _print(answer, as_json, list_table)
+    print_answer(answer, as_json, list_table)
 
 
 @app.command()
@@ -113,7 +114,7 @@ def report(
         from flows.show import draws_table
         from tasks.evaluation.draws import mean_of_files
 
-        _print(mean_of_files(draws), as_json, draws_table)
+        print_answer(mean_of_files(draws), as_json, draws_table)
         return
     from tasks.evaluation.report import report_renderable
     from tasks.evaluation.summary import build_report
@@ -121,7 +122,7 @@ def report(
 
     with reading(load_settings(config).data_folder) as snapshot:
         values = build_report(snapshot)
-    _print(values, as_json, report_renderable)
+    print_answer(values, as_json, report_renderable)
 
 
 @app.command()
@@ -154,7 +155,7 @@ def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
-    names |= {"EngineError", "ReviewError", "AngleError"}
+    names |= {"EngineError", "ReviewError", "AngleError", "VersionError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
@@ -189,13 +190,6 @@ def _flow(settings: Settings, stage: Stage | None) -> Callable[[str | None], Non
 
     name = stage.value if stage else "nightly"
     return getattr(import_module(f"flows.{name}"), name)
-
-
-def _print(values: dict[str, Any], as_json: bool, render: Callable[[dict[str, Any]], Any]) -> None:
-    if as_json:
-        print(json.dumps(values, indent=2, ensure_ascii=False))
-    else:
-        Console().print(render(values))
 
 
 def _print_outcome(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from typer._click.core import Context
 from typer.core import TyperGroup
 
-from flows.options import Config, Json
+from flows.options import Config, Json, print_answer
 from tasks.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class _ItemOrCommand(TyperGroup):
 texts = typer.Typer(
     cls=_ItemOrCommand,
     no_args_is_help=True,
-    help="Texts: `polyrec texts ITEM` shows an item's, `report` says how good all are, `review` decides "
-    "about those that are held back. All take --json and --config.",
+    help="Texts: `polyrec texts ITEM` shows an item's, `report` says how good all are, `compare` what "
+    "two versions add, `review` decides about those that are held back. All take --json and --config.",
 )
 review = typer.Typer(no_args_is_help=True, help="Texts that are held back: list, release, block.")
 texts.add_typer(review, name="review")
@@ -70,6 +70,20 @@ def report(as_json: Json = False, config: Config = None) -> None:
         _print_json(answer)
     else:
         Console().print(figures_table("Published texts", answer))
+
+
+@texts.command("compare")
+def compare(
+    a: Annotated[str, typer.Argument(help="A version: an engine, such as openvino, or ENGINE@PROMPTS.")],
+    b: Annotated[str, typer.Argument(help="Another; an unknown name is answered with those there are.")],
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Judge fusion with either version of texts: what each adds to accuracy and variety, and B minus A."""
+    from flows.text_trials import compare_texts
+    from tasks.evaluation.ablation import variants_table
+
+    print_answer(compare_texts(load_settings(config), a, b), as_json, variants_table)
 
 
 @review.command("list")

@@ -1,15 +1,13 @@
 """Evaluation: judge every model's lists on validation and, once, on test; compare; report."""
 
-import numpy as np
 import polars as pl
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.codes import category_matrix, codes, interaction_matrix
 from tasks.evaluation import exposure
 from tasks.evaluation.lists import lists_from_frame
-from tasks.evaluation.metrics import Evaluation, Truth, evaluate_lists
+from tasks.evaluation.metrics import Evaluation, evaluate_lists
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import report_markdown
 from tasks.evaluation.significance import (
@@ -19,27 +17,14 @@ from tasks.evaluation.significance import (
     paired_exposure_difference,
 )
 from tasks.evaluation.summary import FUSION, build_report
+from tasks.evaluation.truth import FIT_OF_PART, read_truth
 from tasks.fingerprint import fingerprint
 from tasks.measures import effective_catalogue
-from tasks.recommendable import recommendable_items
-from tasks.stage import StageNotReady, StageRun
+from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import (
-    HISTORY_OF_FIT,
-    ITEM,
-    MATCHER,
-    PART,
-    PARTS_OF_FIT,
-    TEST,
-    TRAIN,
-    USER,
-    VALIDATION,
-    VECTOR,
-)
+from warehouse.columns import MATCHER, USER, VALIDATION
 from warehouse.snapshot import write_snapshot
 
-# What a part's lists were fitted on.
-FIT_OF_PART = {VALIDATION: TRAIN, TEST: "train_validation"}
 OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": effective_catalogue}
 
 
@@ -65,7 +50,7 @@ def judge(run: StageRun, part: str) -> None:
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=k).rename({MATCHER: "model"})
     fused = warehouse.query("judged_lists", model=FUSION, part=part).select(own.columns)
     lists = pl.concat([own, fused], how="vertical_relaxed")
-    truth, user_ids, item_ids = _truth(run, part)
+    truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     judged: dict[str, Evaluation] = {}
     for (model,), rows in lists.group_by("model", maintain_order=True):
         known = rows.filter(pl.col(USER).is_in(user_ids))
@@ -124,39 +109,6 @@ def refresh_snapshot(run: StageRun) -> None:
     current = run.warehouse.query("current_publication")
     if current.height:
         write_snapshot(run.warehouse, current["publication_id"][0])
-
-
-def _truth(run: StageRun, part: str) -> tuple[Truth, list[str], list[str]]:
-    """What a part's lists are judged against, the judged users, and the catalogue."""
-    warehouse, protocol = run.warehouse, run.settings.data.protocol
-    items = warehouse.query("items")
-    item_ids = items[ITEM].to_list()
-    fit = FIT_OF_PART[part]
-    recommendable = recommendable_items(warehouse, run.settings, fit)
-    held = warehouse.query("fit_interactions", protocol=protocol, parts=[part])
-    held = held.join(items.filter(recommendable), on=ITEM, how="semi")
-    if held.is_empty():
-        raise StageNotReady(
-            f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
-            "nothing can be judged; set another [data] protocol, or loosen [catalogue]"
-        )
-    known = warehouse.query("fit_interactions", protocol=protocol, parts=list(HISTORY_OF_FIT[fit]))
-    window = known.filter(pl.col(PART).is_in(PARTS_OF_FIT[fit]))
-    user_ids = held[USER].unique().sort().to_list()
-    everyone = warehouse.query("users")[USER].to_list()
-    vectors = warehouse.query("item_vectors")
-    by_code = np.zeros((len(item_ids), vectors.schema[VECTOR].shape[0]), dtype=np.float32)  # type: ignore[attr-defined]
-    by_code[codes(vectors[ITEM], item_ids)] = vectors[VECTOR].to_numpy()
-    truth = Truth(
-        relevant=interaction_matrix(held, user_ids, item_ids),
-        history=interaction_matrix(known.filter(pl.col(USER).is_in(user_ids)), user_ids, item_ids),
-        categories=category_matrix(items["categories"].to_list())[0],
-        k=run.settings.evaluation.k,
-        vectors=by_code,
-        all_history=interaction_matrix(window, everyone, item_ids),
-        recommendable=recommendable,
-    )
-    return truth, user_ids, item_ids
 
 
 def _write_metrics(run: StageRun, part: str, judged: dict[str, Evaluation]) -> None:

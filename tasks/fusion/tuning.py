@@ -23,7 +23,7 @@ class Tuning:
     """What was chosen, and what it is worth to users whom the choice did not see."""
 
     studies: dict[str, optuna.Study]
-    """Of "half_a", "half_b", and "all" users."""
+    """Of "half_a", "half_b", and, where something is to be published, "all" users."""
     chosen: dict[str, Trial]
     """The same; "all" is what is published."""
     users: NDArray[np.int64]
@@ -46,6 +46,7 @@ def tune(
     seed: int,
     recommendable: Flags | None = None,
     on_trial: Callable[[str, Trial], None] | None = None,
+    publish: bool = True,
 ) -> Tuning:
     """Search on each half of the users and make lists for the other; then search on all, to publish.
 
@@ -56,12 +57,13 @@ def tune(
         categories: (N, C) bool.
         similarity: of the catalogue's items.
         k: length of the lists that are judged.
-        trials: of each of the three searches.
+        trials: of each of the searches.
         max_diversity: the dial is tried from 0 to this.
         slack: the share of the best NDCG that may be given up for diversity.
         seed: the same seed gives the same tuning.
         recommendable: (N,) bool, which items lists may hold; all of them when None.
         on_trial: called with the search's name after every trial.
+        publish: whether to search on all; a figure that is out of fold needs the halves only.
     """
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
     if len(judged.users) < 2:
@@ -77,7 +79,7 @@ def tune(
         for name, rows in (
             (HALVES[0], np.flatnonzero(half == 0)),
             (HALVES[1], np.flatnonzero(half == 1)),
-            (FINAL, np.arange(len(half))),
+            *([(FINAL, np.arange(len(half)))] if publish else []),
         )
     }
     for name, objective in objectives.items():

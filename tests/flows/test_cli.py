@@ -18,7 +18,7 @@ from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home, run_fl
 from warehouse.connection import writing
 
 MATCHERS = set(Settings().matching.matchers)
-COMMANDS = ("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ui")
+COMMANDS = ("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "ui")
 
 
 class Answer(NamedTuple):
@@ -61,7 +61,9 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
     assert answer.code == 0
     assert f"{' '.join(['polyrec', *command])} [OPTIONS]" in answer.out
     if command:
-        assert {"init": "--force", "texts": "review"}.get(command[0], "--config") in answer.out
+        assert {"init": "--force", "texts": "review", "ablate": "texts"}.get(
+            command[0], "--config"
+        ) in answer.out
     else:
         for name in COMMANDS:
             assert f" {name} " in answer.out

@@ -11,7 +11,12 @@ from tasks.fusion.tuning import Tuning, tune
 from tests.fusion import toys
 
 
-def tuned(seed: int = 0, candidates: Candidates | None = None, relevant: csr_array | None = None) -> Tuning:
+def tuned(
+    seed: int = 0,
+    candidates: Candidates | None = None,
+    relevant: csr_array | None = None,
+    publish: bool = True,
+) -> Tuning:
     return tune(
         candidates or toys.random_candidates(),
         toys.random_relevance() if relevant is None else relevant,
@@ -23,6 +28,7 @@ def tuned(seed: int = 0, candidates: Candidates | None = None, relevant: csr_arr
         max_diversity=0.5,
         slack=0.02,
         seed=seed,
+        publish=publish,
     )
 
 
@@ -86,6 +92,12 @@ def test_the_same_seed_gives_the_same_tuning() -> None:
     first, second = tuned(), tuned()
     assert first.chosen == second.chosen
     np.testing.assert_array_equal(first.items, second.items)
+
+
+def test_a_figure_needs_the_halves_only() -> None:
+    whole, figure = tuned(), tuned(publish=False)
+    np.testing.assert_array_equal(figure.items, whole.items)
+    assert figure.chosen == {half: whole.chosen[half] for half in ("half_a", "half_b")}
 
 
 def test_too_few_users_are_refused() -> None:

@@ -1,0 +1,251 @@
+"""What texts add: the whole fusion again, with other vectors in the place of the live texts'.
+
+Nothing but the texts differs between variants: interests, other matchers, the split, the search's seed and
+trials are the same. The warehouse is read once, then let go of, since searching takes minutes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tasks.codes import codes
+from tasks.embedding.variants import item_spread
+from tasks.evaluation.ablation import as_values, differences, headline_metrics
+from tasks.evaluation.metrics import Evaluation, Truth, evaluate_lists
+from tasks.evaluation.significance import paired_difference
+from tasks.evaluation.truth import FIT_OF_PART, read_truth
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.lists import list_codes
+from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.weights import Trial
+from tasks.matching.contract import Matcher, TextMatcher
+from tasks.matching.data import Fit, fit_window
+from tasks.matching.registry import build
+from tasks.matching.retrieve import top_candidates
+from tasks.measures import Codes, mean_defined
+from tasks.settings import Settings, SettingsError
+from tasks.stage import StageNotReady
+from warehouse.columns import HISTORY_OF_FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEST, USER, VALIDATION
+from warehouse.connection import Warehouse
+
+FloatArray = NDArray[np.float32]
+PART_KEYS = {VALIDATION: "val", TEST: "test"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of describing items."""
+
+    name: str
+    kind: str
+    """"texts" or "control"."""
+    vectors: FloatArray | None
+    """(N, K, D), zero where there is no text; None: the matchers that read texts are left out."""
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """(N,) mean distance between an item's texts; NaN where there are fewer than two."""
+        return np.zeros(0) if self.vectors is None else item_spread(self.vectors)
+
+
+class Window:
+    """A part and the fit that its lists come from, with all that does not depend on texts."""
+
+    def __init__(self, fit: Fit, truth: Truth, judged: Sequence[str], settings: Settings) -> None:
+        """Take a part's tables; nothing is fitted yet.
+
+        Args:
+            fit: its text vectors are not looked at.
+            truth: of the part.
+            judged: user ids, the rows of `truth`.
+            settings: of the run.
+        """
+        self.fit, self.truth, self.settings = fit, truth, settings
+        self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
+        names = settings.matching.matchers
+        if not any(isinstance(build(name, settings.matching), TextMatcher) for name in names):
+            raise SettingsError(
+                f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
+            )
+
+    @classmethod
+    def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
+        """Read a part, its fit and its users' interests."""
+        truth, judged, _ = read_truth(warehouse, settings, part)
+        fit = FIT_OF_PART[part]
+        interests = warehouse.query("user_vectors", fit=fit)
+        if interests.is_empty():
+            raise StageNotReady(f"no user has interests of the fit {fit}; run all stages: polyrec run")
+        events = warehouse.query(
+            "fit_interactions", protocol=settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
+        )
+        tables = warehouse.query("users"), warehouse.query("items"), events
+        no_texts = warehouse.query("live_text_vectors").clear()
+        window = fit_window(*tables, no_texts, interests, settings.seed, PARTS_OF_FIT[fit])
+        return cls(window, truth, judged, settings)
+
+    @cached_property
+    def _others(self) -> dict[str, Matcher]:
+        """The matchers that read no texts, fitted once for all variants."""
+        matching = self.settings.matching
+        built = {name: build(name, matching) for name in matching.matchers}
+        others = {name: one for name, one in built.items() if not isinstance(one, TextMatcher)}
+        for matcher in others.values():
+            matcher.fit(self.fit.data)
+        return others
+
+    @cached_property
+    def relevant(self) -> csr_array:
+        """(U, N) bool over all users."""
+        rows, items = self.truth.relevant.nonzero()
+        shape = (len(self.fit.user_ids), len(self.fit.item_ids))
+        matrix = csr_array((np.ones(len(rows), dtype=bool), (self.judged[rows], items)), shape=shape)
+        matrix.sort_indices()
+        return matrix
+
+    def candidates(self, vectors: FloatArray | None) -> Candidates:
+        """What every matcher thinks of the judged users' candidates, texts having these vectors."""
+        matching = self.settings.matching
+        matchers = [matcher for name in matching.matchers if (matcher := self._matcher(name, vectors))]
+        blocks = top_candidates(
+            matchers,
+            self.fit.data,
+            self.judged,
+            matching.block_users,
+            matching.candidates,
+            recommendable=self.truth.recommendable,
+        )
+        found = pl.concat(list(blocks))
+        rows = found.select(
+            pl.Series(USER, pl.Series(self.fit.user_ids, dtype=pl.String).gather(found["user"])),
+            pl.Series(ITEM, pl.Series(self.fit.item_ids, dtype=pl.String).gather(found["item"])),
+            pl.col("matcher").alias(MATCHER),
+            pl.col("score").alias(SCORE),
+        )
+        names = [matcher.name for matcher in matchers]
+        return Candidates.from_frame(rows, self.fit.user_ids, self.fit.item_ids, names)
+
+    def _matcher(self, name: str, vectors: FloatArray | None) -> Matcher | None:
+        if name in self._others:
+            return self._others[name]
+        if vectors is None:
+            return None
+        matcher = build(name, self.settings.matching)
+        matcher.fit(replace(self.fit.data, text_vectors=vectors))
+        return matcher
+
+    def similarity(self, vectors: FloatArray | None) -> ItemSimilarity:
+        """Between items, for re-ranking: of their texts, or of their content where texts are left out."""
+        content = self.truth.vectors
+        assert content is not None
+        return ItemSimilarity(mean_text_vectors(content[:, None] if vectors is None else vectors))
+
+    def tune(
+        self, vectors: FloatArray | None, publish: bool, on_trial: Callable[[str, Trial], None] | None = None
+    ) -> Tuning:
+        """Search the weights as fusion does, with the same seed and trials."""
+        fusion = self.settings.fusion
+        return tune(
+            self.candidates(vectors),
+            self.relevant,
+            self.fit.user_ids,
+            self.truth.categories,
+            self.similarity(vectors),
+            k=self.truth.k,
+            trials=fusion.trials,
+            max_diversity=fusion.max_diversity,
+            slack=fusion.ndcg_slack,
+            seed=self.settings.seed,
+            recommendable=self.truth.recommendable,
+            on_trial=on_trial,
+            publish=publish,
+        )
+
+    def judge(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
+        """Judge lists (U', k) of some users; a judged user without one has an empty list."""
+        items = np.full((len(self.judged), self.truth.k), -1, dtype=np.int32)
+        items[np.searchsorted(self.judged, users)] = lists
+        return evaluate_lists(items, self.truth)
+
+    def judge_frozen(self, vectors: FloatArray | None, chosen: Trial) -> Evaluation:
+        """Judge the lists that weights chosen elsewhere give here."""
+        candidates = self.candidates(vectors)
+        lists = list_codes(
+            candidates, chosen.weights, chosen.diversity, self.similarity(vectors), self.truth.k
+        )
+        return self.judge(candidates.users, lists)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A variant and what it is worth."""
+
+    variant: Variant
+    tuning: Tuning
+    parts: dict[str, Evaluation]
+    """"val" and, after a look at test, "test"."""
+
+
+def judge_variants(
+    variants: Sequence[Variant],
+    validation: Window,
+    test: Window | None,
+    on_trial: Callable[[str, Trial], None] | None = None,
+) -> list[Judged]:
+    """Judge each variant out of fold on validation and, frozen, on test; equal vectors are judged once."""
+    known: dict[str, tuple[Tuning, dict[str, Evaluation]]] = {}
+    out = []
+    for variant in variants:
+        key = vectors_key(variant)
+        if key not in known:
+            tuning = validation.tune(variant.vectors, test is not None, on_trial)
+            parts = {"val": validation.judge(tuning.users, tuning.items)}
+            if test is not None:
+                parts["test"] = test.judge_frozen(variant.vectors, tuning.chosen[FINAL])
+            known[key] = tuning, parts
+        out.append(Judged(variant, *known[key]))
+    return out
+
+
+def vectors_key(variant: Variant) -> str:
+    """The same for variants that describe items alike."""
+    vectors = variant.vectors
+    return "" if vectors is None else f"{vectors.shape} {blake2b(vectors.tobytes()).hexdigest()}"
+
+
+def variant_row(judged: Judged, baseline: Judged, settings: Settings) -> dict[str, Any]:
+    """A variant's figures, and how far it is above the baseline."""
+    k, resamples = settings.evaluation.k, settings.evaluation.resamples
+    spread = mean_defined(judged.variant.spread)
+    row: dict[str, Any] = {
+        "name": judged.variant.name,
+        "kind": judged.variant.kind,
+        **({"is_baseline": True} if judged is baseline else {}),
+        "slots": 0 if judged.variant.vectors is None else judged.variant.vectors.shape[1],
+        "text_distance": None if np.isnan(spread) else spread,
+        "weights": {name: trial.weights for name, trial in judged.tuning.chosen.items()},
+        "diversity": {name: trial.diversity for name, trial in judged.tuning.chosen.items()},
+    }
+    for part, evaluation in judged.parts.items():
+        found = differences(evaluation, baseline.parts[part], k, resamples, settings.seed)
+        figures = {name: evaluation.metrics[name] for name in headline_metrics(evaluation, k)}
+        row[part] = {**figures, "differences": found}
+    return row
+
+
+def pair_row(a: Judged, b: Judged, settings: Settings) -> dict[str, Any]:
+    """How far b is above a: in lists over the same users, in spread over the same items."""
+    k, resamples, seed = settings.evaluation.k, settings.evaluation.resamples, settings.seed
+    spread = paired_difference(b.variant.spread, a.variant.spread, resamples, seed)
+    found: Mapping[str, Any] = differences(b.parts["val"], a.parts["val"], k, resamples, seed)
+    if not np.isnan(spread.difference):
+        found = {**found, "text_distance": as_values(spread)}
+    return {"name": f"{b.variant.name} minus {a.variant.name}", "val": found}

@@ -1,0 +1,27 @@
+"""`polyrec ablate ...`: what a part of the job adds, by leaving it out."""
+
+from typing import Annotated
+
+import typer
+
+from flows.options import Config, Json, print_answer
+from tasks.settings import load_settings
+
+ablate = typer.Typer(
+    no_args_is_help=True, help="What a part of the job adds: `polyrec ablate texts` leaves texts out."
+)
+
+
+@ablate.command("texts")
+def texts(
+    final: Annotated[
+        bool, typer.Option("--final", help="Look at test, too, with weights frozen; the look is recorded.")
+    ] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Judge fusion with 1 to K texts, each angle and each pass, beside controls that need no model."""
+    from flows.text_trials import ablate_texts
+    from tasks.evaluation.ablation import variants_table
+
+    print_answer(ablate_texts(load_settings(config), final), as_json, variants_table)

@@ -1,0 +1,76 @@
+"""Vectors of texts that are tried, not kept: other versions, parts of what is live, controls."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.codes import codes
+from tasks.embedding.content import item_content, text_content
+from tasks.embedding.spread import distances
+from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
+
+FloatArray = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], FloatArray]
+"""T texts to (T, D) unit vectors."""
+
+
+def text_vectors(
+    texts: pl.DataFrame,
+    items: pl.DataFrame,
+    words: int,
+    encode: Encode,
+    known: Mapping[str, FloatArray] | None = None,
+) -> FloatArray:
+    """(N, K, D): out[n, k] = the vector of item n's text in the k-th slot there is; zero without one.
+
+    Args:
+        texts: item_id, slot, text and, where it has one, text_id.
+        items: the N items with their content, sorted by id.
+        words: of description and declared columns that are encoded with a text.
+        encode: called once, with what is not known.
+        known: text_id to the (D,) vector that need not be made again.
+    """
+    known = known or {}
+    rows = texts.join(items.select(ITEM, *CONTENT), on=ITEM, how="inner", maintain_order="left")
+    ids = rows[TEXT_ID].to_list() if TEXT_ID in rows.columns else [""] * rows.height
+    contents = [
+        text_content(title, year, categories, text, *more, words=words)
+        for text, title, year, categories, *more in rows.select("text", *CONTENT).iter_rows()
+    ]
+    pending = {content for text_id, content in zip(ids, contents, strict=True) if text_id not in known}
+    # Like lengths lie side by side, so that a batch is padded little.
+    ordered = sorted(pending, key=lambda content: (len(content), content))
+    encoded = encode(ordered)
+    place = {content: row for row, content in enumerate(ordered)}
+    slots = {slot: k for k, slot in enumerate(texts[SLOT].unique().sort())}
+    item_ids = items[ITEM].to_list()
+    out = np.zeros((len(item_ids), max(len(slots), 1), encoded.shape[1]), dtype=np.float32)
+    for n, slot, text_id, content in zip(codes(rows[ITEM], item_ids), rows[SLOT], ids, contents, strict=True):
+        out[n, slots[slot]] = known[text_id] if text_id in known else encoded[place[content]]
+    return out
+
+
+def content_vectors(items: pl.DataFrame, words: int, encode: Encode) -> FloatArray:
+    """(N, 1, D): vectors of items without any text. K equal slots would score as one does.
+
+    Args:
+        items: the N items, sorted by id.
+        words: of description and declared columns; 0 leaves title, year and categories alone.
+        encode: texts to vectors.
+    """
+    return encode([item_content(*row, words=words) for row in items.select(*CONTENT).iter_rows()])[:, None]
+
+
+def item_spread(vectors: FloatArray) -> NDArray[np.float64]:
+    """(N,) mean cosine distance over the pairs of an item's texts; NaN where there are fewer than two.
+
+    Args:
+        vectors: (N, K, D) of unit length, zero where there is no text.
+    """
+    owners, slots = np.nonzero(np.any(vectors != 0, axis=2))
+    of_texts = np.nan_to_num(distances(vectors[owners, slots], owners))
+    count = np.bincount(owners, minlength=len(vectors))
+    sums = np.bincount(owners, of_texts, minlength=len(vectors))
+    return np.divide(sums, count, out=np.full(len(vectors), np.nan), where=count > 1)

@@ -1,0 +1,271 @@
+"""`polyrec ablate texts` and `polyrec texts compare` in a small world whose answer is known.
+
+Items and users fall into two camps. Nothing in an item's title or categories says which; of its texts,
+`story` does and `mood` does not.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from mlflow.tracking import MlflowClient
+from typer.testing import CliRunner
+
+from flows import cli, text_trials
+from tasks.corpus.versions import VersionError
+from tasks.corpus.writing import SEPARATOR
+from tasks.embedding.content import item_content
+from tasks.ingest.splits import split_interactions
+from tasks.settings import SettingsError, load_settings
+from tasks.settings_data import Data
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import WarehouseError
+
+ITEMS, USERS, CAMPS = 20, 60, ("even", "odd")
+CONFIG = """
+home = "."
+[data]
+protocol = "PROTOCOL"
+[corpus]
+noun = "thing"
+[matching]
+matchers = ["cosine_max", "popularity"]
+candidates = 10
+[fusion]
+trials = 5
+[evaluation]
+k = 2
+resamples = 200
+"""
+Ask = Callable[..., dict[str, Any]]
+
+
+class Encoder:
+    """Texts that name a camp lie in its direction; all others anywhere."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([vector(text) for text in texts], dtype=np.float32).reshape(-1, 384)
+
+
+def vector(text: str) -> np.ndarray:
+    seed = int.from_bytes(blake2b(text.encode(), digest_size=4).digest())
+    noise = np.random.default_rng(seed).normal(size=384)
+    direction = 0.3 * noise / np.linalg.norm(noise)
+    for place, camp in enumerate(CAMPS):
+        direction[place] += f" {camp} " in text
+    return direction / np.linalg.norm(direction)
+
+
+def fill(warehouse: Warehouse) -> None:
+    """The world, with texts of two engines: alpha's are live, beta's say nothing of camps."""
+    ids = [f"{item:02d}" for item in range(ITEMS)]
+    titles = [f"Thing {item}" for item in ids]
+    items = pl.DataFrame({"item_id": ids, "title": titles, "content_hash": ids}).with_columns(
+        categories=pl.lit(["any"], dtype=pl.List(pl.String))
+    )
+    warehouse.append("core.items", items)
+    users = [f"u{user:02d}" for user in range(USERS)]
+    warehouse.append("core.users", pl.DataFrame({"user_id": users}))
+    camp_items = ITEMS // 2
+    # Every user goes through the camp's items in the same circle, but begins elsewhere.
+    events = [
+        (users[user], ids[2 * ((user // 2 + step) % camp_items) + user % 2], 1.0, 100 * step)
+        for user in range(USERS)
+        for step in range(camp_items)
+    ]
+    columns = ["user_id", "item_id", "value", "event_time"]
+    warehouse.append("core.interactions", pl.DataFrame(events, schema=columns, orient="row"))
+    texts = []
+    for item, item_id in enumerate(ids):
+        for slot, angle in enumerate(("story", "mood")):
+            says = f"A tale of {CAMPS[item % 2]} folk {item}." if slot == 0 else f"It is calm {item}."
+            texts.append(text_row("alpha", item_id, slot, angle, says))
+            texts.append(text_row("beta", item_id, slot, angle, f"Whatever {item} {slot}."))
+    warehouse.append("features.texts", pl.DataFrame(texts))
+    live = [(row["item_id"], row["slot"], row["text_id"]) for row in texts if row["engine"] == "alpha"]
+    warehouse.append(
+        "features.live_texts", pl.DataFrame(live, schema=["item_id", "slot", "text_id"], orient="row")
+    )
+    contents = [item_content(title, None, ["any"]) for title in titles]
+    vectors = pl.DataFrame({"owner_kind": ["item"] * ITEMS, "owner_id": ids, "content_hash": ids})
+    warehouse.append(
+        "features.vectors_minilm",
+        vectors.with_columns(
+            vector=pl.Series([vector(text) for text in contents], dtype=pl.Array(pl.Float32, 384))
+        ),
+    )
+    towards = np.zeros((2, 384), dtype=np.float32)
+    towards[0, :2] = 2**-0.5, -(2**-0.5)
+    towards[1] = -towards[0]
+    for fit in ("train", "train_validation"):
+        interests = pl.DataFrame({"fit": [fit] * USERS, "user_id": users}).with_columns(
+            interest=pl.lit(0),
+            weight=pl.lit(1.0),
+            vector=pl.Series([towards[user % 2] for user in range(USERS)], dtype=pl.Array(pl.Float32, 384)),
+        )
+        warehouse.append("features.user_vectors", interests)
+
+
+def text_row(engine: str, item_id: str, slot: int, angle: str, text: str) -> dict[str, Any]:
+    return {
+        "text_id": f"{engine}-{item_id}-{slot}",
+        "item_id": item_id,
+        "slot": slot,
+        "angle": angle,
+        "engine": engine,
+        "prompt_hash": f"{engine}-{item_id}-{slot}",
+        "prompt": SEPARATOR.join(["Say it.", f"Facts of {item_id}.", angle]),
+        "pass": 1,
+        "attempt": 0,
+        "seed": 0,
+        "text": text,
+        "n_tokens": 5,
+        "whole_sentence": True,
+        "status": "ok",
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world, in a home: one for all tests, since MLflow's store takes seconds to make."""
+    folder = tmp_path_factory.mktemp("trials")
+    with writing(folder / "warehouse" / "data", "a test") as warehouse:
+        fill(warehouse)
+    return folder
+
+
+@pytest.fixture
+def ask(home: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Run a command under a protocol; returns what it prints as JSON."""
+    monkeypatch.setattr(text_trials, "load_encoder", Encoder)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(protocol: str, *arguments: str) -> dict[str, Any]:
+        config = home / "polyrec.toml"
+        config.write_text(CONFIG.replace("PROTOCOL", protocol), encoding="utf-8")
+        with writing(home / "warehouse" / "data", "a test") as warehouse:
+            split_interactions(warehouse, Data.model_validate({"protocol": protocol}), 0)
+        result = CliRunner().invoke(cli.app, [*arguments, "--config", str(config)])
+        if result.exception:
+            raise result.exception
+        return json.loads(result.stdout) if "--json" in arguments else {"printed": result.stdout}
+
+    return call
+
+
+def rows(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in answer["variants"]}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_texts_that_tell_beat_every_control(ask: Ask, home: Path) -> None:
+    answer = ask("temporal_user", "ablate", "texts", "--json")
+    assert answer["users"] == {"val": USERS}
+    found = rows(answer)
+    assert list(found) == [
+        "no matcher of texts",
+        "title + categories",
+        "template texts",
+        "texts shuffled among items",
+        "1 slot: story",
+        "2 slots: story, mood",
+        "1 slot: mood",
+        "pass 1, 2 slots",
+        "pass 2, 2 slots",
+    ]
+    # Two items of the camp are left to each user, of whom the one is relevant: rank 1 or 2.
+    telling = found["1 slot: story"]["val"]
+    assert telling["ndcg_at_2"] >= 1 / np.log2(3)
+    assert telling["differences"]["ndcg_at_2"]["low"] > 0.2
+    baseline = found["title + categories"]["val"]
+    assert telling["differences"]["ndcg_at_2"]["difference"] == pytest.approx(
+        telling["ndcg_at_2"] - baseline["ndcg_at_2"]
+    )
+    assert set(baseline["differences"]["ndcg_at_2"].values()) == {0}
+    for control in ("template texts", "texts shuffled among items", "1 slot: mood"):
+        assert found[control]["val"]["ndcg_at_2"] < telling["ndcg_at_2"] - 0.2, control
+    assert found["pass 1, 2 slots"]["val"] == found["2 slots: story, mood"]["val"]
+    assert found["pass 2, 2 slots"]["missing"] == "no text of pass 2 is written"
+    assert found["1 slot: story"]["text_distance"] is None
+    assert 0.5 < found["2 slots: story, mood"]["text_distance"] < 1.2
+    assert "test" not in telling
+    assert "title + categories" in Path(answer["plots"]["val"]).read_text(encoding="utf-8")
+
+    client = MlflowClient(load_settings(home / "polyrec.toml").mlflow_uri)
+    parent = answer["mlflow_run_id"]
+    experiment = client.get_run(parent).info.experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    assert {run.data.params["variant"] for run in children} == set(found) - {"pass 2, 2 slots"}
+    (run,) = [run for run in children if run.data.params["variant"] == "1 slot: story"]
+    assert run.data.metrics["val_ndcg_at_2"] == pytest.approx(telling["ndcg_at_2"])
+    assert {"val_effective_catalogue_at_2", "val_ild_at_2", "val_ndcg_at_2_low"} <= set(run.data.metrics)
+    assert "variants_val.html" in {one.path for one in client.list_artifacts(parent)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
+    def looks() -> list[str]:
+        with writing(home / "warehouse" / "data", "a test") as warehouse:
+            return warehouse.query("test_looks")["fusion_id"].to_list()
+
+    before = len(looks())
+    printed = ask("cold_item", "ablate", "texts")["printed"]
+    assert "judged on test, with --final" in printed
+    assert "1 slot: story" in printed
+    assert len(looks()) == before
+    answer = ask("cold_item", "ablate", "texts", "--final", "--json")
+    assert looks()[before:] == [text_trials.LOOKER]
+    found = rows(answer)
+    telling, baseline = found["1 slot: story"]["test"], found["title + categories"]["test"]
+    # Popularity knows nothing of cold items: without texts they come in the order of their codes.
+    assert telling["ndcg_at_2"] > max(
+        baseline["ndcg_at_2"], found["no matcher of texts"]["test"]["ndcg_at_2"]
+    )
+    # Four items are cold, and every list is made of these.
+    assert telling["effective_catalogue_at_2"] <= 1
+    assert set(answer["plots"]) == {"val", "test"}
+    assert set(found["1 slot: story"]["weights"]) == {"half_a", "half_b", "all"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_versions_are_compared(ask: Ask) -> None:
+    answer = ask("temporal_user", "texts", "compare", "beta", "alpha", "--json")
+    found = rows(answer)
+    assert list(found) == ["title + categories", "beta", "alpha"]
+    pair = answer["pair"]["val"]
+    gain = found["alpha"]["val"]["ndcg_at_2"] - found["beta"]["val"]["ndcg_at_2"]
+    assert pair["ndcg_at_2"]["difference"] == pytest.approx(gain)
+    assert 0 < pair["ndcg_at_2"]["low"] < gain < pair["ndcg_at_2"]["high"]
+    spread = found["alpha"]["text_distance"] - found["beta"]["text_distance"]
+    assert pair["text_distance"]["difference"] == pytest.approx(spread)
+    assert "alpha: 40 texts of 20 items" in answer["notes"]
+    printed = ask("temporal_user", "texts", "compare", "beta", "alpha")["printed"]
+    assert "alpha minus beta" in printed
+
+
+@pytest.mark.parametrize("names", [("alpha", "gamma"), ("gamma", "alpha"), ("alpha", "alpha")])
+def test_names_that_cannot_be_compared(ask: Ask, names: tuple[str, str]) -> None:
+    with pytest.raises(VersionError, match="gamma.*alpha.*beta|both 'alpha'") as refused:
+        ask("temporal_user", "texts", "compare", *names)
+    assert cli._for_users(refused.value)
+
+
+def test_no_matcher_that_reads_texts(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYREC_MATCHING__MATCHERS", '["popularity"]')
+    with pytest.raises(SettingsError, match="none of which reads texts"):
+        ask("temporal_user", "ablate", "texts")
+
+
+def test_before_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
+    refused = CliRunner().invoke(cli.app, ["ablate", "texts"])
+    assert isinstance(refused.exception, WarehouseError)
+    assert not (tmp_path / "warehouse").exists()
