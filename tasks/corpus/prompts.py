@@ -18,10 +18,8 @@ def task_part(noun: str, angles: Sequence[Angle]) -> str:
 
     It stays this short on purpose: longer instructions made the texts of SmolLM2-135M worse.
     """
-    *first, last = [angle.instruction for angle in angles]
-    asked = f"{', '.join(first)}, or {last}" if first else last
     return (
-        f"<|im_start|>user\nFor each {noun}, write one short sentence: {asked}.<|im_end|>\n"
+        f"<|im_start|>user\nFor each {noun}, write one short sentence: {_asked(angles)}.<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
 
@@ -71,6 +69,24 @@ def prompts_for(
     return [(task, facts, angle.opening) for angle in corpus.angles]
 
 
+def rewrite_prompt(corpus: Corpus, prompt: Prompt, texts: Sequence[str]) -> Prompt:
+    """The prompt of the second pass for a text, from the one it was written by.
+
+    Facts and texts stand in the request: beside the opening, a small model copies them.
+
+    Args:
+        corpus: what an item is called, angles.
+        prompt: of the first pass: task, facts, opening.
+        texts: what the item's first texts say, as far as it may be quoted.
+    """
+    _, *facts, opening = prompt
+    known = "".join([*facts, " ".join(texts)])
+    asked = (
+        f"Write one short sentence about this {corpus.noun} that says something new: {_asked(corpus.angles)}."
+    )
+    return f"<|im_start|>user\n{known}\n{asked}<|im_end|>\n<|im_start|>assistant\n", opening
+
+
 def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:
     """The seed of one attempt at one text: nothing but these four decides."""
     return int(fingerprint("text", seed, item_id, slot, attempt)[:15], 16)
@@ -79,3 +95,9 @@ def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:
 def prompt_hash(engine: str, prompt: Prompt, sampling: Sampling, attempts: int, seed: int) -> str:
     """Hash of all that a text depends on: while it is unchanged, the text stays."""
     return fingerprint(engine, prompt, vars(sampling), attempts, seed)
+
+
+def _asked(angles: Sequence[Angle]) -> str:
+    """What the texts say, as a request lists it."""
+    *first, last = [angle.instruction for angle in angles]
+    return f"{', '.join(first)}, or {last}" if first else last

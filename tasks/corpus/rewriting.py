@@ -1,7 +1,7 @@
 """The second pass: each text of an item is written again so that it says what the others do not.
 
-The model reads the item's facts and its first texts. What it writes takes the place of a first text only where
-`nearness.replacements` allows it and all rules of the first pass hold; both stay in features.texts.
+The model reads the item's facts and its first texts. What it writes takes the place of a first text only
+where `nearness.replacements` allows it and all rules of the first pass hold; both stay in features.texts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ def wanted_rewrites(firsts: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataF
         together = texts["text"].to_list()
         plain = [shortened(without_orders(text), corpus.quality.max_words) for text in together]
         for row in texts.iter_rows(named=True):
-            prompt = rewrite_prompt(parts_of(row["prompt"]), [text for text in plain if text])
+            prompt = rewrite_prompt(corpus, parts_of(row["prompt"]), [text for text in plain if text])
             digest = fingerprint(
                 "rewrite",
                 corpus.engine_identity,

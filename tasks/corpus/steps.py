@@ -1,45 +1,28 @@
 """Corpus: plan which texts are missing, write and judge them shard by shard, make the wanted ones live.
 
-A second pass writes each again, where it is asked for.
+A second pass writes each again, where the settings ask for it.
 """
 
 import time
-from collections.abc import Collection
 
-import numpy as np
 import polars as pl
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.content import item_content
+from tasks.corpus import second_pass
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
 from tasks.corpus.nearness import Nearness
-from tasks.corpus.rewriting import (
-    KEYS,
-    decided_rewrites,
-    missing_rewrites,
-    rewrite_rules,
-    rewrite_texts,
-    wanted_rewrites,
-)
 from tasks.corpus.safety.loading import load_rules
-from tasks.corpus.standing import Rules, chosen_texts, standing_texts
-from tasks.corpus.writing import (
-    Key,
-    items_of_shard,
-    missing_texts,
-    number_of_shards,
-    wanted_texts,
-    write_texts,
-)
+from tasks.corpus.standing import standing_texts
+from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
-from tasks.models.encoder import DIMENSIONS, Encoder, load_encoder
-from tasks.models.engine import Generation
+from tasks.models.encoder import load_encoder
+from tasks.models.engine import Engine
 from tasks.models.engines import load_engine
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from warehouse.columns import ANGLE, CONTENT, ITEM, SLOT, TEXT_ID, VECTOR
+from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import Spool, shard_key
 
 
@@ -64,16 +47,14 @@ def write_shard(run: StageRun, key: str) -> int:
     items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
     missing = missing_texts(wanted_texts(items, corpus, seed), _standing(run))
     engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
-    first = _drafts(run, missing)
-    blocked = run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID]
-    rules = load_rules(corpus, set(blocked))
+    first = second_pass.drafts_of(run.warehouse, missing[ITEM].unique())
+    rules = load_rules(corpus, _blocked(run))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
     run.counts["generation_seconds"] += time.perf_counter() - start
     run.counts["generated"] += missing.height
     run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
-    for name, value in engine.spent().items():
-        run.counts[name] = run.counts.get(name, 0.0) + value
+    _spend(run, engine)
     spool = Spool(run.warehouse)
     spool.commit(spool.write("corpus", "", key, fingerprint(missing), "features.texts", texts))
     return missing.height
@@ -82,80 +63,53 @@ def write_shard(run: StageRun, key: str) -> int:
 @task(name="plan rewriting", cache_policy=NO_CACHE)
 def plan_rewriting(run: StageRun) -> list[str]:
     """Return the keys of the shards that the second pass still has to do."""
-    counts = dict.fromkeys(("rewritten", "rewrite_tokens", "rewrite_seconds", "rewrites_left"), 0.0)
-    wanted, decided = _rewrites(run)
-    missing = missing_rewrites(wanted, decided)
-    run.counts |= counts | {"rewrites_wanted": wanted.height, "rewrites_left": missing.height}
-    shards = number_of_shards(
-        run.warehouse.query("items_to_recommend").height, run.settings.corpus.shard_items
-    )
-    return sorted({shard_key(item_id, shards) for item_id in missing[ITEM].unique()})
+    found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
+    run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
+    return second_pass.shards_of(run.warehouse, run.settings, found.missing)
 
 
 @task(name="vectors of items", cache_policy=NO_CACHE)
 def item_nearness(run: StageRun) -> Nearness:
-    """Vectors of all items: those of the last embedding where they are still right, else made here."""
+    """Return the vectors of all items, which say whether a text leads back to its own."""
     start = time.perf_counter()
     words = run.settings.embedding.description_words
-    lacking = run.warehouse.query("items_without_vector", words=words)
-    stored = run.warehouse.query("item_vectors").join(lacking, on=ITEM, how="anti")
-    encode = load_encoder().encode
-    made = encode([item_content(*row, words=words) for row in lacking.select(*CONTENT).iter_rows()])
-    vectors = np.concatenate([stored[VECTOR].to_numpy().reshape(-1, DIMENSIONS), made])
+    nearness = second_pass.nearness_of(run.warehouse, load_encoder().encode, words)
     run.counts["rewrite_seconds"] += time.perf_counter() - start
-    return Nearness(encode, [*stored[ITEM], *lacking[ITEM]], vectors, words)
+    return nearness
 
 
 @task(name="rewrite texts", task_run_name="rewrite texts {key}", cache_policy=NO_CACHE)
 def rewrite_shard(run: StageRun, key: str, nearness: Nearness) -> int:
-    """Rewrite, judge and commit the texts of one shard while there is time; returns how many."""
-    start, corpus, seed = time.perf_counter(), run.settings.corpus, run.settings.seed
+    """Rewrite, judge and commit the texts of one shard, as long as there is time; returns how many."""
+    start, corpus = time.perf_counter(), run.settings.corpus
     end = start + corpus.rewrite.max_minutes * 60 - run.counts["rewrite_seconds"]
     if start >= end:
         return 0
-    items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
-    missing = missing_rewrites(*_rewrites(run, items))
     engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
-    blocked = run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID]
-    rules = _rewrite_rules(run, set(blocked))
-    drafts = _drafts(run, missing)
-    texts = rewrite_texts(
-        missing, items, corpus, engine, seed, rules, nearness, drafts, lambda: time.perf_counter() < end
+    done = second_pass.rewrite_shard(
+        run.warehouse,
+        run.settings,
+        key,
+        engine,
+        load_rules(corpus, _blocked(run)),
+        nearness,
+        lambda: time.perf_counter() < end,
     )
-    if texts.height:
-        spool = Spool(run.warehouse)
-        digest = fingerprint(texts.select(TEXT_ID, "status"))
-        spool.commit(spool.write("rewriting", "", key, digest, "features.texts", texts))
     run.counts["rewrite_seconds"] += time.perf_counter() - start
-    new = texts.filter(
-        pl.Series([row not in drafts for row in texts.select(KEYS).iter_rows()], dtype=pl.Boolean)
-    )
-    run.counts["rewritten"] += new.height
-    run.counts["rewrite_tokens"] += int(new["n_tokens"].sum())
-    run.counts["rewrites_left"] -= texts.height
-    for name, value in engine.spent().items():
-        run.counts[f"rewrite_{name}"] = run.counts.get(f"rewrite_{name}", 0.0) + value
-    return texts.height
+    run.counts["rewritten"] += done.new.height
+    run.counts["rewrite_tokens"] += int(done.new["n_tokens"].sum())
+    run.counts["rewrites_left"] -= done.texts.height
+    _spend(run, engine, "rewrite_")
+    return done.texts.height
 
 
 @task(name="make texts live", cache_policy=NO_CACHE)
 def make_live(run: StageRun) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    live = _firsts(run)
-    decided = _rewrites(run)[1] if run.settings.corpus.rewrite.enabled else None
-    with run.warehouse.transaction():
-        if decided is None:
-            run.warehouse.delete("features.rewrites", {})
-        else:
-            run.warehouse.replace(
-                "features.rewrites", decided.select(ITEM, SLOT, "first_text_id", TEXT_ID, "kept", "reason")
-            )
-            kept = decided.filter("kept")
-            live = live.update(
-                kept.select(ITEM, SLOT, TEXT_ID, "n_tokens", "whole_sentence"), on=[ITEM, SLOT]
-            )
-            run.counts["rewrites_kept"] = kept.height
-        run.warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))
+    live = second_pass.make_live(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    if run.settings.corpus.rewrite.enabled:
+        run.counts["rewrites_kept"] = int(run.warehouse.query("rewrites")["kept"].sum())
     run.counts |= {
         "items": live[ITEM].n_unique(),
         "slots": live[SLOT].n_unique(),
@@ -182,35 +136,23 @@ def _standing(run: StageRun) -> pl.DataFrame:
     return standing_texts(run.warehouse.query("known_texts"), load_rules(run.settings.corpus).digest)
 
 
-def _drafts(run: StageRun, missing: pl.DataFrame) -> dict[Key, Generation]:
-    """First attempts at missing texts that are already written."""
-    drafts = run.warehouse.query("first_drafts", items=missing[ITEM].unique())
-    return {
-        (item_id, slot, digest): Generation(*written)
-        for item_id, slot, digest, *written in drafts.iter_rows()
-    }
+def _blocked(run: StageRun) -> set[str]:
+    """Ids of texts that an operator blocked."""
+    return set(run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID])
 
 
-def _firsts(run: StageRun, items: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The text of the first pass that stands in each place, of some items or of all."""
-    items = run.warehouse.query("items_to_recommend") if items is None else items
-    wanted = wanted_texts(items, run.settings.corpus, run.settings.seed)
-    return chosen_texts(wanted, _standing(run))
+def _spend(run: StageRun, engine: Engine, prefix: str = "") -> None:
+    """Count what an engine's server was paid for since it was last asked."""
+    for name, value in engine.spent().items():
+        run.counts[prefix + name] = run.counts.get(prefix + name, 0.0) + value
 
 
-def _rewrites(run: StageRun, items: pl.DataFrame | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What the second pass has to write, and the part of it that is decided."""
-    firsts = _firsts(run, items).join(run.warehouse.query("first_texts"), on=TEXT_ID)
-    wanted = wanted_rewrites(firsts, run.settings.corpus, run.settings.seed)
-    known = run.warehouse.query("known_rewrites")
-    return wanted, decided_rewrites(wanted, known, _rewrite_rules(run).digest)
-
-
-def _rewrite_rules(run: StageRun, blocked: Collection[str] = ()) -> Rules:
-    """What decides about the second pass."""
-    settings = run.settings
-    rules = load_rules(settings.corpus, blocked)
-    return rewrite_rules(rules, settings.corpus, Encoder.name, settings.embedding.description_words)
+def left_over(texts: int, minutes: float) -> str:
+    """What is said when the second pass ran out of time."""
+    return (
+        f"{texts:,} texts are not rewritten yet: max_minutes = {minutes:g} in [corpus.rewrite] is over. "
+        "The next run goes on with them."
+    )
 
 
 @task(name="show texts", cache_policy=NO_CACHE)
@@ -235,14 +177,6 @@ def show(run: StageRun) -> None:
     with tracking.run("corpus", "texts") as run_id:
         tracking.log(run_id, params=_flat(run), metrics=run.counts)
         tracking.log_text(run_id, markdown, "texts.md")
-
-
-def left_over(texts: int, minutes: float) -> str:
-    """What is said when the second pass ran out of time."""
-    return (
-        f"{texts:,} texts are not rewritten yet: max_minutes = {minutes:g} in [corpus.rewrite] is over. "
-        "The next run goes on with them."
-    )
 
 
 def _number(log_prob: float | None) -> str:
