@@ -44,7 +44,7 @@ texts.add_typer(review, name="review")
 def show(
     item: Annotated[str, typer.Argument(help="An item id.")], as_json: Json = False, config: Config = None
 ) -> None:
-    """Show an item's texts, their angles and log-probabilities: also `polyrec texts ITEM`."""
+    """Show an item's texts, their angles, passes and log-probabilities: also `polyrec texts ITEM`."""
     from flows.show import texts_table
     from serving.lists import texts_of
     from warehouse.snapshot import reading
@@ -65,7 +65,8 @@ def report(as_json: Json = False, config: Config = None) -> None:
     from warehouse.snapshot import reading
 
     with reading(load_settings(config).data_folder) as snapshot:
-        answer = text_report(snapshot.query("text_quality"), snapshot.query("spread_totals"))
+        frames = (snapshot.query(name) for name in ("text_quality", "spread_totals", "rewrites"))
+        answer = text_report(*frames)
     if as_json:
         _print_json(answer)
     else:

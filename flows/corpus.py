@@ -1,10 +1,12 @@
 """Corpus: K recommendation texts for every item."""
 
 from prefect import flow
+from rich.console import Console
 
 from flows.common import stage
 from tasks.corpus import steps
 from tasks.progress import progress
+from tasks.stage import StageRun
 
 
 @flow(name="corpus")
@@ -16,6 +18,22 @@ def corpus(config: str | None = None) -> None:
         with progress("writing texts", missing, "texts") as advance:
             for key in shards:
                 advance(steps.write_shard(run, key))
+        if run.settings.corpus.rewrite.enabled:
+            _rewrite(run)
         steps.make_live(run)
         steps.measure(run)
         steps.show(run)
+
+
+def _rewrite(run: StageRun) -> None:
+    """The second pass, as far as its time goes."""
+    shards = steps.plan_rewriting(run)
+    if shards:
+        nearness = steps.item_nearness(run)
+        with progress("rewriting texts", int(run.counts["rewrites_left"]), "texts") as advance:
+            for key in shards:
+                advance(steps.rewrite_shard(run, key, nearness))
+    if left := int(run.counts["rewrites_left"]):
+        Console(stderr=True, highlight=False).print(
+            steps.left_over(left, run.settings.corpus.rewrite.max_minutes)
+        )

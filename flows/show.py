@@ -44,10 +44,12 @@ def texts_table(answer: Mapping[str, Any]) -> RenderableType:
     table = _table(f"{answer['title']}: {', '.join(answer['categories'])}")
     table.add_column("angle")
     table.add_column("text", ratio=1)
-    table.add_column("log-probability", justify="right")
-    table.add_column("tokens", justify="right")
+    for name in ("pass", "log-probability", "tokens"):
+        table.add_column(name, justify="right")
     for row in answer["texts"]:
-        table.add_row(row["angle"], row["text"], _number(row["log_prob"]), str(row["n_tokens"]))
+        table.add_row(
+            row["angle"], row["text"], str(row["pass"]), _number(row["log_prob"]), str(row["n_tokens"])
+        )
     return table
 
 

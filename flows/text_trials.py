@@ -17,9 +17,9 @@ from flows.ablation import (
     variant_row,
     vectors_key,
 )
+from tasks.content import ENCODED_AS
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import VersionError, shown, texts_of_pass, texts_of_version, with_versions
-from tasks.embedding.content import ENCODED_AS
 from tasks.embedding.variants import content_vectors, text_vectors
 from tasks.evaluation.ablation import variants_figure
 from tasks.models.encoder import DIMENSIONS, load_encoder
@@ -147,7 +147,7 @@ def _ablation(inputs: Inputs, settings: Settings) -> tuple[list[Variant], list[d
         texts = texts_of_pass(inputs.texts, number)
         name = f"pass {number}, {len(slots)} slot{'s' if len(slots) > 1 else ''}"
         if texts.is_empty():
-            missing.append({"name": name, "kind": "texts", "missing": f"no text of pass {number} is written"})
+            missing.append({"name": name, "kind": "texts", "missing": f"no text of pass {number} is live"})
         else:
             variants.append(Variant(name, "texts", _vectors(inputs, settings, texts)))
     return variants, missing

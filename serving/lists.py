@@ -73,7 +73,7 @@ def recommend(
 
 
 def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
-    """An item's texts with angle, log-probability and token count.
+    """An item's texts with angle, log-probability, token count and the pass they are from.
 
     Raises:
         BadRequest: the item is unknown.
@@ -82,7 +82,7 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     if item.is_empty():
         raise BadRequest(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
     row = item.row(0, named=True)
-    columns = (SLOT, "angle", "text", "log_prob", "n_tokens", "engine", TEXT_ID)
+    columns = (SLOT, "angle", "text", "log_prob", "n_tokens", "engine", "pass", TEXT_ID)
     return {
         "item_id": item_id,
         "title": titled(row["title"], row["year"]),

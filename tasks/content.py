@@ -1,8 +1,9 @@
-"""What of an item's data may be read by models, made safe to put into a prompt."""
+"""What of an item's data may be read by models, made safe to put into a prompt; what of it is encoded."""
 
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 # What models read as control tokens: `<|im_end|>`, `</s>`, `[INST]`, `[SEP]`, `<repo_name>`, ...
@@ -14,6 +15,8 @@ MARKS = re.compile(
     re.IGNORECASE,
 )
 MOST_LETTERS = 60  # of a word: what is longer is no word
+# What `text_content` makes of a text: a new value has every text encoded again.
+ENCODED_AS = " after item content"
 
 
 def neutral(text: str) -> str:
@@ -84,3 +87,48 @@ def described(description: str | None, content: str | None, words: int) -> list[
     parts = [f"{name}: {value}" for name, value in declared(content, words)]
     about = shortened(description or "", words)
     return [part for part in (*parts, about if about.endswith("...") else about.rstrip(". ")) if part]
+
+
+def item_content(
+    title: str,
+    year: int | None,
+    categories: Sequence[str],
+    description: str | None = None,
+    content: str | None = None,
+    words: int = 40,
+) -> str:
+    """Title, year and categories, then declared columns and description, where there are any.
+
+    Args:
+        title: Its name.
+        year: The year it is from.
+        categories: Its categories.
+        description: A longer text about it, cut after `words` words.
+        content: JSON object of the further columns declared as content, each cut likewise.
+        words: See above; 0 leaves both out.
+
+    >>> item_content("Toy Story", 1995, ["Animation", "Comedy"])
+    'Toy Story (1995). Animation, Comedy'
+    >>> item_content("Toy Story", None, [], "A doll is jealous.", '{"director": "John Lasseter"}')
+    'Toy Story. director: John Lasseter. A doll is jealous'
+    """
+    named = ", ".join(neutral(category) for category in categories)
+    head = [titled(neutral(title), year), *([named] if named else [])]
+    return ". ".join([*head, *described(description, content, words)])
+
+
+def text_content(
+    title: str,
+    year: int | None,
+    categories: Sequence[str],
+    text: str,
+    description: str | None = None,
+    content: str | None = None,
+    words: int = 40,
+) -> str:
+    """An item's content, then one of its texts: a text alone says too little about the item.
+
+    >>> text_content("Toy Story", 1995, ["Animation"], "The mood is bright.")
+    'Toy Story (1995). Animation. The mood is bright.'
+    """
+    return f"{item_content(title, year, categories, description, content, words)}. {text}"

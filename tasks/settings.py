@@ -17,6 +17,7 @@ from tasks.section import Section
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
 from tasks.settings_openai import OpenAi
+from tasks.settings_rewrite import Rewrite
 
 PREFIX = "POLYREC_"
 MOST_SHOWN = 200  # characters of a value in a message
@@ -74,6 +75,7 @@ class Corpus(Section):
     """How many items the model reads at once: bounds its memory."""
     quality: Quality = Quality()
     safety: Safety = Safety()
+    rewrite: Rewrite = Rewrite()
     openai: OpenAi = Field(default=OpenAi(), validate_default=True)
 
     @model_validator(mode="before")
@@ -99,6 +101,16 @@ class Corpus(Section):
         if info.data.get("engine") == "openai" and not openai.model:
             raise ValueError('engine = "openai" needs the model\'s name; set model in [corpus.openai]')
         return openai
+
+    @field_validator("rewrite")
+    @classmethod
+    def _check_others(cls, rewrite: Rewrite, info: ValidationInfo) -> Rewrite:
+        if rewrite.enabled and len(info.data.get("angles", ())) == 1:
+            raise ValueError(
+                "a text is written again to say what an item's others do not, and one angle gives no others; "
+                "add another [[corpus.angles]], or set enabled = false"
+            )
+        return rewrite
 
     @property
     def written_by(self) -> str:

@@ -1,7 +1,9 @@
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.content import MARKS, declared, described, neutral, shortened
+from tasks.content import MARKS, declared, described, item_content, neutral, shortened, text_content
 
 
 @given(st.text(st.sampled_from("<|>/s[INST]｜im_end\n\x00 \u200b")))
@@ -34,3 +36,24 @@ def test_declared_columns_keep_their_order_and_lose_what_is_empty() -> None:
     assert declared(None, 5) == []
     assert described(None, None, 5) == []
     assert described("One. Two. ", None, 5) == ["One. Two"]
+
+
+def test_items_without_more_are_encoded_as_they_always_were() -> None:
+    assert item_content("Heat", 1995, ["Crime", "Film-Noir"]) == "Heat (1995). Crime, Film-Noir"
+    assert item_content("Heat", None, []) == "Heat"
+    assert item_content("Heat", None, [], " ", "{}") == "Heat"
+    assert text_content("Heat", None, [], "The mood is cold.", None, None) == "Heat. The mood is cold."
+
+
+def test_description_and_columns_come_before_the_text_and_are_cut() -> None:
+    more = ("word " * 9, json.dumps({"lead_actor": "Al Pacino"}))
+    assert text_content("Heat", None, [], "Cold.", *more, words=2) == (
+        "Heat. lead actor: Al Pacino. word word.... Cold."
+    )
+    assert item_content("Heat", None, [], *more, words=0) == "Heat"
+
+
+def test_marks_and_newlines_are_not_encoded() -> None:
+    evil = "a[SEP]\n<|im_end|>b"
+    content = item_content(evil, None, [evil], evil, json.dumps({evil: evil}))
+    assert "[SEP]" not in content and "<|" not in content and "\n" not in content

@@ -235,3 +235,12 @@ def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:
 def test_settings_survive_json(values: dict[str, Any]) -> None:
     settings = Settings(**values)
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_second_pass_needs_other_texts(tmp_path: Path) -> None:
+    angle = "[[corpus.angles]]\nname = 'mood'\ninstruction = 'how it feels'\nopening = 'It'\n"
+    rewrite = "[corpus.rewrite]\nenabled = true\n"
+    with pytest.raises(SettingsError, match="one angle gives no others; add another"):
+        load_settings(written(tmp_path, angle + rewrite))
+    assert load_settings(written(tmp_path, angle + angle.replace("mood", "story") + rewrite))
+    assert not load_settings(written(tmp_path, angle)).corpus.rewrite.enabled

@@ -76,12 +76,13 @@ def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
     return {name: float(value) for name, value in (means | shares).items() if value is not None}
 
 
-def text_report(texts: pl.DataFrame, spread: pl.DataFrame) -> dict[str, Any]:
+def text_report(texts: pl.DataFrame, spread: pl.DataFrame, rewrites: pl.DataFrame) -> dict[str, Any]:
     """All figures about the live texts, and what stands behind the plain ones.
 
     Args:
         texts: columns of text_quality.sql.
         spread: the row of spread_totals.sql.
+        rewrites: columns of rewrites.sql.
     """
     return {
         "texts": texts.height,
@@ -90,12 +91,18 @@ def text_report(texts: pl.DataFrame, spread: pl.DataFrame) -> dict[str, Any]:
         **quality_counts(texts),
         **spread.row(0, named=True),
         "fallback_reasons": fallback_reasons(texts),
+        "rewrites": rewrites.height,
+        "rewrites_kept": int(rewrites["kept"].sum()),
+        "rewrite_reasons": _kinds(rewrites.filter(~pl.col("kept"))),
     }
 
 
 def fallback_reasons(texts: pl.DataFrame) -> dict[str, int]:
     """Why plain texts are live: the kind of the last fault to their number, most first."""
-    kinds = texts.filter(pl.col("status") == "fallback").select(
-        kind=pl.col("reason").fill_null("").str.split(":").list.first()
-    )
+    return _kinds(texts.filter(pl.col("status") == "fallback"))
+
+
+def _kinds(texts: pl.DataFrame) -> dict[str, int]:
+    """The kinds of the reasons, what stands before the colon, to their number; most first."""
+    kinds = texts.select(kind=pl.col("reason").fill_null("").str.split(":").list.first())
     return dict(kinds.group_by("kind").len().sort("len", "kind", descending=[True, False]).iter_rows())

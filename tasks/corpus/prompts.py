@@ -27,12 +27,8 @@ def task_part(noun: str, angles: Sequence[Angle]) -> str:
 
     It stays this short on purpose: longer instructions made the texts of SmolLM2-135M worse.
     """
-    *first, last = [angle.instruction for angle in angles]
-    asked = f"{', '.join(first)}, or {last}" if first else last
-    language = angles[0].language
-    sentence = "sentence" if language == "en" else f"sentence in {LANGUAGES[language]}"
     return (
-        f"<|im_start|>user\nFor each {noun}, write one short {sentence}: {asked}.<|im_end|>\n"
+        f"<|im_start|>user\nFor each {noun}, write {_sentence(angles)}: {_asked(angles)}.<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
 
@@ -108,6 +104,25 @@ def _facts_and_opening(angle: Angle, values: Mapping[str, Any]) -> tuple[str, st
     return f"{above}\n", opening or f"This {values['noun']}"
 
 
+def rewrite_prompt(corpus: Corpus, prompt: Prompt, texts: Sequence[str], language: str = "en") -> Prompt:
+    """The prompt of the second pass for a text, from the one it was written by.
+
+    Facts and texts stand in the request: beside the opening, a small model copies them.
+
+    Args:
+        corpus: what an item is called, angles.
+        prompt: of the first pass: task, facts, opening.
+        texts: what the item's first texts say, as far as it may be quoted.
+        language: of the text.
+    """
+    _, *facts, opening = prompt
+    known = "".join([*facts, " ".join(texts)])
+    angles = [angle for angle in corpus.angles if angle.language == language]
+    about = f"about this {corpus.noun} that says something new"
+    asked = f"Write {_sentence(angles)} {about}: {_asked(angles)}."
+    return f"<|im_start|>user\n{known}\n{asked}<|im_end|>\n<|im_start|>assistant\n", opening
+
+
 def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:
     """The seed of one attempt at one text: nothing but these four decides."""
     return int(fingerprint("text", seed, item_id, slot, attempt)[:15], 16)
@@ -116,3 +131,15 @@ def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:
 def prompt_hash(engine: str, prompt: Prompt, sampling: Sampling, attempts: int, seed: int) -> str:
     """Hash of all that a text depends on: while it is unchanged, the text stays."""
     return fingerprint(engine, prompt, vars(sampling), attempts, seed)
+
+
+def _asked(angles: Sequence[Angle]) -> str:
+    """What the texts say, as a request lists it."""
+    *first, last = [angle.instruction for angle in angles]
+    return f"{', '.join(first)}, or {last}" if first else last
+
+
+def _sentence(angles: Sequence[Angle]) -> str:
+    """What kind of text is asked for."""
+    language = angles[0].language
+    return "one short sentence" if language == "en" else f"one short sentence in {LANGUAGES[language]}"

@@ -32,7 +32,8 @@ def release(warehouse: Warehouse, text_id: str, now: datetime) -> None:
         _decide(warehouse, text_id, "released", now)
         key = text.select(ITEM, SLOT, "prompt_hash").row(0)
         live = warehouse.query("known_texts").join(_live(warehouse), on=TEXT_ID, how="semi")
-        if live.select(ITEM, SLOT, "prompt_hash").rows().count(key):  # else it was written for another prompt
+        # Else it was written for another prompt, or from other first texts.
+        if live.select(ITEM, SLOT, "prompt_hash").rows().count(key) or text_id in _first_texts(warehouse):
             _make_live(warehouse, key[0], key[1], text_id)
     _publish(warehouse)
 
@@ -46,6 +47,8 @@ def block(
     now: datetime,
 ) -> None:
     """Never show a text again: another that stands takes its place, at last the plain one; its vector goes.
+
+    The place of a text of the second pass goes back to the first one there.
 
     Args:
         warehouse: open for writing.
@@ -68,7 +71,8 @@ def block(
         _decide(warehouse, text_id, "blocked", now)
         warehouse.execute("drop_hidden_vectors")
         if text_id in _live(warehouse)[TEXT_ID]:
-            wanted = warehouse.query("prompt_of_text", text_id=text_id)
+            text = _known(warehouse, _first_texts(warehouse).get(text_id, text_id))
+            wanted = warehouse.query("prompt_of_text", text_id=text[TEXT_ID].item())
             others = warehouse.query("known_texts").filter(~pl.col("hidden"))
             others = others.filter(pl.col("rules") == text["rules"].item())
             chosen = chosen_texts(wanted.cast({SLOT: pl.Int32}), others)[TEXT_ID].to_list()
@@ -95,6 +99,11 @@ def _known(warehouse: Warehouse, text_id: str) -> pl.DataFrame:
 
 def _live(warehouse: Warehouse) -> pl.DataFrame:
     return warehouse.query("live_texts").select(TEXT_ID)
+
+
+def _first_texts(warehouse: Warehouse) -> dict[str, str]:
+    """Ids of the texts of the second pass to those of the first texts that they were made of, as of now."""
+    return dict(warehouse.query("rewrites").select(TEXT_ID, "first_text_id").rows())
 
 
 def _decide(warehouse: Warehouse, text_id: str, decision: str, now: datetime) -> None:

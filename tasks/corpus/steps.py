@@ -1,4 +1,7 @@
-"""Corpus: plan which texts are missing, write and judge them shard by shard, make the wanted ones live."""
+"""Corpus: plan which texts are missing, write and judge them shard by shard, make the wanted ones live.
+
+A second pass writes each again, where the settings ask for it.
+"""
 
 import time
 
@@ -7,12 +10,15 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from tasks.corpus import second_pass
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
+from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
-from tasks.corpus.standing import chosen_texts, standing_texts
+from tasks.corpus.standing import standing_texts
 from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
-from tasks.models.engine import Generation
+from tasks.models.encoder import load_encoder
+from tasks.models.engine import Engine
 from tasks.models.engines import load_engine
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
@@ -41,32 +47,69 @@ def write_shard(run: StageRun, key: str) -> int:
     items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
     missing = missing_texts(wanted_texts(items, corpus, seed), _standing(run))
     engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
-    first = {
-        (item_id, slot, digest): Generation(*written)
-        for item_id, slot, digest, *written in run.warehouse.query(
-            "first_drafts", items=missing[ITEM].unique()
-        ).iter_rows()
-    }
-    blocked = run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID]
-    rules = load_rules(corpus, set(blocked))
+    first = second_pass.drafts_of(run.warehouse, missing[ITEM].unique())
+    rules = load_rules(corpus, _blocked(run))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
     run.counts["generation_seconds"] += time.perf_counter() - start
     run.counts["generated"] += missing.height
     run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
-    for name, value in engine.spent().items():
-        run.counts[name] = run.counts.get(name, 0.0) + value
+    _spend(run, engine)
     spool = Spool(run.warehouse)
     spool.commit(spool.write("corpus", "", key, fingerprint(missing), "features.texts", texts))
     return missing.height
 
 
+@task(name="plan rewriting", cache_policy=NO_CACHE)
+def plan_rewriting(run: StageRun) -> list[str]:
+    """Return the keys of the shards that the second pass still has to do."""
+    found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
+    run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
+    return second_pass.shards_of(run.warehouse, run.settings, found.missing)
+
+
+@task(name="vectors of items", cache_policy=NO_CACHE)
+def item_nearness(run: StageRun) -> Nearness:
+    """Return the vectors of all items, which say whether a text leads back to its own."""
+    start = time.perf_counter()
+    words = run.settings.embedding.description_words
+    nearness = second_pass.nearness_of(run.warehouse, load_encoder().encode, words)
+    run.counts["rewrite_seconds"] += time.perf_counter() - start
+    return nearness
+
+
+@task(name="rewrite texts", task_run_name="rewrite texts {key}", cache_policy=NO_CACHE)
+def rewrite_shard(run: StageRun, key: str, nearness: Nearness) -> int:
+    """Rewrite, judge and commit the texts of one shard, as long as there is time; returns how many."""
+    start, corpus = time.perf_counter(), run.settings.corpus
+    end = start + corpus.rewrite.max_minutes * 60 - run.counts["rewrite_seconds"]
+    if start >= end:
+        return 0
+    engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
+    done = second_pass.rewrite_shard(
+        run.warehouse,
+        run.settings,
+        key,
+        engine,
+        load_rules(corpus, _blocked(run)),
+        nearness,
+        lambda: time.perf_counter() < end,
+    )
+    run.counts["rewrite_seconds"] += time.perf_counter() - start
+    run.counts["rewritten"] += done.new.height
+    run.counts["rewrite_tokens"] += int(done.new["n_tokens"].sum())
+    run.counts["rewrites_left"] -= done.texts.height
+    _spend(run, engine, "rewrite_")
+    return done.texts.height
+
+
 @task(name="make texts live", cache_policy=NO_CACHE)
 def make_live(run: StageRun) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    wanted = wanted_texts(run.warehouse.query("items_to_recommend"), run.settings.corpus, run.settings.seed)
-    live = chosen_texts(wanted, _standing(run))
-    run.warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))
+    live = second_pass.make_live(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    if run.settings.corpus.rewrite.enabled:
+        run.counts["rewrites_kept"] = int(run.warehouse.query("rewrites")["kept"].sum())
     run.counts |= {
         "items": live[ITEM].n_unique(),
         "slots": live[SLOT].n_unique(),
@@ -93,6 +136,25 @@ def _standing(run: StageRun) -> pl.DataFrame:
     return standing_texts(run.warehouse.query("known_texts"), load_rules(run.settings.corpus).digest)
 
 
+def _blocked(run: StageRun) -> set[str]:
+    """Ids of texts that an operator blocked."""
+    return set(run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID])
+
+
+def _spend(run: StageRun, engine: Engine, prefix: str = "") -> None:
+    """Count what an engine's server was paid for since it was last asked."""
+    for name, value in engine.spent().items():
+        run.counts[prefix + name] = run.counts.get(prefix + name, 0.0) + value
+
+
+def left_over(texts: int, minutes: float) -> str:
+    """What is said when the second pass ran out of time."""
+    return (
+        f"{texts:,} texts are not rewritten yet: max_minutes = {minutes:g} in [corpus.rewrite] is over. "
+        "The next run goes on with them."
+    )
+
+
 @task(name="show texts", cache_policy=NO_CACHE)
 def show(run: StageRun) -> None:
     """Keep counts and a few texts in both UIs."""
@@ -108,6 +170,8 @@ def show(run: StageRun) -> None:
     reasons = "".join(f"| {kind} | {count} |\n" for kind, count in replaced.items())
     markdown = f"# Recommendation texts\n\n{counts}\n\n" + "\n".join(lines) + "\n"
     markdown += f"\n## Replaced by plain texts\n\n| why | texts |\n|---|---|\n{reasons}"
+    if left := int(run.counts.get("rewrites_left", 0)):
+        markdown += f"\n{left_over(left, run.settings.corpus.rewrite.max_minutes)}\n"
     create_markdown_artifact(key="texts", markdown=markdown)
     tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
     with tracking.run("corpus", "texts") as run_id:
@@ -123,14 +187,14 @@ def _number(log_prob: float | None) -> str:
 def _flat(run: StageRun) -> dict[str, object]:
     """The corpus settings as parameters; angles by name, the server's where one writes."""
     corpus = run.settings.corpus
-    sections = ("quality", "safety", *(["openai"] if corpus.engine == "openai" else []))
+    sections = ("quality", "safety", "rewrite", *(["openai"] if corpus.engine == "openai" else []))
     nested = {
         f"{section}.{key}": value
         for section in sections
         for key, value in getattr(corpus, section).model_dump().items()
     }
     return {
-        **corpus.model_dump(exclude={"angles", "quality", "safety", "openai"}),
+        **corpus.model_dump(exclude={"angles", "quality", "safety", "rewrite", "openai"}),
         **nested,
         "angles": ",".join(angle.name for angle in run.settings.corpus.angles),
         "seed": run.settings.seed,

@@ -2,7 +2,8 @@
 
 A version has a name. All texts of an engine are called by the engine's name, such as `openvino`; those that
 one task wrote `openvino@1f0c52d8`, after what its prompts begin with; and where a slot was opened in several
-ways under one task, those of each opening `openvino@1f0c52d8:mood:9a3e`.
+ways under one task, those of each opening `openvino@1f0c52d8:mood:9a3e`. The second pass asks for each text
+in its own words: all its texts of an engine are `openvino@pass2`.
 """
 
 from collections.abc import Sequence
@@ -25,15 +26,21 @@ def with_versions(texts: pl.DataFrame) -> pl.DataFrame:
     """Texts with the names that they are known by: of their task's, and of their opening's version.
 
     Args:
-        texts: engine, slot, angle, prompt; the first part of a prompt is the task, the last one the opening.
+        texts: engine, slot, angle, pass, prompt: of the first pass, its first part is the task, its last one
+            the opening.
     """
     parts = pl.col("prompt").str.split(SEPARATOR)
+    rewritten = pl.col("pass") > 1
     keyed = texts.with_columns(task=parts.list.first(), opening=parts.list.last())
     return (
-        keyed.with_columns(task_version=pl.col("engine") + "@" + _short(keyed["task"], 8))
+        keyed.with_columns(
+            task_version=pl.col("engine")
+            + "@"
+            + pl.when(rewritten).then(pl.format("pass{}", "pass")).otherwise(_short(keyed["task"], 8))
+        )
         .with_columns(openings=pl.col("opening").n_unique().over("task_version", SLOT))
         .with_columns(
-            opening_version=pl.when(pl.col("openings") > 1).then(
+            opening_version=pl.when((pl.col("openings") > 1) & ~rewritten).then(
                 pl.col("task_version") + ":" + pl.col(ANGLE) + ":" + _short(keyed["opening"], 4)
             )
         )
@@ -77,11 +84,11 @@ def texts_of_pass(texts: pl.DataFrame, number: int) -> pl.DataFrame:
     """What would be shown after so many passes: the latest rewrite that was kept, else the first text.
 
     Only places that have a live text count, and only texts of the engine that wrote it. No rows when no text
-    of that pass is there.
+    of that pass is live.
     """
     live = texts.filter("live").select(ITEM, SLOT, "engine")
     found = texts.join(live, on=[ITEM, SLOT, "engine"], how="semi").filter(pl.col("pass") <= number)
-    if number > 1 and not (found["pass"] == number).any():
+    if number > 1 and not found.filter("live")["pass"].is_in([number]).any():
         return found.clear().select(SHOWN)
     return shown(found)
 

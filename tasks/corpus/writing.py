@@ -126,7 +126,7 @@ def write_texts(
         rules: decide what stands.
         first: first attempts that are already written: they are judged again, not written again.
     """
-    lengths = [engine.prompt_length(_parts(prompt)) for prompt in missing["prompt"]]
+    lengths = [engine.prompt_length(parts_of(prompt)) for prompt in missing["prompt"]]
     missing = missing.with_columns(length=pl.Series(lengths, dtype=pl.Int64))
     missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
     wanted = list(missing.iter_rows(named=True))
@@ -137,16 +137,16 @@ def write_texts(
     waiting = list(range(len(wanted)))
     for attempt in range(corpus.attempts):
         again = []
-        for batch in _batches(waiting, corpus.batch_items * len(corpus.angles)):
+        for batch in batches(waiting, corpus.batch_items * len(corpus.angles)):
             seeds = [text_seed(seed, wanted[row][ITEM], wanted[row][SLOT], attempt) for row in batch]
-            written = _attempt(
+            written = written_texts(
                 [wanted[row] for row in batch], seeds, corpus, engine, {} if attempt else first or {}
             )
             drafts = [
                 Draft(
                     one.text,
                     one.whole_sentence,
-                    opening_of(_parts(wanted[row]["prompt"])),
+                    opening_in(wanted[row]),
                     about[wanted[row][ITEM]],
                     languages[wanted[row][ANGLE]],
                 )
@@ -154,7 +154,7 @@ def write_texts(
             ]
             verdicts = judge(drafts, corpus.quality, rules.safety)
             for row, row_seed, one, verdict in zip(batch, seeds, written, verdicts, strict=True):
-                made = _row(wanted[row], corpus, rules, attempt, row_seed, one, verdict)
+                made = text_row(wanted[row], corpus, rules, attempt, row_seed, one, verdict)
                 if made[TEXT_ID] in rules.blocked:
                     verdict = Verdict("blocked: by an operator")
                 if verdict.good:
@@ -185,7 +185,7 @@ def fallback_row(
         item, corpus.noun, wanted[ANGLE], lambda part: rules.safety([part], [item]) == [None]
     )
     plain = Generation(text, 0, 0.0, True)
-    row = _row(wanted, corpus, rules, corpus.attempts, 0, plain, Verdict())
+    row = text_row(wanted, corpus, rules, corpus.attempts, 0, plain, Verdict())
     return row | {"status": "fallback", "reason": reason}
 
 
@@ -195,7 +195,7 @@ def scored(rows: Sequence[dict[str, Any]], engine: Engine) -> list[dict[str, Any
     for start in range(0, len(rows), SCORED_AT_ONCE):
         some = rows[start : start + SCORED_AT_ONCE]
         texts = [row["text"] for row in some]
-        log_probs = engine.log_prob([_parts(row["prompt"])[:-1] for row in some], texts)
+        log_probs = engine.log_prob([parts_of(row["prompt"])[:-1] for row in some], texts)
         done += [
             row | {"log_prob": float(log_prob), "n_tokens": engine.prompt_length((row["text"],))}
             for row, log_prob in zip(some, log_probs, strict=True)
@@ -214,7 +214,7 @@ def _fallbacks(
     return scored(rows, engine)
 
 
-def _attempt(
+def written_texts(
     wanted: Sequence[Mapping[str, Any]],
     seeds: Sequence[int],
     corpus: Corpus,
@@ -224,22 +224,27 @@ def _attempt(
     """One text for each, written unless it is among `first`."""
     known = [first.get((one[ITEM], one[SLOT], one["prompt_hash"])) for one in wanted]
     new = [place for place, one in enumerate(known) if one is None]
-    prompts = [_parts(wanted[place]["prompt"]) for place in new]
+    prompts = [parts_of(wanted[place]["prompt"]) for place in new]
     written = iter(
         engine.generate(prompts, sampling_of(corpus), [seeds[place] for place in new]) if new else ()
     )
     return [one or next(written) for one in known]
 
 
-def _parts(prompt: str) -> Prompt:
+def opening_in(wanted: Mapping[str, Any]) -> str:
+    """How the prompt lets the text begin."""
+    return opening_of(parts_of(wanted["prompt"]))
+
+
+def parts_of(prompt: str) -> Prompt:
     """A prompt as it is stored, in its parts again."""
     return tuple(prompt.split(SEPARATOR))
 
 
-def _batches(rows: list[int], most: int) -> Iterator[list[int]]:
+def batches(rows: list[int], most: int) -> Iterator[list[int]]:
     """Cut rows into as few batches as may be, of like size.
 
-    >>> list(_batches([0, 1, 2, 3, 4], 3))
+    >>> list(batches([0, 1, 2, 3, 4], 3))
     [[0, 1, 2], [3, 4]]
     """
     count = -(-len(rows) // most)
@@ -248,7 +253,7 @@ def _batches(rows: list[int], most: int) -> Iterator[list[int]]:
         yield rows[start:stop]
 
 
-def _row(
+def text_row(
     wanted: Mapping[str, Any],
     corpus: Corpus,
     rules: Rules,
@@ -257,7 +262,7 @@ def _row(
     written: Generation,
     verdict: Verdict,
 ) -> dict[str, Any]:
-    """A row of features.texts."""
+    """A row of features.texts, as one of the first pass."""
     return {
         TEXT_ID: fingerprint(wanted[ITEM], wanted[SLOT], wanted["prompt_hash"], seed, written.text),
         **{key: wanted[key] for key in WANTED},

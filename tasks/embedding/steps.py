@@ -7,12 +7,12 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from tasks.codes import codes
-from tasks.embedding.content import ENCODED_AS, item_content, text_content
+from tasks.content import ENCODED_AS, item_content, text_content
 from tasks.embedding.interests import interest_vectors
-from tasks.embedding.spread import distances, item_ranks
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.progress import progress
+from tasks.spread import distances, item_ranks
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (

@@ -7,8 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.codes import codes
-from tasks.embedding.content import item_content, text_content
-from tasks.embedding.spread import distances
+from tasks.content import item_content, text_content
+from tasks.spread import distances
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
 
 FloatArray = NDArray[np.float32]

@@ -103,3 +103,14 @@ def test_a_pass_shows_rewrites_where_they_were_kept() -> None:
     texts = versions(*first, text("1", 0, "a again", live=True, **{"pass": 2}))
     assert chosen(texts_of_pass(texts, 1)) == ["a", "b"]
     assert chosen(texts_of_pass(texts, 2)) == ["a again", "b"]
+
+
+def test_rewrites_have_one_name_though_each_has_a_prompt_of_its_own() -> None:
+    texts = versions(
+        text("1", 0, "a"),
+        text("1", 0, "a again", task="Tell more than: a", **{"pass": 2}),
+        text("2", 0, "b again", task="Tell more than: b", **{"pass": 2}),
+    )
+    counts = version_counts(texts)
+    assert counts["alpha"] == 2 and counts["alpha@pass2"] == 2 and len(counts) == 3
+    assert chosen(texts_of_version(texts, "alpha@pass2")) == ["a again", "b again"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tasks.embedding.content import item_content, text_content
+from tasks.content import item_content, text_content
 from tasks.embedding.variants import content_vectors, item_spread, text_vectors
 
 ITEMS = pl.DataFrame(

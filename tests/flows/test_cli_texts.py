@@ -57,14 +57,31 @@ def test_an_item_s_texts(ask: Ask, form: list[str]) -> None:
         "Toy Story (1995)",
         ["A tale for Woody and for all."],
     )
-    assert "A tale for Woody" in ask("1").stdout
+    assert [row["pass"] for row in found["texts"]] == [0]
+    shown = ask("1").stdout
+    assert "A tale for Woody" in shown and "pass" in shown
 
 
 def test_report(ask: Ask) -> None:
     found = answer(ask("report", "--json"))
     assert (found["texts"], found["items"], found["faithfulness"], found["words"]) == (1, 1, 0, 7)
     assert (found["fallback_share"], found["fallback_reasons"], found["text_distance"]) == (0, {}, None)
+    assert (found["rewrites"], found["rewrites_kept"], found["rewrite_reasons"]) == (0, 0, {})
     assert "faithfulness" in ask("report").stdout
+
+
+def test_report_counts_the_second_pass(ask: Ask, tmp_path: Path) -> None:
+    reasons = ["spread: 0.1 to 0.2", "spread: 0.2 to 0.1", "item rank: 2, not at most 1", "spread: 1 to 0"]
+    pairs = {"item_id": ["1", "1", "2", "2"], "slot": [0, 1, 0, 1], "text_id": list("abcd")}
+    rows = pl.DataFrame(pairs).with_columns(
+        first_text_id=pl.lit("f"), kept=pl.Series([True, False, False, False]), reason=pl.Series(reasons)
+    )
+    with writing(tmp_path / "warehouse" / "data", "a test") as warehouse:
+        warehouse.replace("features.rewrites", rows)
+        write_snapshot(warehouse, "p1")
+    found = answer(ask("report", "--json"))
+    assert (found["rewrites"], found["rewrites_kept"]) == (4, 1)
+    assert found["rewrite_reasons"] == {"spread": 2, "item rank": 1}
 
 
 def test_review(ask: Ask) -> None:

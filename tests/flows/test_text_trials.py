@@ -17,9 +17,9 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from flows import cli, text_trials
+from tasks.content import item_content
 from tasks.corpus.versions import VersionError
 from tasks.corpus.writing import SEPARATOR
-from tasks.embedding.content import item_content
 from tasks.ingest.splits import split_interactions
 from tasks.settings import SettingsError, load_settings
 from tasks.settings_data import Data
@@ -191,7 +191,7 @@ def test_texts_that_tell_beat_every_control(ask: Ask, home: Path) -> None:
     for control in ("template texts", "texts shuffled among items", "1 slot: mood"):
         assert found[control]["val"]["ndcg_at_2"] < telling["ndcg_at_2"] - 0.2, control
     assert found["pass 1, 2 slots"]["val"] == found["2 slots: story, mood"]["val"]
-    assert found["pass 2, 2 slots"]["missing"] == "no text of pass 2 is written"
+    assert found["pass 2, 2 slots"]["missing"] == "no text of pass 2 is live"
     assert found["1 slot: story"]["text_distance"] is None
     assert 0.5 < found["2 slots: story, mood"]["text_distance"] < 1.2
     assert "test" not in telling

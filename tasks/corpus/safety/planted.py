@@ -7,6 +7,7 @@ of its item's data says.
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tasks.content import neutral
@@ -145,6 +146,11 @@ def as_data(item: ItemData, untitled: str = "untitled") -> ItemData:
         without_orders(item.description) if item.description else item.description,
         content,
     )
+
+
+def with_texts(item: ItemData, texts: Sequence[str]) -> ItemData:
+    """An item with texts about it among its data: what is quoted to a model may hold orders too."""
+    return item._replace(description="\n".join([*([item.description] if item.description else []), *texts]))
 
 
 def follows_order(text: str, item: ItemData) -> bool:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.embedding.spread import BLOCK, distances, item_ranks
+from tasks.spread import BLOCK, distances, item_ranks
 from tasks.vectors import unit
 
 

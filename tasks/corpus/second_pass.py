@@ -1,0 +1,170 @@
+"""The second pass over a warehouse: what is left to do, a shard of it, and what is live after it."""
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from tasks.content import item_content
+from tasks.corpus.nearness import Encode, Nearness
+from tasks.corpus.rewriting import (
+    KEYS,
+    decided_rewrites,
+    missing_rewrites,
+    rewrite_rules,
+    rewrite_texts,
+    wanted_rewrites,
+)
+from tasks.corpus.standing import Rules, chosen_texts, standing_texts
+from tasks.corpus.writing import Key, items_of_shard, number_of_shards, wanted_texts
+from tasks.fingerprint import fingerprint
+from tasks.models.encoder import DIMENSIONS, Encoder
+from tasks.models.engine import Engine, Generation
+from tasks.settings import Settings
+from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID, VECTOR
+from warehouse.connection import Warehouse
+from warehouse.spool import Spool, shard_key
+
+
+class Rewrites(NamedTuple):
+    """The second pass as things stand."""
+
+    wanted: pl.DataFrame
+    decided: pl.DataFrame
+
+    @property
+    def missing(self) -> pl.DataFrame:
+        """What is still to be written."""
+        return missing_rewrites(self.wanted, self.decided)
+
+
+class Done(NamedTuple):
+    """What was done of a shard."""
+
+    texts: pl.DataFrame
+    """Rows of features.texts, as committed."""
+    new: pl.DataFrame
+    """Those of them that were written now; the others were there and judged again."""
+
+
+def first_texts(
+    warehouse: Warehouse, settings: Settings, rules: Rules, items: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The text of the first pass that stands in each place, of some items or of all."""
+    items = warehouse.query("items_to_recommend") if items is None else items
+    wanted = wanted_texts(items, settings.corpus, settings.seed)
+    return chosen_texts(wanted, standing_texts(warehouse.query("known_texts"), rules.digest))
+
+
+def rewrites(
+    warehouse: Warehouse, settings: Settings, rules: Rules, items: pl.DataFrame | None = None
+) -> Rewrites:
+    """What the second pass has to write of some items or of all, and what of it is decided.
+
+    Args:
+        warehouse: with the texts of the first pass.
+        settings: of the run.
+        rules: of the first pass.
+        items: rows of items_to_recommend.sql.
+    """
+    firsts = first_texts(warehouse, settings, rules, items).join(warehouse.query("first_texts"), on=TEXT_ID)
+    wanted = wanted_rewrites(firsts, settings.corpus, settings.seed)
+    known = warehouse.query("known_rewrites")
+    return Rewrites(wanted, decided_rewrites(wanted, known, _own(rules, settings).digest))
+
+
+def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> list[str]:
+    """Keys of the shards that rows of texts belong to."""
+    n_items = warehouse.query("items_to_recommend").height
+    shards = number_of_shards(n_items, settings.corpus.shard_items)
+    return sorted({shard_key(item_id, shards) for item_id in missing[ITEM].unique()})
+
+
+def nearness_of(warehouse: Warehouse, encode: Encode, words: int) -> Nearness:
+    """All items' vectors: those of the last embedding where they are still right, else made here.
+
+    Args:
+        warehouse: with the items.
+        encode: texts (T) to unit vectors (T, D) float32.
+        words: of a description, and of each declared column, so many are encoded.
+    """
+    lacking = warehouse.query("items_without_vector", words=words)
+    stored = warehouse.query("item_vectors").join(lacking, on=ITEM, how="anti")
+    made = encode([item_content(*row, words=words) for row in lacking.select(*CONTENT).iter_rows()])
+    vectors = np.concatenate([stored[VECTOR].to_numpy().reshape(-1, DIMENSIONS), made])
+    return Nearness(encode, [*stored[ITEM], *lacking[ITEM]], vectors, words)
+
+
+def drafts_of(warehouse: Warehouse, items: Collection[str]) -> dict[Key, Generation]:
+    """First attempts at texts of the items, of either pass, as they were written."""
+    return {
+        (item_id, slot, digest): Generation(*written)
+        for item_id, slot, digest, *written in warehouse.query("first_drafts", items=items).iter_rows()
+    }
+
+
+def rewrite_shard(
+    warehouse: Warehouse,
+    settings: Settings,
+    key: str,
+    engine: Engine,
+    rules: Rules,
+    nearness: Nearness,
+    in_time: Callable[[], bool] = lambda: True,
+) -> Done:
+    """Write the missing texts of one shard again, judge and commit them.
+
+    Args:
+        warehouse: open for writing.
+        settings: of the run.
+        key: of the shard.
+        engine: writes.
+        rules: of the first pass.
+        nearness: decides what is kept.
+        in_time: asked before each batch of items; once it says no, the rest is left to the next run.
+    """
+    corpus = settings.corpus
+    items = items_of_shard(warehouse.query("items_to_recommend"), key, corpus)
+    missing = rewrites(warehouse, settings, rules, items).missing
+    drafts = drafts_of(warehouse, missing[ITEM].unique())
+    texts = rewrite_texts(
+        missing, items, corpus, engine, settings.seed, _own(rules, settings), nearness, drafts, in_time
+    )
+    if texts.height:
+        spool = Spool(warehouse)
+        digest = fingerprint(texts.select(TEXT_ID, "status", "rules"))
+        spool.commit(spool.write("rewriting", "", key, digest, "features.texts", texts))
+    new = [place not in drafts for place in texts.select(KEYS).iter_rows()]
+    return Done(texts, texts.filter(pl.Series(new, dtype=pl.Boolean)))
+
+
+def make_live(warehouse: Warehouse, settings: Settings, rules: Rules) -> pl.DataFrame:
+    """Point every (item, slot) at its first text or, where that is kept, at the one made of it.
+
+    Args:
+        warehouse: open for writing.
+        settings: of the run; where there is no second pass, first texts are live.
+        rules: of the first pass.
+
+    Returns:
+        The live texts: item_id, slot, text_id, n_tokens, whole_sentence.
+    """
+    columns = [ITEM, SLOT, TEXT_ID, "n_tokens", "whole_sentence"]
+    live = first_texts(warehouse, settings, rules).select(columns)
+    with warehouse.transaction():
+        if settings.corpus.rewrite.enabled:
+            decided = rewrites(warehouse, settings, rules).decided
+            pairs = decided.select(ITEM, SLOT, "first_text_id", TEXT_ID, "kept", "reason")
+            warehouse.replace("features.rewrites", pairs)
+            live = live.update(decided.filter("kept").select(columns), on=[ITEM, SLOT])
+        else:
+            warehouse.delete("features.rewrites", {})
+        warehouse.replace("features.live_texts", live.select(ITEM, SLOT, TEXT_ID))
+    return live
+
+
+def _own(rules: Rules, settings: Settings) -> Rules:
+    """What decides about texts of the second pass."""
+    words = settings.embedding.description_words
+    return rewrite_rules(rules, settings.corpus, Encoder.name, words)
