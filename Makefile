@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Two processes, each with whole groups of tests (tests/conftest.py); ARGS="-n 0" runs them one by one.
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, each with whole groups of tests (tests/parallel.py); ARGS="-n 0" runs them one by one.
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint pytest test-thorough ui clean
