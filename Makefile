@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Two processes, each with whole groups of tests (tests/conftest.py); ARGS="-n 0" runs them one by one.
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, each with whole groups of tests (tests/parallel.py); ARGS="-n 0" runs them one by one.
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 PEERS := .venv-peers
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Polyrec needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 

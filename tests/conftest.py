@@ -17,6 +17,11 @@ from filelock import FileLock
 from flows.servers import prefect_environment
 from tasks.settings import Settings
 from tests.homes import Home, new_home, run_flow
+from tests.parallel import (
+    IN_PARALLEL,
+    pytest_collection_modifyitems,  # noqa: F401 - a hook
+    pytest_xdist_make_scheduler,  # noqa: F401 - a hook
+)
 
 # Before anything imports Prefect, which reads its environment then: no test sees or changes the state of the
 # person who runs it, and none depends on settings of theirs.
@@ -30,36 +35,9 @@ hypothesis.settings.register_profile("fixed", derandomize=True)
 hypothesis.settings.register_profile("thorough", derandomize=True)
 hypothesis.settings.register_profile("search")
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
-IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 _state = Path(tempfile.mkdtemp(prefix="polyrec-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 prefect_environment(Settings(home=_state))
-
-
-LONGEST = ("the job", "servers")
-
-
-@pytest.hookimpl(tryfirst=True)  # before the names of groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, say which go to one process, and put the longest first.
-
-    These are the tests on the finished run and on the Prefect server that it used; then those that start
-    servers of their own. All others go by their file, for its fixtures.
-    """
-    if not IN_PARALLEL:
-        return
-    groups = [_group(item) for item in items]
-    for item, group in zip(items, groups, strict=True):
-        item.add_marker(pytest.mark.xdist_group(group))
-    ranks = {id(item): (*LONGEST, group).index(group) for item, group in zip(items, groups, strict=True)}
-    items.sort(key=lambda item: ranks[id(item)])
-
-
-def _group(item: pytest.Item) -> str:
-    fixtures = getattr(item, "fixturenames", ())
-    if "prefect_api" in fixtures:
-        return LONGEST[0]
-    return LONGEST[1] if "servers_home" in fixtures else item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")
