@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -200,8 +199,6 @@ def run(request: Request, shard_items: int, pause_s: float) -> None:
     steps.load_engine = lambda *_: engine
     steps.load_rules = lambda corpus, blocked=(): toy_rules(corpus, set(blocked))
     arm(request, Dictated)
-    if request.kill_after_s is not None:
-        threading.Timer(request.kill_after_s, die).start()
     corpus_stage(settings_of(home, shard_items))
     os._exit(0)
 
@@ -263,20 +260,34 @@ def tables(home: Path, shard_items: int) -> dict[str, pl.DataFrame]:
         }
 
 
+def _wait(pid: int, kill_after_s: float | None) -> int:
+    """The status of a child that ends, or is ended, by itself or after a time."""
+    if kill_after_s is not None:
+        deadline = time.perf_counter() + kill_after_s
+        while time.perf_counter() < deadline:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                return status
+            time.sleep(0.001)
+        os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]
+
+
 def main() -> None:
     """Fork for every line of stdin; answer with exit code, process id and seconds."""
     shard_items, pause_s = int(sys.argv[1]), float(sys.argv[2])
     for line in sys.stdin:
+        request = Request(**json.loads(line))
         start = time.perf_counter()
         pid = os.fork()
         if not pid:
             try:
-                run(Request(**json.loads(line)), shard_items, pause_s)
+                run(request, shard_items, pause_s)
             except BaseException:
                 traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)
-        _, status = os.waitpid(pid, 0)
+        status = _wait(pid, request.kill_after_s)
         answer = (os.waitstatus_to_exitcode(status), pid, time.perf_counter() - start)
         print(json.dumps(answer), flush=True)
 
