@@ -199,8 +199,8 @@ def _said(angle: str, source: str, line: int | None, said: str) -> str:
     if found := re.search(r"unexpected char '.*' at (\d+)", said):
         return _at(angle, source, int(found[1]), said)
     marks = {"end of print statement": "}}", "end of statement block": "%}"}
-    quoted = re.findall(r"got '([^']+)'", said) or re.findall(r"'([^']+)'", said)
-    for word in (marks[word] if word in marks else word for word in reversed(quoted)):
+    quoted: list[str] = re.findall(r"got '([^']+)'", said) or re.findall(r"'([^']+)'", said)
+    for word in (marks.get(word, word) for word in reversed(quoted)):
         if text.count(word) == 1:
             return _at(angle, source, start + text.index(word), said)
     return f"angle {angle!r}, line {line} of its template: {said}"
