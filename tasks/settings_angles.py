@@ -132,4 +132,5 @@ def angle_set_for(noun: str) -> AngleSetName:
     >>> angle_set_for("book"), angle_set_for("teapot")
     ('books', 'items')
     """
-    return next((name for name in ANGLE_SETS if _SETS[name][0] == noun), "items")
+    names: dict[str, AngleSetName] = {called: name for name, (called, _) in _SETS.items()}
+    return names.get(noun, "items")

@@ -35,7 +35,7 @@ class Columns(dict[str, str]):
         return self._lacking
 
 
-EMPTY: Mapping[str, Any] = MappingProxyType(
+EMPTY: MappingProxyType[str, Any] = MappingProxyType(
     {
         "title": "",
         "year": "",
@@ -199,7 +199,7 @@ def _said(angle: str, source: str, line: int | None, said: str) -> str:
     if found := re.search(r"unexpected char '.*' at (\d+)", said):
         return _at(angle, source, int(found[1]), said)
     marks = {"end of print statement": "}}", "end of statement block": "%}"}
-    quoted = re.findall(r"got '([^']+)'", said) or re.findall(r"'([^']+)'", said)
+    quoted: list[str] = re.findall(r"got '([^']+)'", said) or re.findall(r"'([^']+)'", said)
     for word in (marks.get(word, word) for word in reversed(quoted)):
         if text.count(word) == 1:
             return _at(angle, source, start + text.index(word), said)

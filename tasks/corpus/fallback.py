@@ -8,7 +8,7 @@ from tasks.corpus.faithfulness import ItemData
 TITLE_WORDS = 20
 # For the angles of the built-in sets; `{kind}` is "a film from 1995", `{traits}` the categories.
 _BY_ANGLE = {
-    "activity": ("At {name}, {kind}, there is {traits}.", "There is something to do at {name}, {kind}."),
+    "activity": ("What there is at {name}, {kind}: {traits}.", "There is something to do at {name}, {kind}."),
     "audience": ("For those who like {traits}: {name}, {kind}.", "For those who look for {kind}: {name}."),
     "moment": ("When it is time for {traits}: {name}, {kind}.", "There is a time for {name}, {kind}."),
     "mood": ("{name}, {kind}, feels like {traits}.", "{name}, {kind}, has a mood of its own."),

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +201,30 @@ def test_no_item_breaks_a_built_in_set(
     assert line.isprintable() and "<|" not in line and len(line) < 2600
     if "{{" in item[0]:
         assert "{{ 7*7 }}" in line and "49" not in line and "{{ title.__class__ }}" in line
+
+
+OF_EACH = {
+    "films": ("Heat", 1995, ["Crime"], "A thief plans a last heist."),
+    "books": ("Bread at Home", 2011, ["Cooking"], "Forty recipes for slow bread."),
+    "products": ("Steel Water Bottle", None, ["Outdoor"], "Keeps drinks cold for a day."),
+    "news": ("Rain helps farmers after a dry spring", None, ["Weather"], None),
+    "travel": ("Harbour Market", None, ["Food"], "Fish, bread and flowers every morning."),
+    "music": ("Blue Evening", 1959, ["Jazz"], None),
+    "items": ("Chess set", 1970, ["Games"], "Carved of walnut."),
+}
+
+
+@pytest.mark.slow
+def test_default_engine_goes_on_from_every_built_in_set(models: Path) -> None:
+    from tasks.models.engines import load_engine
+
+    assert OF_EACH.keys() == set(ANGLE_SETS)
+    prompts = [
+        prompt for name in ANGLE_SETS for prompt in prompts_for(Corpus(angle_set=name), *OF_EACH[name])
+    ]
+    written = load_engine("openvino", models, Corpus().openai).generate(
+        prompts, SAMPLING, range(len(prompts))
+    )
+    for prompt, one in zip(prompts, written, strict=True):
+        assert one.text.startswith(prompt[2]) and len(one.text) > len(prompt[2]) + 3
+    assert sum(one.whole_sentence for one in written) > 0.8 * len(written)
