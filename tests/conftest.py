@@ -19,9 +19,11 @@ from tasks.settings import Settings
 from tests.homes import Home, new_home, run_flow
 from tests.parallel import (
     IN_PARALLEL,
-    pytest_collection_modifyitems,  # noqa: F401 - a hook
-    pytest_xdist_make_scheduler,  # noqa: F401 - a hook
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
 )
+
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_make_scheduler"]  # hooks
 
 # Before anything imports Prefect, which reads its environment then: no test sees or changes the state of the
 # person who runs it, and none depends on settings of theirs.

@@ -73,7 +73,7 @@ def test_good_templates(template: str) -> None:
 
 
 def test_values_are_never_templates() -> None:
-    given = EMPTY | {
+    given = dict(EMPTY) | {
         "title": "{{ 7*7 }}{% raw %}",
         "description": "{{ title.__class__ }}",
         "content": Columns({"a": "{{ title }}"}),

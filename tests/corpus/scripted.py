@@ -6,8 +6,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.corpus.prompts import prompts_for
 from tasks.corpus.quality import words_of
-from tasks.models.engine import Engine, Generation, Prompt, Sampling
+from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
+from tasks.settings import Corpus
 from tasks.vectors import unit
 
 
@@ -32,6 +34,11 @@ class ScriptedEngine(Engine):
         texts = [self.answer("".join(prompt)) for prompt in prompts]
         self.asked += ["".join(prompt) for prompt in prompts]
         return [Generation(text, len(text), -float(len(text)), text.endswith(".")) for text in texts]
+
+
+def openings_of(corpus: Corpus) -> list[str]:
+    """How the texts of an item begin, one an angle."""
+    return [opening_of(prompt) for prompt in prompts_for(corpus, "A title", None, [])]
 
 
 def words_as_vector(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from tasks.corpus.writing import ROWS, wanted_texts
 from tasks.models.engine import Generation
 from tasks.settings import Corpus, Quality
 from tests.corpus.planted import KINDS
-from tests.corpus.scripted import ScriptedEngine, words_as_vector
+from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_writing import catalogue
 
 SEED = 3
@@ -83,7 +83,7 @@ def rewritten(
 
 def answering(slot: int, text: str) -> ScriptedEngine:
     """Writes new texts, but for one slot."""
-    openings = [angle.opening for angle in CORPUS.angles]
+    openings = openings_of(CORPUS)
     return ScriptedEngine(lambda prompt: text if prompt.endswith(f"\n{openings[slot]}") else new_text(prompt))
 
 
@@ -97,7 +97,7 @@ def test_prompts_hold_the_facts_and_all_first_texts() -> None:
     for row in wanted.iter_rows(named=True):
         assert all(text in row["prompt"] for text in FIRST)
         assert TITLES[int(row["item_id"])] in row["prompt"]
-        assert row["prompt"].endswith(f"\x1e{CORPUS.angles[row['slot']].opening}")
+        assert row["prompt"].endswith(f"\x1e{openings_of(CORPUS)[row['slot']]}")
         assert row["prompt_hash"] not in firsts()["prompt_hash"]
 
 

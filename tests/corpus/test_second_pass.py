@@ -14,7 +14,7 @@ from tasks.corpus.writing import wanted_texts, write_texts
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Corpus, Settings
 from tasks.settings_rewrite import Rewrite
-from tests.corpus.scripted import ScriptedEngine, words_as_vector
+from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_rewriting import FIRST, NEW, answering, by_form, items, new_text
 from warehouse.connection import Warehouse, writing
 from warehouse.retention import compact
@@ -36,7 +36,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 
 def first_pass(warehouse: Warehouse) -> None:
-    openings = [angle.opening for angle in ON.corpus.angles]
+    openings = openings_of(ON.corpus)
     engine = ScriptedEngine(lambda prompt: FIRST[openings.index(prompt.rsplit("\n", 1)[-1])])
     rows = warehouse.query("items_to_recommend")
     wanted = wanted_texts(rows, ON.corpus, ON.seed)
@@ -245,6 +245,7 @@ def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, mo
     texts, contents = warehouse.query("live_texts"), item_contents()
     assert texts.height == 9 and warehouse.query("known_rewrites").height == 9
     owners = texts["item_id"].cast(pl.Int64).to_numpy()
+    kept = warehouse.query("rewrites")["kept"].to_numpy()
     spreads = []
     for written in (texts["text"].to_list(), list(FIRST) * 3):
         vectors = encoder.encode(
@@ -253,7 +254,6 @@ def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, mo
         spreads.append(distances(vectors, owners))
         ranks = item_ranks(vectors, encoder.encode(contents), owners)
         if written == texts["text"].to_list():
-            kept = warehouse.query("rewrites")["kept"].to_numpy()
             assert (ranks[kept] == 1).all()
     after, before = ([spread[owners == item].mean() for item in range(3)] for spread in spreads)
     for item in range(3):

@@ -23,6 +23,7 @@ def text(
     engine: str = "alpha",
     task: str = "Say.",
     opening: str = "It",
+    number: int = 1,
     **more: Any,
 ) -> dict[str, Any]:
     return {
@@ -31,7 +32,7 @@ def text(
         "angle": ("story", "mood")[slot],
         "engine": engine,
         "prompt": SEPARATOR.join([task, f"Facts of {item}.", opening]),
-        "pass": 1,
+        "pass": number,
         "attempt": 0,
         "status": "ok",
         "text_id": text,
@@ -100,7 +101,7 @@ def test_one_text_of_a_place(rows: list[dict[str, Any]], wanted: int) -> None:
 def test_a_pass_shows_rewrites_where_they_were_kept() -> None:
     first = [text("1", 0, "a"), text("1", 1, "b", live=True), text("9", 0, "not live in this place")]
     assert texts_of_pass(versions(*first), 2).is_empty()
-    texts = versions(*first, text("1", 0, "a again", live=True, **{"pass": 2}))
+    texts = versions(*first, text("1", 0, "a again", live=True, number=2))
     assert chosen(texts_of_pass(texts, 1)) == ["a", "b"]
     assert chosen(texts_of_pass(texts, 2)) == ["a again", "b"]
 
@@ -108,8 +109,8 @@ def test_a_pass_shows_rewrites_where_they_were_kept() -> None:
 def test_rewrites_have_one_name_though_each_has_a_prompt_of_its_own() -> None:
     texts = versions(
         text("1", 0, "a"),
-        text("1", 0, "a again", task="Tell more than: a", **{"pass": 2}),
-        text("2", 0, "b again", task="Tell more than: b", **{"pass": 2}),
+        text("1", 0, "a again", task="Tell more than: a", number=2),
+        text("2", 0, "b again", task="Tell more than: b", number=2),
     )
     counts = version_counts(texts)
     assert counts["alpha"] == 2 and counts["alpha@pass2"] == 2 and len(counts) == 3

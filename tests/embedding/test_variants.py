@@ -56,7 +56,7 @@ def test_each_text_is_encoded_after_its_item_and_slots_move_together() -> None:
 
 def test_known_vectors_are_not_made_again() -> None:
     encoder = Encoder()
-    known = {"a": np.float32([7, 8]), "c": np.float32([9, 9])}
+    known = {"a": np.array([7, 8], np.float32), "c": np.array([9, 9], np.float32)}
     found = text_vectors(TEXTS, ITEMS, 40, encoder, known)
     assert found[0, 0].tolist() == [7, 8]
     assert found[1, 1].tolist() == [9, 9]

@@ -69,7 +69,8 @@ def test_table(answer: dict[str, Any]) -> None:
 
 
 def test_plot_has_the_intervals(answer: dict[str, Any]) -> None:
-    (points,) = variants_figure(answer, "val").data
+    figure: Any = variants_figure(answer, "val")
+    (points,) = figure.data
     assert list(points.y) == ["title + categories", "1 slot"]
     assert list(points.x) == [0, 0.125]
     assert list(points.error_x.array) == [0.5, 0.375]
