@@ -24,7 +24,7 @@ def test_a_template_says_title_year_and_categories_in_every_slot() -> None:
         ("1", 0, "Toy Story, a film from 1995, feels like animation."),
         ("1", 2, "Toy Story is a film from 1995 to use for animation."),
         ("2", 0, "Heat, a film, feels like crime and drama."),
-        ("2", 2, "Heat, a film; use: crime and drama."),
+        ("2", 2, "Heat is a film to use for crime and drama."),
     ]
 
 
