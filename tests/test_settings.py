@@ -100,7 +100,7 @@ def test_a_commented_key_can_be_set(tmp_path: Path) -> None:
         ("[data]\nsource = 'netflix'", "data.source"),
         ("[matching]\nmatchers = []", "matching.matchers"),
         (
-            "[[corpus.angles]]\nname = 'Mood'\ninstruction = 'how it feels'\ntemplate = '{{ facts }}\\nIt is'",
+            "[[corpus.angles]]\nname = 'Mood'\ninstruction = 'how it feels'\ntemplate = 'It'",
             "corpus.angles.0.name",
         ),
         ("corpus = 3", "corpus"),
@@ -238,9 +238,8 @@ def test_settings_survive_json(values: dict[str, Any]) -> None:
 
 
 def test_second_pass_needs_other_texts(tmp_path: Path) -> None:
-    angle = (
-        "[[corpus.angles]]\nname = 'mood'\ninstruction = 'how it feels'\ntemplate = '{{ facts }}\\nIt is'\n"
-    )
+    angle = "[[corpus.angles]]\nname = 'mood'\ninstruction = 'how it feels'\n"
+    angle += 'template = "{{ facts }}\\nIt is"\n'
     rewrite = "[corpus.rewrite]\nenabled = true\n"
     with pytest.raises(SettingsError, match="one angle gives no others; add another"):
         load_settings(written(tmp_path, angle + rewrite))
