@@ -1,4 +1,4 @@
-"""How fast texts are written, beside other engines: `python benchmarks/generation.py`.
+"""How fast texts are written, beside other engines: `python -m benchmarks.generation`.
 
 All engines get the same prompts about MovieLens films, in the same batches, and end a text at the same
 marks; each gives the log-probability of what it writes. By turns and each in a fresh process, after a first

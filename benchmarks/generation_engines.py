@@ -36,8 +36,7 @@ class PlainTransformers(Engine):
             quantization_config=GgufConfig(dequantize=True),
             dtype=getattr(torch, name),
         )
-        self._model = model.eval()
-        self._write: Any = getattr(model, "generate")  # noqa: B009 -- typed for other classes than this one
+        self._model: Any = model.eval()  # typed, it is no class that can generate
         marks = {self._tokenizer.convert_tokens_to_ids(token) for token in smollm2.END_TOKENS}
         pieces = [self._tokenizer.decode([token]) for token in range(len(self._tokenizer))]
         self._marks = marks | {token for token, piece in enumerate(pieces) if "\n" in piece}
@@ -56,7 +55,7 @@ class PlainTransformers(Engine):
             padding=True,
             add_special_tokens=False,
         )
-        output = self._write(
+        output = self._model.generate(
             **read,
             do_sample=True,
             temperature=sampling.temperature,

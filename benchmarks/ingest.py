@@ -1,4 +1,4 @@
-"""How fast tables become core tables: `python benchmarks/ingest.py`.
+"""How fast tables become core tables: `python -m benchmarks.ingest`.
 
 Makes a log and a catalogue as CSV, with some rows that cannot be used, in a temporary folder. Then, by turns
 and each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and
