@@ -9,7 +9,6 @@ import polars as pl
 
 from flows.ablation import (
     FloatArray,
-    Judged,
     Variant,
     Window,
     judge_variants,
@@ -17,11 +16,11 @@ from flows.ablation import (
     variant_row,
     vectors_key,
 )
+from flows.trial_records import keep_plots, log_trials
 from tasks.content import ENCODED_AS
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import VersionError, shown, texts_of_pass, texts_of_version, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
-from tasks.evaluation.ablation import variants_figure
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.progress import progress
 from tasks.settings import Settings
@@ -207,8 +206,8 @@ def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Vari
         }
         if len(judged) == 3:
             answer["pair"] = pair_row(judged[1], judged[2], settings)
-        _log(tracking, parent, answer, judged, settings)
-        answer["plots"] = _plots(tracking, parent, answer, settings)
+        log_trials(tracking, parent, answer, judged, settings)
+        answer["plots"] = keep_plots(tracking, parent, answer, settings)
         tracking.log_dict(parent, answer, "answer.json")
     return answer
 
@@ -225,44 +224,3 @@ def _notes(settings: Settings, final: bool) -> list[str]:
     if final:
         return [f"Test holds cold items only (draw {settings.data.draw}); validation has none."]
     return ["Validation has no cold items under cold_item: they are judged on test, with --final."]
-
-
-def _log(
-    tracking: Tracking, parent: str, answer: dict[str, Any], judged: Sequence[Judged], settings: Settings
-) -> None:
-    """Every variant as a child run, with the metric names that all runs have."""
-    shared = {"protocol": answer["protocol"], "seed": settings.seed, "trials": answer["trials"]}
-    tracking.log(parent, params={**shared, "baseline": BASELINE})
-    for one, row in zip(judged, answer["variants"], strict=True):
-        metrics: dict[str, float] = {}
-        for part, evaluation in one.parts.items():
-            metrics |= {f"{part}_{name}": value for name, value in evaluation.metrics.items()}
-            for name, found in row[part]["differences"].items():
-                metrics |= {f"{part}_{name}_{key}": value for key, value in found.items()}
-        if row["text_distance"] is not None:
-            metrics["text_distance"] = row["text_distance"]
-        weights = {
-            f"{search}_weight_{matcher}": weight
-            for search, of_search in row["weights"].items()
-            for matcher, weight in of_search.items()
-        }
-        dials = {f"{search}_diversity": dial for search, dial in row["diversity"].items()}
-        name = one.variant.name
-        with tracking.run("evaluation", name, {"variant": name}, parent) as run_id:
-            params = {**shared, "variant": name, "slots": row["slots"], **weights, **dials}
-            tracking.log(run_id, params=params, metrics={n: v for n, v in metrics.items() if np.isfinite(v)})
-
-
-def _plots(tracking: Tracking, parent: str, answer: dict[str, Any], settings: Settings) -> dict[str, str]:
-    """The plot of each part as a file of the home, and in MLflow."""
-    folder = settings.data_folder / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for part in answer["users"]:
-        figure = variants_figure(answer, part)
-        tracking.log_figure(parent, figure, f"variants_{part}.html")
-        kind = "comparison" if "pair" in answer else "ablation"
-        file = folder / f"{kind}-of-texts-{part}.html"
-        file.write_text(figure.to_html(include_plotlyjs=True), encoding="utf-8")
-        files[part] = str(file)
-    return files
