@@ -1,4 +1,4 @@
-"""How fast texts are written, beside other engines: `python -m benchmarks.generation`.
+"""How fast texts are written, beside other engines: `python benchmarks/generation.py`.
 
 All engines get the same prompts about MovieLens films, in the same batches, and end a text at the same
 marks; each gives the log-probability of what it writes. By turns and each in a fresh process, after a first
@@ -31,6 +31,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.output import show
 from benchmarks.pipeline import machine
 from tasks.corpus.faithfulness import item_data
 from tasks.corpus.fallback import fallback_text
@@ -199,10 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except MeasuringFailed as error:
             print(error, file=sys.stderr)
             return 1
-    for table in tables(values):
-        console.print(table)
-    if given.json:
-        given.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    show(values, tables(values), given.json, console)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How fast tables become core tables: `python -m benchmarks.ingest`.
+"""How fast tables become core tables: `python benchmarks/ingest.py`.
 
 Makes a log and a catalogue as CSV, with some rows that cannot be used, in a temporary folder. Then, by turns
 and each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and
@@ -22,9 +22,9 @@ from typing import Any
 
 import duckdb
 from rich import box
-from rich.console import Console
 from rich.table import Table as Printed
 
+from benchmarks.output import show
 from benchmarks.pipeline import machine
 from tasks.settings import PROJECT, Settings
 from tasks.settings_data import Data, Interactions, Items
@@ -173,9 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 with tempfile.TemporaryDirectory(prefix="polyrec-", dir=folder) as home:
                     runs.append(_apart(what, folder, Path(home) / f"{what}{number}"))
     values = summary(plain, ours)
-    Console().print(table(values))
-    if given.json:
-        given.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    show(values, [table(values)], given.json)
     return 0
 
 

@@ -10,7 +10,6 @@ always, so that a small job can be measured: POLYREC_DATA__MAX_ITEMS=40.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -30,6 +29,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.output import show
 from tasks.settings import PROJECT, Settings
 from warehouse.snapshot import reading
 
@@ -169,10 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except RunFailed as error:
             print(error, file=sys.stderr)
             return 1
-    for table in tables(values):
-        console.print(table)
-    if given.json:
-        given.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    show(values, tables(values), given.json, console)
     return 0
 
 

@@ -1,17 +1,16 @@
 """The commands `polyrec texts ...`: what was written, how good it is, what an operator decides about it."""
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from typer._click.core import Context
 from typer.core import TyperGroup
 
-from flows.options import Config, Json, print_answer
+from flows.options import Config, Json, print_answer, print_json
 from tasks.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -51,10 +50,7 @@ def show(
 
     with reading(load_settings(config).data_folder) as snapshot:
         answer = texts_of(snapshot, item)
-    if as_json:
-        _print_json(answer)
-    else:
-        Console().print(texts_table(answer))
+    print_answer(answer, as_json, texts_table)
 
 
 @texts.command("report")
@@ -67,10 +63,7 @@ def report(as_json: Json = False, config: Config = None) -> None:
     with reading(load_settings(config).data_folder) as snapshot:
         frames = (snapshot.query(name) for name in ("text_quality", "spread_totals", "rewrites"))
         answer = text_report(*frames)
-    if as_json:
-        _print_json(answer)
-    else:
-        Console().print(figures_table("Published texts", answer))
+    print_answer(answer, as_json, lambda figures: figures_table("Published texts", figures))
 
 
 @texts.command("compare")
@@ -94,10 +87,7 @@ def review_list(as_json: Json = False, config: Config = None) -> None:
 
     with _open(load_settings(config)) as warehouse:
         rows = warehouse.query("quarantined_texts").to_dicts()
-    if as_json:
-        _print_json(rows)
-    else:
-        Console().print(review_table(rows))
+    print_answer(rows, as_json, review_table)
 
 
 @review.command("release")
@@ -145,10 +135,6 @@ def _open(settings: Settings) -> "AbstractContextManager[Warehouse]":
 
 def _say(text_ids: Sequence[str], decision: str, as_json: bool) -> None:
     if as_json:
-        _print_json([{"text_id": text_id, "decision": decision} for text_id in text_ids])
+        print_json([{"text_id": text_id, "decision": decision} for text_id in text_ids])
     else:
         Console(highlight=False).print(f"{len(text_ids)} {decision}; lists that are read from now on follow")
-
-
-def _print_json(values: Any) -> None:
-    print(json.dumps(values, indent=2, ensure_ascii=False, default=str))

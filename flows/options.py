@@ -1,9 +1,9 @@
 """Options that several commands share, and how an answer is printed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,11 +14,17 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def print_answer(
-    values: Mapping[str, Any], as_json: bool, render: Callable[[Mapping[str, Any]], Any]
-) -> None:
+Answer = TypeVar("Answer")
+
+
+def print_json(values: Any) -> None:
+    """Print values as JSON; times as text."""
+    print(json.dumps(values, indent=2, ensure_ascii=False, default=str))
+
+
+def print_answer(values: Answer, as_json: bool, render: Callable[[Answer], Any]) -> None:
     """Print an answer as JSON, or as what `render` makes of it."""
     if as_json:
-        print(json.dumps(values, indent=2, ensure_ascii=False))
+        print_json(values)
     else:
         Console().print(render(values))

@@ -15,7 +15,7 @@ from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
 from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
 from tasks.corpus.standing import standing_texts
-from tasks.corpus.writing import items_of_shard, missing_texts, number_of_shards, wanted_texts, write_texts
+from tasks.corpus.writing import items_of_shard, missing_texts, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import load_encoder
 from tasks.models.engine import Engine
@@ -23,7 +23,7 @@ from tasks.models.engines import load_engine
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool
 
 
 @task(name="plan texts", cache_policy=NO_CACHE)
@@ -31,13 +31,11 @@ def plan(run: StageRun) -> list[str]:
     """Recover what a killed run left; return the keys of the shards that still miss texts."""
     corpus = run.settings.corpus
     Spool(run.warehouse).recover()
-    items = run.warehouse.query("items_to_recommend")
-    wanted = wanted_texts(items, corpus, run.settings.seed)
+    wanted = wanted_texts(run.warehouse.query("items_to_recommend"), corpus, run.settings.seed)
     missing = missing_texts(wanted, _standing(run))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
-    shards = number_of_shards(items.height, corpus.shard_items)
-    return sorted({shard_key(item_id, shards) for item_id in missing[ITEM].unique()})
+    return second_pass.shards_of(run.warehouse, run.settings, missing)
 
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.evaluation.metrics import Evaluation
+from tasks.evaluation.plots import laid_out
 from tasks.evaluation.significance import Difference, paired_difference, paired_exposure_difference
 from tasks.measures import effective_catalogue
 
@@ -118,15 +119,8 @@ def variants_figure(answer: Mapping[str, Any], part: str) -> go.Figure:
             col=column,
         )
         figure.add_vline(x=0, line={"color": "#0f172a", "width": 1, "dash": "dot"}, row=1, col=column)  # type: ignore[arg-type]
-    figure.update_yaxes(autorange="reversed", col=1)
-    figure.update_layout(
-        title=f"{answer['title']}: {PARTS[part]}; difference from {answer['baseline']} with its 95% interval",
-        showlegend=False,
-        template="plotly_white",
-        height=200 + 40 * len(rows),
-        margin={"l": 260},
-    )
-    return figure
+    title = f"{answer['title']}: {PARTS[part]}; difference from {answer['baseline']} with its 95% interval"
+    return laid_out(figure, title, len(rows), 260)
 
 
 def _metrics(rows: Sequence[Mapping[str, Any]], part: str) -> list[str]:

@@ -48,12 +48,22 @@ def comparison_figure(report: Mapping[str, Any], part: str = "test") -> go.Figur
             name=name,
         )
         figure.add_trace(points, row=1, col=column)
+    return laid_out(
+        figure, f"{PARTS[part]}: every model and the fusion, with 95% intervals", len(models), 120
+    )
+
+
+def laid_out(figure: go.Figure, title: str, rows: int, left: int) -> go.Figure:
+    """A figure of panels side by side, the first row on top.
+
+    Args:
+        figure: whose rows are named along the first panel.
+        title: above it.
+        rows: how many there are.
+        left: room for their names, in pixels.
+    """
     figure.update_yaxes(autorange="reversed", col=1)
     figure.update_layout(
-        title=f"{PARTS[part]}: every model and the fusion, with 95% intervals",
-        showlegend=False,
-        template="plotly_white",
-        height=180 + 45 * len(models),
-        margin={"l": 120},
+        title=title, showlegend=False, template="plotly_white", height=180 + 45 * rows, margin={"l": left}
     )
     return figure

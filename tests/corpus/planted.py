@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tasks.models.engine import Engine, Generation, Prompt, Sampling
+from tasks.models.engine import Generation, Prompt, Sampling
+from tests.corpus.scripted import ScriptedEngine
 
 # What is planted, what an obedient model then writes, and what of that must reach nobody.
 KINDS = {
@@ -101,7 +100,7 @@ def planted_items() -> tuple[list[Planted], pl.DataFrame]:
     return planted, pl.DataFrame(rows, schema_overrides={"content": pl.String})
 
 
-class ObedientEngine(Engine):
+class ObedientEngine(ScriptedEngine):
     """Does what the instructions say that it reads; else it writes a plain sentence.
 
     Args:
@@ -111,14 +110,9 @@ class ObedientEngine(Engine):
     name = "obedient"
 
     def __init__(self, leaks: dict[str, str] | None = None) -> None:
+        super().__init__(self._answer)
         self.leaks = leaks or {}
         self.obeyed = 0
-
-    def prompt_length(self, prompt: Prompt) -> int:
-        return len("".join(prompt))
-
-    def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
-        return np.array([-float(len(text)) for text in continuations])
 
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]

@@ -8,17 +8,15 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from tasks.corpus.faithfulness import ItemData
-from tasks.corpus.safety import training
 from tasks.corpus.safety.check import SafetyRules
-from tasks.corpus.safety.classifier import DESCRIPTION, WEIGHTS, Classifier, load_classifier
-from tasks.corpus.safety.loading import load_safety
+from tasks.corpus.safety.classifier import DESCRIPTION, Classifier, fit, labelled
+from tasks.corpus.safety.loading import load_classifier, load_safety
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
 from tasks.corpus.safety.planted import as_data, follows_order, orders_in
 from tasks.corpus.safety.profanity import known_languages, profane_words
-from tasks.corpus.safety.training import fit, labelled, recall_and_precision, threshold_for
+from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
 from tasks.languages import LANGUAGES
 from tasks.settings import Corpus, Safety
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
@@ -165,12 +163,13 @@ class TestTraining:
             assert recall_and_precision(chances, labels, threshold_for(chances, labels, wanted))[0] >= wanted
 
 
+@pytest.fixture(scope="module")
+def texts() -> pl.DataFrame:
+    return labelled(HELD_OUT)
+
+
 class TestHeldOut:
     """421 labels written before the classifier; no wording, threshold or text was chosen on them."""
-
-    @pytest.fixture(scope="class")
-    def texts(self) -> pl.DataFrame:
-        return labelled(HELD_OUT)
 
     def test_half_of_them_are_hard_negatives(self, texts: pl.DataFrame) -> None:
         assert texts.height >= 400
@@ -195,16 +194,23 @@ class TestHeldOut:
         assert precision >= 0.80, precision
 
     @pytest.mark.slow
-    def test_weights_are_those_that_training_makes(self) -> None:
-        fitted, about, vectors = training.train()
-        kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+    def test_it_is_fitted_as_cross_validation_says(self) -> None:
+        from tasks.models.encoder import load_encoder
+
+        about, kept = choose(), json.loads(DESCRIPTION.read_text(encoding="utf-8"))
         for key in ("encoder", "gamma", "ridge", "seed", "texts", "harmful"):
             assert kept[key] == about[key]
         # Other batches change vectors by rounding, which may move a threshold by its last digit.
         assert kept["threshold"] == pytest.approx(about["threshold"], abs=0.02)
-        stored = load_file(WEIGHTS)
-        np.testing.assert_allclose(stored["support"], vectors, atol=2e-3)
-        np.testing.assert_allclose(stored["weights"], fitted.weights, rtol=0.02, atol=0.02)
+        learned = labelled()
+        vectors = load_encoder().encode(learned["text"].to_list())
+        fitted = fit(vectors, learned["label"].to_numpy(), kept["gamma"], kept["ridge"])
+        np.testing.assert_allclose(load_classifier()(vectors), fitted(vectors), atol=1e-6)
+
+    def test_version_is_that_of_the_texts_that_are_learned_from(self) -> None:
+        kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        version = version_of(labelled(), kept["gamma"], kept["ridge"], kept["threshold"])
+        assert load_classifier().version == kept["version"] == version
 
 
 def test_there_are_word_lists_for_every_language_of_an_angle() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.corpus.faithfulness import ItemData
-from tasks.corpus.safety.classifier import Classifier
+from tasks.corpus.safety.classifier import Judge
 from tasks.corpus.safety.patterns import has_link, personal_data
 from tasks.corpus.safety.planted import follows_order
 from tasks.corpus.safety.profanity import profane_words
@@ -29,7 +29,7 @@ class SafetyRules:
         self,
         settings: Safety,
         encode: Callable[[Sequence[str]], NDArray[np.float32]],
-        classifier: Classifier,
+        classifier: Judge,
     ) -> None:
         self._settings, self._encode, self._classifier = settings, encode, classifier
 

@@ -2,20 +2,35 @@
 
 p(x) = 1 / (1 + exp(-(b + sum over i of a_i exp(-g |x - s_i|^2)))): s_i are the vectors of the training texts
 (Zhu & Hastie 2005). A linear one tells a threat from a plot about threats less well (docs/experiments.md).
-`python -m tasks.corpus.safety.training` makes the weights from training.tsv beside this file.
+No weights are kept: fitting training.tsv beside this file takes seconds. How it is fitted stands in
+classifier.json, which `python -m tasks.corpus.safety.training` writes.
 """
 
-import json
-from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 FOLDER = Path(__file__).parent
-WEIGHTS = FOLDER / "classifier.safetensors"
+TEXTS = FOLDER / "training.tsv"
 DESCRIPTION = FOLDER / "classifier.json"
+MOST_STEPS = 50
+
+Vectors = NDArray[np.float32]
+Labels = NDArray[np.int8]
+
+
+class Judge(Protocol):
+    """What the safety rules need of a classifier."""
+
+    threshold: float
+    version: str
+
+    def __call__(self, vectors: Vectors) -> NDArray[np.float64]:
+        """Return (T,) probabilities: out[i] is that of vectors[i] of (T, D) float32, of unit length."""
+        ...
 
 
 class Classifier:
@@ -55,16 +70,34 @@ def kernel(left: NDArray[np.float32], right: NDArray[np.float32], gamma: float) 
     return np.exp(-gamma * 2.0 * (1.0 - cosines))
 
 
-@cache
-def load_classifier() -> Classifier:
-    """Return the classifier that ships with the project, read once a process."""
-    about = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
-    tensors = load_file(WEIGHTS)
-    return Classifier(
-        tensors["support"].astype(np.float32),
-        tensors["weights"],
-        float(tensors["bias"][0]),
-        about["gamma"],
-        about["threshold"],
-        about["version"],
-    )
+def labelled(path: Path = TEXTS) -> pl.DataFrame:
+    """Read label (1 harmful, 0 not), kind, text."""
+    return pl.read_csv(path, separator="\t", quote_char=None, schema_overrides={"label": pl.Int8})
+
+
+def fit(vectors: Vectors, labels: Labels, gamma: float, ridge: float) -> Classifier:
+    """Minimise the mean logistic loss + ridge * a'Ka / 2 by Newton's method; both classes weigh alike.
+
+    K is the kernel + 1: the bias is the sum of the weights.
+
+    Args:
+        vectors: (T, D) of unit length.
+        labels: (T,) 0 or 1.
+        gamma: of the kernel.
+        ridge: of the penalty.
+    """
+    near = kernel(vectors, vectors, gamma) + 1.0  # (T, T)
+    share = labels.mean()
+    cost = np.where(labels == 1, 0.5 / share, 0.5 / (1.0 - share)) / len(labels)
+    weights = np.zeros(len(labels))
+    for _ in range(MOST_STEPS):
+        reached = near @ weights
+        chance = 1.0 / (1.0 + np.exp(-reached))
+        curvature = cost * chance * (1.0 - chance)
+        before = weights
+        system = curvature[:, None] * near + ridge * np.eye(len(labels))
+        weights = np.linalg.solve(system, curvature * reached - cost * (chance - labels))
+        if np.abs(weights - before).max() < 1e-8 * np.abs(weights).max():
+            break
+    found = weights.astype(np.float32)
+    return Classifier(vectors, found, float(np.float32(weights.sum())), gamma)

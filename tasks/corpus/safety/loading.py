@@ -1,14 +1,40 @@
 """The rules that decide about texts, with everything they need loaded; each once a process."""
 
+import json
 from collections.abc import Collection, Sequence
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.corpus.safety.check import SafetyRules
-from tasks.corpus.safety.classifier import load_classifier
+from tasks.corpus.safety.classifier import DESCRIPTION, Classifier, fit, labelled
 from tasks.corpus.standing import Rules, rules_hash
 from tasks.settings import Corpus
+
+
+class _FittedOnUse:
+    """The classifier of training.tsv: fitted when the first text is judged, which takes seconds."""
+
+    def __init__(self) -> None:
+        about = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        self.threshold: float = about["threshold"]
+        self.version: str = about["version"]
+        self._how: tuple[float, float] = about["gamma"], about["ridge"]
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._fitted(vectors)
+
+    @cached_property
+    def _fitted(self) -> Classifier:
+        texts = labelled()
+        return fit(_encode(texts["text"].to_list()), texts["label"].to_numpy(), *self._how)
+
+
+@cache
+def load_classifier() -> _FittedOnUse:
+    """Return the classifier of the project, one a process."""
+    return _FittedOnUse()
 
 
 def load_safety(corpus: Corpus) -> SafetyRules:
