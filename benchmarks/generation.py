@@ -137,10 +137,10 @@ def summary(engines: Measured, changed: Mapping[str, Any]) -> dict[str, Any]:
 
 def tables(values: Mapping[str, Any]) -> list[Table]:
     """The summary for the terminal."""
-    ratios = Table(box=box.SIMPLE_HEAD)
-    for name in values["ratios"]:
-        ratios.add_column(name, justify="right", overflow="fold")
-    ratios.add_row(*(f"{value:g}" for value in values["ratios"].values()))
+    ratios = Table("ratio", box=box.SIMPLE_HEAD)
+    ratios.add_column("value", justify="right")
+    for name, value in values["ratios"].items():
+        ratios.add_row(name, f"{value:g}")
     engines = Table("engine", box=box.SIMPLE_HEAD)
     for name in (
         "tokens/s",

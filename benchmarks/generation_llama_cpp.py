@@ -59,7 +59,7 @@ class LlamaCpp:
             if len(written) == self._sampling["max_new_tokens"] or self._end.search(piece.rstrip()):
                 break
         text = self._model.detokenize(written).decode(errors="replace")
-        return text, len(written), log_prob
+        return text, len(written), float(log_prob)  # a numpy number is no JSON
 
     def score(self, prompt: str, text: str) -> float:
         """Return log p(text | prompt) in nats."""
