@@ -28,7 +28,9 @@ from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.standing import Rules, rules_hash
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import PROJECT, Corpus, Settings
+from tasks.settings_rewrite import Rewrite
 from tasks.stage import stage_run
+from tests.corpus.scripted import words_as_vector
 from warehouse.connection import Warehouse, writing
 
 JOURNAL = "generated.jsonl"
@@ -58,6 +60,7 @@ STEPS: dict[str, tuple[type, str, Match]] = {
     "removal of a draft": (Path, "unlink", _in_spool(".tmp")),
     "removal of old live texts": (Warehouse, "delete", _named("features.live_texts")),
     "live texts": (Warehouse, "replace", _named("features.live_texts")),
+    "rewrites": (Warehouse, "replace", _named("features.rewrites")),
     "text quality": (Warehouse, "upsert", _named("features.text_quality")),
     "run": (Warehouse, "execute", _named("record_run")),
     "closing": (Warehouse, "close", lambda _: True),
@@ -74,6 +77,8 @@ class Request:
     passing: int = 1
     """At which passing of it."""
     kill_after_s: float | None = None
+    second_pass: bool = False
+    """Whether texts are written again, too."""
 
 
 class Dictated(Engine):
@@ -120,8 +125,15 @@ def toy_rules(corpus: Corpus, blocked: set[str]) -> Rules:
     return Rules(check, rules_hash(corpus.quality, "toy"), blocked)
 
 
-def settings_of(home: Path, shard_items: int) -> Settings:
-    return Settings(home=home, corpus=Corpus(shard_items=shard_items, batch_items=2), seed=5)
+class WordEncoder:
+    """Stands for the one of sentences, without its threads."""
+
+    encode = staticmethod(words_as_vector)
+
+
+def settings_of(home: Path, shard_items: int, second_pass: bool = False) -> Settings:
+    corpus = Corpus(shard_items=shard_items, batch_items=2, rewrite=Rewrite(enabled=second_pass))
+    return Settings(home=home, corpus=corpus, seed=5)
 
 
 def fill(home: Path, n_items: int) -> None:
@@ -146,6 +158,10 @@ def corpus_stage(settings: Settings) -> None:
     with stage_run(settings, "corpus") as run:
         for key in steps.plan.fn(run):
             steps.write_shard.fn(run, key)
+        if settings.corpus.rewrite.enabled and (shards := steps.plan_rewriting.fn(run)):
+            nearness = steps.item_nearness.fn(run)
+            for key in shards:
+                steps.rewrite_shard.fn(run, key, nearness)
         steps.make_live.fn(run)
         steps.measure.fn(run)
 
@@ -198,8 +214,9 @@ def run(request: Request, shard_items: int, pause_s: float) -> None:
     engine = Dictated(home / JOURNAL, pause_s)
     steps.load_engine = lambda *_: engine
     steps.load_rules = lambda corpus, blocked=(): toy_rules(corpus, set(blocked))
+    steps.load_encoder = WordEncoder
     arm(request, Dictated)
-    corpus_stage(settings_of(home, shard_items))
+    corpus_stage(settings_of(home, shard_items, request.second_pass))
     os._exit(0)
 
 
@@ -253,10 +270,11 @@ def generated(home: Path) -> Mapping[int, list[int]]:
 def tables(home: Path, shard_items: int) -> dict[str, pl.DataFrame]:
     """All that the stage leaves, but for times."""
     with writing(settings_of(home, shard_items).data_folder, "a test") as warehouse:
-        queries = ("live_texts", "text_quality", "known_texts")
+        queries = ("live_texts", "text_quality", "known_texts", "rewrites")
         return {
             **{name: warehouse.query(name) for name in queries},
             "shards": warehouse.query("done_shards", stage="corpus", fit=""),
+            "rewritten shards": warehouse.query("done_shards", stage="rewriting", fit=""),
         }
 
 

@@ -14,6 +14,7 @@ from tasks.corpus.writing import number_of_shards
 from tests.corpus.killing import HALF, STEPS, Killer, Request, fill, generated, killer, settings_of, tables
 from warehouse.spool import shard_key
 
+REWRITTEN = -1  # the attempt whose seed the second pass takes
 ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
 LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S, KILLS = 64, 2, 0.004, 20
 # A shard is written to the end here: what was written is not lost.
@@ -34,14 +35,28 @@ ALL_WRITTEN = [
 
 
 class Template:
-    """A home with items, and what a run that nothing stopped makes of it."""
+    """A home to begin with, and what a run that nothing stopped makes of it.
 
-    def __init__(self, folder: Path, n_items: int, shard_items: int, killer: Killer) -> None:
+    Args:
+        folder: where homes go.
+        n_items: in the catalogue.
+        shard_items: about so many go to a shard.
+        killer: runs.
+        after: the template whose first pass is done before; runs rewrite its texts.
+    """
+
+    def __init__(
+        self, folder: Path, n_items: int, shard_items: int, killer: Killer, after: "Template | None" = None
+    ) -> None:
         self.folder, self.killer, self.shard_items = folder, killer, shard_items
-        self.empty = folder / "empty"
-        fill(self.empty, n_items)
+        self.second_pass = after is not None
+        if after:
+            self.begin = after.folder / "whole"
+        else:
+            self.begin = folder / "empty"
+            fill(self.begin, n_items)
         whole = self.copy("whole")
-        stopped, self.pid, self.seconds = killer.run(Request(str(whole)))
+        stopped, self.pid, self.seconds = self.run(whole)
         assert not stopped
         self.tables = tables(whole, shard_items)
         self.generated = generated(whole)[self.pid]
@@ -51,11 +66,16 @@ class Template:
             text_seed(settings.seed, item_id, slot, attempt): shard_key(item_id, shards)
             for item_id in (f"{number:03d}" for number in range(n_items))
             for slot in range(len(settings.corpus.angles))
-            for attempt in range(settings.corpus.attempts)
+            for attempt in (REWRITTEN, *range(settings.corpus.attempts))
         }
 
     def copy(self, name: str) -> Path:
-        return Path(shutil.copytree(self.empty, self.folder / name))
+        return Path(shutil.copytree(self.begin, self.folder / name))
+
+    def run(
+        self, home: Path, kill_at: str | None = None, passing: int = 1, kill_after_s: float | None = None
+    ) -> tuple[bool, int, float]:
+        return self.killer.run(Request(str(home), kill_at, passing, kill_after_s, self.second_pass))
 
     def begun(self, home: Path, pids: list[int]) -> list[int]:
         """In how many shards each run wrote."""
@@ -92,14 +112,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
         yield Template(folder, ITEMS, SHARD_ITEMS, process)
 
 
+@pytest.fixture(scope="module")
+def rewriting(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    folder = tmp_path_factory.mktemp("rewriting")
+    return Template(folder, ITEMS, SHARD_ITEMS, template.killer, after=template)
+
+
 def killed_at(template: Template, home: Path, points: list[tuple[str, int]]) -> list[int]:
     """Run until each point in turn, and then to the end; returns the process ids."""
     pids = []
     for point, passing in points:
-        stopped, pid, _ = template.killer.run(Request(str(home), point, passing))
+        stopped, pid, _ = template.run(home, point, passing)
         assert stopped, f"nothing passed {point} {passing} times"
         pids.append(pid)
-    stopped, pid, _ = template.killer.run(Request(str(home)))
+    stopped, pid, _ = template.run(home)
     assert not stopped
     return [*pids, pid]
 
@@ -119,7 +145,7 @@ def test_toy_has_texts_of_every_kind(template: Template) -> None:
 
 def test_points_are_all_there() -> None:
     named = {point.rpartition(", ")[0] for point in [*LOST, *KEPT, *ALL_WRITTEN] if point != HALF}
-    assert named == set(STEPS) - {"removal of a draft"}  # killed below
+    assert named == set(STEPS) - {"removal of a draft", "rewrites"}  # killed below
 
 
 @pytest.mark.parametrize("point", LOST)
@@ -167,6 +193,36 @@ def test_killed_while_it_cleans_up(template: Template, when: str) -> None:
     assert template.begun(home, pids) == [1, 0, 1, 0, 1, 0, SHARDS]
 
 
+def test_toy_keeps_some_rewrites(rewriting: Template) -> None:
+    rewrites = rewriting.tables["rewrites"]
+    assert set(rewrites["kept"]) == {True, False}
+    assert rewriting.tables["rewritten shards"].height == SHARDS
+    assert len(rewriting.generated) == rewrites.height == 3 * ITEMS
+
+
+# One of each kind always, all of them where there is time.
+@pytest.mark.parametrize(
+    "point",
+    [
+        "draft, after",
+        "texts, after",
+        "rewrites, before",
+        *(
+            pytest.param(point, marks=pytest.mark.slow)
+            for point in [*LOST, *KEPT, "removal of the shard, after", *ALL_WRITTEN, "rewrites, after"]
+            if point not in ("draft, after", "texts, after")
+        ),
+    ],
+)
+def test_second_pass_killed(rewriting: Template, point: str) -> None:
+    """Three times in one history; no more than the shard in hand is written again."""
+    home = rewriting.copy(point)
+    pids = killed_at(rewriting, home, [(point, 1)] * 3)
+    again = rewriting.check(home, pids)
+    lost = point in LOST and point != "generation, before"
+    assert len(again) == (3 if lost else 0) and len(set(again)) <= 1
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
@@ -180,7 +236,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
             stopped = True
             while stopped:
                 after_s = draws.uniform(0, template.seconds / 2) if kills < KILLS else None
-                stopped, pid, _ = process.run(Request(str(home), kill_after_s=after_s))
+                stopped, pid, _ = template.run(home, kill_after_s=after_s)
                 kills += stopped
                 pids.append(pid)
             template.check(home, pids)
