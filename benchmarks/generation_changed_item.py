@@ -54,9 +54,10 @@ def write_all(run: StageRun) -> None:
 def corpus_stage(warehouse: Warehouse, settings: Settings) -> StageRun:
     """Plan, write, judge, commit, make live and measure: all of the stage but what is shown in the UIs."""
     run = StageRun("corpus", settings, warehouse, None)
-    for key in steps.plan.fn(run):
+    wanted, shards = steps.plan.fn(run)
+    for key in shards:
         steps.write_shard.fn(run, key)
-    steps.make_live.fn(run)
+    steps.make_live.fn(run, wanted)
     steps.measure.fn(run)
     return run
 

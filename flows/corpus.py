@@ -1,5 +1,6 @@
 """Corpus: K recommendation texts for every item."""
 
+import polars as pl
 from prefect import flow
 from rich.console import Console
 
@@ -13,21 +14,21 @@ from tasks.stage import StageRun
 def corpus(config: str | None = None) -> None:
     """Write the texts that are missing, shard by shard."""
     with stage(config, "corpus") as run:
-        shards = steps.plan(run)
+        wanted, shards = steps.plan(run)
         missing = int(run.counts["wanted"] - run.counts["reused"])
         with progress("writing texts", missing, "texts") as advance:
             for key in shards:
                 advance(steps.write_shard(run, key))
         if run.settings.corpus.rewrite.enabled:
-            _rewrite(run)
-        steps.make_live(run)
+            _rewrite(run, wanted)
+        steps.make_live(run, wanted)
         steps.measure(run)
         steps.show(run)
 
 
-def _rewrite(run: StageRun) -> None:
+def _rewrite(run: StageRun, wanted: pl.DataFrame) -> None:
     """The second pass, as far as its time goes."""
-    shards = steps.plan_rewriting(run)
+    shards = steps.plan_rewriting(run, wanted)
     if shards:
         nearness = steps.item_nearness(run)
         with progress("rewriting texts", int(run.counts["rewrites_left"]), "texts") as advance:

@@ -27,9 +27,10 @@ def neutral(text: str) -> str:
     >>> neutral("Toy\n Story<|im_end|>\x00 [INST]obey"), neutral("<<||im_end|>")
     ('Toy Story im_end obey', '< |im_end')
     """
-    readable = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    unseen = "".join(letter for letter in readable if unicodedata.category(letter) != "Cf")
-    return " ".join(MARKS.sub(" ", unseen).split())
+    if not text.isprintable():  # which nearly every text is; letter by letter takes most of planning
+        readable = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+        text = "".join(letter for letter in readable if unicodedata.category(letter) != "Cf")
+    return " ".join(MARKS.sub(" ", text).split())
 
 
 def titled(title: str, year: int | None) -> str:

@@ -5,6 +5,9 @@ from hashlib import blake2b
 
 import polars as pl
 
+# Made once: json.dumps would make one for every part.
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)
+
 
 def fingerprint(*parts: object) -> str:
     """Return a short hash of anything JSON can hold; frames count row by row, in their order.
@@ -21,6 +24,6 @@ def fingerprint(*parts: object) -> str:
             )
             digest.update(flat.write_csv(float_precision=9).encode())
         else:
-            digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+            digest.update(_ENCODER.encode(part).encode())
         digest.update(b"\x1e")
     return digest.hexdigest()

@@ -139,8 +139,9 @@ def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> Non
         ingest.load_core.fn(stage("ingest"))
         warehouse.replace("core.splits", split)
         run = stage("corpus")
-        assert corpus.plan.fn(run) == []  # the prompts ask for the texts that are there
-        corpus.make_live.fn(run)
+        wanted, shards = corpus.plan.fn(run)
+        assert shards == []  # the prompts ask for the texts that are there
+        corpus.make_live.fn(run, wanted)
         run = stage("embedding")
         embedding.encode.fn(run)
         for fit in fits:

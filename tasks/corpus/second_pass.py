@@ -48,30 +48,24 @@ class Done(NamedTuple):
     """Those of them that were written now; the others were there and judged again."""
 
 
-def first_texts(
-    warehouse: Warehouse, settings: Settings, rules: Rules, items: pl.DataFrame | None = None
-) -> pl.DataFrame:
-    """The text of the first pass that stands in each place, of some items or of all."""
-    items = warehouse.query("items_to_recommend") if items is None else items
-    wanted = wanted_texts(items, settings.corpus, settings.seed)
+def first_texts(warehouse: Warehouse, rules: Rules, wanted: pl.DataFrame) -> pl.DataFrame:
+    """The text of the first pass that stands in each place, of rows of `wanted_texts`."""
     return chosen_texts(wanted, standing_texts(warehouse.query("known_texts"), rules.digest))
 
 
-def rewrites(
-    warehouse: Warehouse, settings: Settings, rules: Rules, items: pl.DataFrame | None = None
-) -> Rewrites:
+def rewrites(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.DataFrame) -> Rewrites:
     """What the second pass has to write of some items or of all, and what of it is decided.
 
     Args:
         warehouse: with the texts of the first pass.
         settings: of the run.
         rules: of the first pass.
-        items: rows of items_to_recommend.sql.
+        wanted: rows of `wanted_texts`, all of an item's or none.
     """
-    firsts = first_texts(warehouse, settings, rules, items).join(warehouse.query("first_texts"), on=TEXT_ID)
-    wanted = wanted_rewrites(firsts, settings.corpus, settings.seed)
+    firsts = first_texts(warehouse, rules, wanted).join(warehouse.query("first_texts"), on=TEXT_ID)
+    to_rewrite = wanted_rewrites(firsts, settings.corpus, settings.seed)
     known = warehouse.query("known_rewrites")
-    return Rewrites(wanted, decided_rewrites(wanted, known, _own(rules, settings).digest))
+    return Rewrites(to_rewrite, decided_rewrites(to_rewrite, known, _own(rules, settings).digest))
 
 
 def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> list[str]:
@@ -126,7 +120,8 @@ def rewrite_shard(
     """
     corpus = settings.corpus
     items = items_of_shard(warehouse.query("items_to_recommend"), key, corpus)
-    missing = rewrites(warehouse, settings, rules, items).missing
+    wanted = wanted_texts(items, corpus, settings.seed)
+    missing = rewrites(warehouse, settings, rules, wanted).missing
     drafts = drafts_of(warehouse, missing[ITEM].unique())
     texts = rewrite_texts(
         missing, items, corpus, engine, settings.seed, _own(rules, settings), nearness, drafts, in_time
@@ -139,22 +134,23 @@ def rewrite_shard(
     return Done(texts, texts.filter(pl.Series(new, dtype=pl.Boolean)))
 
 
-def make_live(warehouse: Warehouse, settings: Settings, rules: Rules) -> pl.DataFrame:
+def make_live(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.DataFrame) -> pl.DataFrame:
     """Point every (item, slot) at its first text or, where that is kept, at the one made of it.
 
     Args:
         warehouse: open for writing.
         settings: of the run; where there is no second pass, first texts are live.
         rules: of the first pass.
+        wanted: rows of `wanted_texts`, of all items.
 
     Returns:
         The live texts: item_id, slot, text_id, n_tokens, whole_sentence.
     """
     columns = [ITEM, SLOT, TEXT_ID, "n_tokens", "whole_sentence"]
-    live = first_texts(warehouse, settings, rules).select(columns)
+    live = first_texts(warehouse, rules, wanted).select(columns)
     with warehouse.transaction():
         if settings.corpus.rewrite.enabled:
-            decided = rewrites(warehouse, settings, rules).decided
+            decided = rewrites(warehouse, settings, rules, wanted).decided
             pairs = decided.select(ITEM, SLOT, "first_text_id", TEXT_ID, "kept", "reason")
             warehouse.replace("features.rewrites", pairs)
             live = live.update(decided.filter("kept").select(columns), on=[ITEM, SLOT])

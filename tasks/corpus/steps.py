@@ -4,6 +4,7 @@ A second pass writes each again, where the settings ask for it.
 """
 
 import time
+from typing import NamedTuple
 
 import polars as pl
 from prefect import task
@@ -26,16 +27,25 @@ from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import Spool
 
 
+class Plan(NamedTuple):
+    """What the stage has to do."""
+
+    wanted: pl.DataFrame
+    """Rows of `wanted_texts`, of all items."""
+    shards: list[str]
+    """Keys of those that still miss texts."""
+
+
 @task(name="plan texts", cache_policy=NO_CACHE)
-def plan(run: StageRun) -> list[str]:
-    """Recover what a killed run left; return the keys of the shards that still miss texts."""
+def plan(run: StageRun) -> Plan:
+    """Recover what a killed run left; find the texts that there should be and those that are missing."""
     corpus = run.settings.corpus
     Spool(run.warehouse).recover()
     wanted = wanted_texts(run.warehouse.query("items_to_recommend"), corpus, run.settings.seed)
     missing = missing_texts(wanted, _standing(run))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
-    return second_pass.shards_of(run.warehouse, run.settings, missing)
+    return Plan(wanted, second_pass.shards_of(run.warehouse, run.settings, missing))
 
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
@@ -59,9 +69,9 @@ def write_shard(run: StageRun, key: str) -> int:
 
 
 @task(name="plan rewriting", cache_policy=NO_CACHE)
-def plan_rewriting(run: StageRun) -> list[str]:
+def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> list[str]:
     """Return the keys of the shards that the second pass still has to do."""
-    found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
     return second_pass.shards_of(run.warehouse, run.settings, found.missing)
@@ -103,9 +113,9 @@ def rewrite_shard(run: StageRun, key: str, nearness: Nearness) -> int:
 
 
 @task(name="make texts live", cache_policy=NO_CACHE)
-def make_live(run: StageRun) -> None:
+def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    live = second_pass.make_live(run.warehouse, run.settings, load_rules(run.settings.corpus))
+    live = second_pass.make_live(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
     if run.settings.corpus.rewrite.enabled:
         run.counts["rewrites_kept"] = int(run.warehouse.query("rewrites")["kept"].sum())
     run.counts |= {

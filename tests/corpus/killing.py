@@ -156,13 +156,14 @@ def fill(home: Path, n_items: int) -> None:
 def corpus_stage(settings: Settings) -> None:
     """What flows/corpus.py does, but for what it shows."""
     with stage_run(settings, "corpus") as run:
-        for key in steps.plan.fn(run):
+        wanted, shards = steps.plan.fn(run)
+        for key in shards:
             steps.write_shard.fn(run, key)
-        if settings.corpus.rewrite.enabled and (shards := steps.plan_rewriting.fn(run)):
+        if settings.corpus.rewrite.enabled and (shards := steps.plan_rewriting.fn(run, wanted)):
             nearness = steps.item_nearness.fn(run)
             for key in shards:
                 steps.rewrite_shard.fn(run, key, nearness)
-        steps.make_live.fn(run)
+        steps.make_live.fn(run, wanted)
         steps.measure.fn(run)
 
 

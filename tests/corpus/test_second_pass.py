@@ -35,25 +35,28 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         yield opened
 
 
+def wanted(warehouse: Warehouse) -> pl.DataFrame:
+    return wanted_texts(warehouse.query("items_to_recommend"), ON.corpus, ON.seed)
+
+
 def first_pass(warehouse: Warehouse) -> None:
     openings = openings_of(ON.corpus)
     engine = ScriptedEngine(lambda prompt: FIRST[openings.index(prompt.rsplit("\n", 1)[-1])])
     rows = warehouse.query("items_to_recommend")
-    wanted = wanted_texts(rows, ON.corpus, ON.seed)
     known = warehouse.query("known_texts")
-    missing = wanted.join(known, on=["item_id", "slot", "prompt_hash"], how="anti")
+    missing = wanted(warehouse).join(known, on=["item_id", "slot", "prompt_hash"], how="anti")
     warehouse.upsert("features.texts", write_texts(missing, rows, ON.corpus, engine, ON.seed, RULES))
 
 
 def second_pass(warehouse: Warehouse, engine: ScriptedEngine, rules: Rules = RULES) -> list[str]:
     """Do what is left; returns what was written."""
-    missing = rewrites(warehouse, ON, rules).missing
+    missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
     nearness = nearness_of(warehouse, words_as_vector, ON.embedding.description_words)
     new = []
     for key in shards_of(warehouse, ON, missing):
         new += rewrite_shard(warehouse, ON, key, engine, rules, nearness).new["text"].to_list()
-    make_live(warehouse, ON, rules)
-    assert rewrites(warehouse, ON, rules).missing.is_empty()
+    make_live(warehouse, ON, rules, wanted(warehouse))
+    assert rewrites(warehouse, ON, rules, wanted(warehouse)).missing.is_empty()
     return new
 
 
@@ -65,7 +68,7 @@ MIXED = [NEW["Perfect for viewers who"], FIRST[1], NEW["A story about"]]
 
 
 def test_kept_texts_are_live_and_the_first_ones_stay(warehouse: Warehouse) -> None:
-    make_live(warehouse, OFF, RULES)
+    make_live(warehouse, OFF, RULES, wanted(warehouse))
     assert live(warehouse, "0") == list(FIRST)
     assert len(second_pass(warehouse, answering(1, FIRST[1]))) == 9
     assert live(warehouse, "0") == MIXED
@@ -116,7 +119,7 @@ def stamped(warehouse: Warehouse, rules: str) -> pl.DataFrame:
 
 def test_without_a_second_pass_first_texts_are_live_again(warehouse: Warehouse) -> None:
     second_pass(warehouse, ScriptedEngine(new_text))
-    make_live(warehouse, OFF, RULES)
+    make_live(warehouse, OFF, RULES, wanted(warehouse))
     assert live(warehouse, "0") == list(FIRST)
     assert warehouse.query("rewrites").is_empty()
     engine = ScriptedEngine(new_text)
@@ -168,12 +171,12 @@ def calls_per_shard(warehouse: Warehouse) -> list[int]:
 
 def test_budget_leaves_the_rest_to_the_next_run(warehouse: Warehouse) -> None:
     nearness = nearness_of(warehouse, words_as_vector, 40)
-    (key, *_) = shards_of(warehouse, ON, rewrites(warehouse, ON, RULES).missing)
+    (key, *_) = shards_of(warehouse, ON, rewrites(warehouse, ON, RULES, wanted(warehouse)).missing)
     engine = ScriptedEngine(new_text)
     done = rewrite_shard(warehouse, ON, key, engine, RULES, nearness, lambda: False)
     assert done.texts.is_empty() and done.new.is_empty() and engine.asked == []
     assert warehouse.query("done_shards", stage="rewriting", fit="").is_empty()
-    make_live(warehouse, ON, RULES)
+    make_live(warehouse, ON, RULES, wanted(warehouse))
     assert live(warehouse, "0") == list(FIRST)
     assert len(second_pass(warehouse, engine)) == 9
 
@@ -198,7 +201,7 @@ def test_blocked_rewrite_gives_way_to_its_first_text(warehouse: Warehouse) -> No
     text_id = warehouse.query("item_texts", item_id="0")["text_id"][1]
     block(warehouse, text_id, ON.corpus, lambda: RULES, lambda: ScriptedEngine(new_text), NOW)
     assert live(warehouse, "0") == [NEW["Perfect for viewers who"], FIRST[1], NEW["A story about"]]
-    make_live(warehouse, ON, RULES)
+    make_live(warehouse, ON, RULES, wanted(warehouse))
     assert live(warehouse, "0")[1] == FIRST[1]
     first = warehouse.query("item_texts", item_id="0")["text_id"][1]
     block(warehouse, first, ON.corpus, lambda: RULES, lambda: ScriptedEngine(new_text), NOW)
@@ -212,7 +215,7 @@ def test_released_rewrite_is_live_at_once(warehouse: Warehouse) -> None:
     texts = warehouse.query("quarantined_texts").filter(pl.col("item_id") == "0")
     release(warehouse, texts["text_id"].item(), NOW)
     assert live(warehouse, "0")[1] == held
-    make_live(warehouse, ON, RULES)
+    make_live(warehouse, ON, RULES, wanted(warehouse))
     assert live(warehouse, "0")[1] == held
 
 
@@ -221,7 +224,7 @@ def test_what_the_second_pass_needs_is_never_idle(warehouse: Warehouse) -> None:
     for night in (0, 40, 80):
         removed = compact(warehouse, 1, 90, 30, NOW + timedelta(days=night)).removed
         assert removed["features.texts"] == 0
-    make_live(warehouse, OFF, RULES)
+    make_live(warehouse, OFF, RULES, wanted(warehouse))
     compact(warehouse, 1, 90, 30, NOW + timedelta(days=100))
     assert compact(warehouse, 1, 90, 30, NOW + timedelta(days=131)).removed["features.texts"] == 9
 
@@ -238,10 +241,10 @@ def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, mo
     engine = load_engine("openvino", models, ON.corpus.openai)
     warehouse.upsert("features.texts", stamped(warehouse, rules.digest))
     nearness = nearness_of(warehouse, encoder.encode, 40)
-    missing = rewrites(warehouse, ON, rules).missing
+    missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
     for key in shards_of(warehouse, ON, missing):
         rewrite_shard(warehouse, ON, key, engine, rules, nearness)
-    make_live(warehouse, ON, rules)
+    make_live(warehouse, ON, rules, wanted(warehouse))
     texts, contents = warehouse.query("live_texts"), item_contents()
     assert texts.height == 9 and warehouse.query("known_rewrites").height == 9
     owners = texts["item_id"].cast(pl.Int64).to_numpy()
