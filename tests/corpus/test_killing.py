@@ -200,7 +200,7 @@ def test_toy_keeps_some_rewrites(rewriting: Template) -> None:
     assert len(rewriting.generated) == rewrites.height == 3 * ITEMS
 
 
-# One of each kind always, all of them where there is time.
+# Before a shard is whole, once it is, and when all is written; every point where there is time.
 @pytest.mark.parametrize(
     "point",
     [
