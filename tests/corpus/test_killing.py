@@ -32,6 +32,9 @@ ALL_WRITTEN = [
     for step in ("removal of old live texts", "live texts", "text quality", "run", "closing")
     for when in ("before", "after")
 ]
+REWRITES = ["rewrites, before", "rewrites, after"]
+# Of the second pass: before a shard is whole, once it is, when all is written. The others are slow tests.
+ALWAYS_REWRITTEN = ("draft, after", "texts, after", "rewrites, before")
 
 
 class Template:
@@ -200,18 +203,11 @@ def test_toy_keeps_some_rewrites(rewriting: Template) -> None:
     assert len(rewriting.generated) == rewrites.height == 3 * ITEMS
 
 
-# Before a shard is whole, once it is, and when all is written; every point where there is time.
 @pytest.mark.parametrize(
     "point",
     [
-        "draft, after",
-        "texts, after",
-        "rewrites, before",
-        *(
-            pytest.param(point, marks=pytest.mark.slow)
-            for point in [*LOST, *KEPT, "removal of the shard, after", *ALL_WRITTEN, "rewrites, after"]
-            if point not in ("draft, after", "texts, after")
-        ),
+        point if point in ALWAYS_REWRITTEN else pytest.param(point, marks=pytest.mark.slow)
+        for point in [*LOST, *KEPT, "removal of the shard, after", *ALL_WRITTEN, *REWRITES]
     ],
 )
 def test_second_pass_killed(rewriting: Template, point: str) -> None:
