@@ -55,8 +55,8 @@ def corpus_stage(warehouse: Warehouse, settings: Settings) -> StageRun:
     """Plan, write, judge, commit, make live and measure: all of the stage but what is shown in the UIs."""
     run = StageRun("corpus", settings, warehouse, None)
     wanted, shards = steps.plan.fn(run)
-    for key in shards:
-        steps.write_shard.fn(run, key)
+    for key, part in shards.items():
+        steps.write_shard.fn(run, key, part)
     steps.make_live.fn(run, wanted)
     steps.measure.fn(run)
     return run

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from tasks.models import smollm2
 from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
 from tasks.models.engines import load_engine
-from tasks.settings_openai import OpenAi
+from tasks.settings import Corpus
 
 
 class PlainTransformers(Engine):
@@ -117,7 +117,7 @@ class PlainTransformers(Engine):
 def load(name: str, models: Path) -> Engine:
     """Return an engine by its name in the benchmark."""
     if name in ("openvino", "transformers"):
-        return load_engine(cast(Literal["openvino", "transformers"], name), models, OpenAi())
+        return load_engine(Corpus(engine=cast(Literal["openvino", "transformers"], name)), models)
     return PlainTransformers("bfloat16" if name == "plain_bfloat16" else "float32")
 
 

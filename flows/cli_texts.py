@@ -117,7 +117,7 @@ def review_block(text: TextIds, as_json: Json = False, config: Config = None) ->
                 text_id,
                 corpus,
                 lambda: load_rules(corpus),
-                lambda: load_engine(corpus.engine, settings.data_folder / "models", corpus.openai),
+                lambda: load_engine(corpus, settings.data_folder / "models"),
                 datetime.now(UTC),
             )
     _say(text, "blocked", as_json)

@@ -17,8 +17,8 @@ def corpus(config: str | None = None) -> None:
         wanted, shards = steps.plan(run)
         missing = int(run.counts["wanted"] - run.counts["reused"])
         with progress("writing texts", missing, "texts") as advance:
-            for key in shards:
-                advance(steps.write_shard(run, key))
+            for key, part in shards.items():
+                advance(steps.write_shard(run, key, part))
         if run.settings.corpus.rewrite.enabled:
             _rewrite(run, wanted)
         steps.make_live(run, wanted)
@@ -32,8 +32,8 @@ def _rewrite(run: StageRun, wanted: pl.DataFrame) -> None:
     if shards:
         nearness = steps.item_nearness(run)
         with progress("rewriting texts", int(run.counts["rewrites_left"]), "texts") as advance:
-            for key in shards:
-                advance(steps.rewrite_shard(run, key, nearness))
+            for key, part in shards.items():
+                advance(steps.rewrite_shard(run, key, part, nearness))
     if left := int(run.counts["rewrites_left"]):
         Console(stderr=True, highlight=False).print(
             steps.left_over(left, run.settings.corpus.rewrite.max_minutes)

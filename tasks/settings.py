@@ -53,6 +53,8 @@ class Corpus(Section):
 
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
+    precision: Literal["bf16", "f32"] = "bf16"
+    """What "openvino" computes in: bf16 where the processor has it, faster; f32 makes texts nearly independent."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
@@ -120,7 +122,13 @@ class Corpus(Section):
     @property
     def engine_identity(self) -> str:
         """What of the engine decides a text, for its hash."""
-        return f"openai {self.openai.identity()}" if self.engine == "openai" else self.engine
+        match self.engine:
+            case "openai":
+                return f"openai {self.openai.identity()}"
+            case "openvino":
+                return f"openvino {self.precision}"
+            case "transformers":
+                return self.engine
 
 
 class Embedding(Section):

@@ -103,7 +103,5 @@ def run_flow(home: Home, name: str) -> None:
     from tasks.models.engines import load_engine
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            steps, "load_engine", lambda engine, _folder, openai: load_engine(engine, home.models, openai)
-        )
+        patched.setattr(steps, "load_engine", lambda corpus, _folder: load_engine(corpus, home.models))
         getattr(import_module(f"flows.{name}"), name)(str(home.config))

@@ -228,7 +228,10 @@ def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:
         {"log_probs": False},
     ]
     assert len({identity(), *(identity(**values) for values in others)}) == 6
-    assert Corpus().engine_identity == Corpus().written_by == "openvino"
+    assert Corpus().written_by == Corpus(precision="f32").written_by == "openvino"
+    assert Corpus().engine_identity != Corpus(precision="f32").engine_identity
+    slow = [Corpus(engine="transformers", precision=precision) for precision in ("bf16", "f32")]
+    assert slow[0].engine_identity == slow[1].engine_identity
 
 
 @pytest.mark.parametrize("values", [{"seed": 3, "data": {"max_items": 40}}, {}])

@@ -17,7 +17,7 @@ from tasks.corpus.rewriting import (
     wanted_rewrites,
 )
 from tasks.corpus.standing import Rules, chosen_texts, standing_texts
-from tasks.corpus.writing import Key, items_of_shard, number_of_shards, wanted_texts
+from tasks.corpus.writing import Key, number_of_shards
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import DIMENSIONS, Encoder
 from tasks.models.engine import Engine, Generation
@@ -68,11 +68,15 @@ def rewrites(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.
     return Rewrites(to_rewrite, decided_rewrites(to_rewrite, known, _own(rules, settings).digest))
 
 
-def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> list[str]:
-    """Keys of the shards that rows of texts belong to."""
+def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Rows of texts by the key of the shard that they belong to, in the order of the keys."""
     n_items = warehouse.query("items_to_recommend").height
     shards = number_of_shards(n_items, settings.corpus.shard_items)
-    return sorted({shard_key(item_id, shards) for item_id in missing[ITEM].unique()})
+    item_ids = missing[ITEM].unique()
+    keys = pl.Series("shard", [shard_key(item_id, shards) for item_id in item_ids], dtype=pl.String)
+    keyed = missing.join(pl.DataFrame([item_ids, keys]), on=ITEM, maintain_order="left")
+    parts = keyed.partition_by("shard", as_dict=True, include_key=False)
+    return {key: parts[key,] for key in sorted(key for (key,) in parts)}
 
 
 def nearness_of(warehouse: Warehouse, encode: Encode, words: int) -> Nearness:
@@ -102,6 +106,7 @@ def rewrite_shard(
     warehouse: Warehouse,
     settings: Settings,
     key: str,
+    missing: pl.DataFrame,
     engine: Engine,
     rules: Rules,
     nearness: Nearness,
@@ -113,16 +118,15 @@ def rewrite_shard(
         warehouse: open for writing.
         settings: of the run.
         key: of the shard.
+        missing: its part of what is missing, from `shards_of`.
         engine: writes.
         rules: of the first pass.
         nearness: decides what is kept.
         in_time: asked before each batch of items; once it says no, the rest is left to the next run.
     """
-    corpus = settings.corpus
-    items = items_of_shard(warehouse.query("items_to_recommend"), key, corpus)
-    wanted = wanted_texts(items, corpus, settings.seed)
-    missing = rewrites(warehouse, settings, rules, wanted).missing
-    drafts = drafts_of(warehouse, missing[ITEM].unique())
+    corpus, item_ids = settings.corpus, missing[ITEM].unique()
+    items = warehouse.query("listed_items", items=item_ids)
+    drafts = drafts_of(warehouse, item_ids)
     texts = rewrite_texts(
         missing, items, corpus, engine, settings.seed, _own(rules, settings), nearness, drafts, in_time
     )

@@ -16,7 +16,7 @@ from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
 from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
 from tasks.corpus.standing import standing_texts
-from tasks.corpus.writing import items_of_shard, missing_texts, wanted_texts, write_texts
+from tasks.corpus.writing import missing_texts, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import load_encoder
 from tasks.models.engine import Engine
@@ -32,8 +32,8 @@ class Plan(NamedTuple):
 
     wanted: pl.DataFrame
     """Rows of `wanted_texts`, of all items."""
-    shards: list[str]
-    """Keys of those that still miss texts."""
+    shards: dict[str, pl.DataFrame]
+    """Those of them that are missing, by the key of the shard that they belong to."""
 
 
 @task(name="plan texts", cache_policy=NO_CACHE)
@@ -42,20 +42,21 @@ def plan(run: StageRun) -> Plan:
     corpus = run.settings.corpus
     Spool(run.warehouse).recover()
     wanted = wanted_texts(run.warehouse.query("items_to_recommend"), corpus, run.settings.seed)
-    missing = missing_texts(wanted, _standing(run))
+    known = run.warehouse.query("known_texts")
+    missing = missing_texts(wanted, standing_texts(known, load_rules(corpus).digest))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
     return Plan(wanted, second_pass.shards_of(run.warehouse, run.settings, missing))
 
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
-def write_shard(run: StageRun, key: str) -> int:
-    """Write, judge and commit the missing texts of one shard; returns how many places they fill."""
+def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
+    """Write, judge and commit the missing texts of one shard, as planned; returns how many there are."""
     corpus, seed = run.settings.corpus, run.settings.seed
-    items = items_of_shard(run.warehouse.query("items_to_recommend"), key, corpus)
-    missing = missing_texts(wanted_texts(items, corpus, seed), _standing(run))
-    engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
-    first = second_pass.drafts_of(run.warehouse, missing[ITEM].unique())
+    item_ids = missing[ITEM].unique()
+    items = run.warehouse.query("listed_items", items=item_ids)
+    engine = load_engine(corpus, run.settings.data_folder / "models")
+    first = second_pass.drafts_of(run.warehouse, item_ids)
     rules = load_rules(corpus, _blocked(run))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
@@ -69,8 +70,8 @@ def write_shard(run: StageRun, key: str) -> int:
 
 
 @task(name="plan rewriting", cache_policy=NO_CACHE)
-def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> list[str]:
-    """Return the keys of the shards that the second pass still has to do."""
+def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return what the second pass still has to write, by the key of its shard."""
     found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
@@ -88,17 +89,18 @@ def item_nearness(run: StageRun) -> Nearness:
 
 
 @task(name="rewrite texts", task_run_name="rewrite texts {key}", cache_policy=NO_CACHE)
-def rewrite_shard(run: StageRun, key: str, nearness: Nearness) -> int:
+def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Nearness) -> int:
     """Rewrite, judge and commit the texts of one shard, as long as there is time; returns how many."""
     start, corpus = time.perf_counter(), run.settings.corpus
     end = start + corpus.rewrite.max_minutes * 60 - run.counts["rewrite_seconds"]
     if start >= end:
         return 0
-    engine = load_engine(corpus.engine, run.settings.data_folder / "models", corpus.openai)
+    engine = load_engine(corpus, run.settings.data_folder / "models")
     done = second_pass.rewrite_shard(
         run.warehouse,
         run.settings,
         key,
+        missing,
         engine,
         load_rules(corpus, _blocked(run)),
         nearness,
@@ -139,14 +141,9 @@ def measure(run: StageRun) -> None:
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height
 
 
-def _standing(run: StageRun) -> pl.DataFrame:
-    """The known texts that may be shown."""
-    return standing_texts(run.warehouse.query("known_texts"), load_rules(run.settings.corpus).digest)
-
-
 def _blocked(run: StageRun) -> set[str]:
     """Ids of texts that an operator blocked."""
-    return set(run.warehouse.query("known_texts").filter(pl.col("decision") == "blocked")[TEXT_ID])
+    return set(run.warehouse.query("blocked_texts")[TEXT_ID])
 
 
 def _spend(run: StageRun, engine: Engine, prefix: str = "") -> None:

@@ -16,7 +16,6 @@ from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
 from tasks.settings import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
-from warehouse.spool import shard_key
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt
 SCORED_AT_ONCE = 16  # fallbacks: their logits are kept for every place, over the whole vocabulary
@@ -63,12 +62,6 @@ def number_of_shards(n_items: int, shard_items: int) -> int:
     (16, 1)
     """
     return 1 << max(0, -(-n_items // shard_items) - 1).bit_length()
-
-
-def items_of_shard(items: pl.DataFrame, key: str, corpus: Corpus) -> pl.DataFrame:
-    """The items that belong to a shard, whether or not their texts are missing."""
-    shards = number_of_shards(items.height, corpus.shard_items)
-    return items.filter(pl.Series([shard_key(item_id, shards) == key for item_id in items[ITEM]]))
 
 
 def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame:

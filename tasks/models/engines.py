@@ -2,29 +2,37 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from tasks.models.engine import Engine
+from tasks.settings import Corpus
 from tasks.settings_openai import OpenAi
 
 
-def load_engine(name: Literal["openvino", "transformers", "openai"], folder: Path, openai: OpenAi) -> Engine:
-    """Return a loaded engine.
+def load_engine(corpus: Corpus, folder: Path) -> Engine:
+    """Return the engine that the settings name, loaded.
 
     Args:
-        name: which one.
+        corpus: engine, its precision, the server of the engine "openai".
         folder: where models are kept that an engine rewrites for itself.
-        openai: the server of the engine of that name.
     """
-    return _server(openai.model_dump_json()) if name == "openai" else _in_process(name, folder)
+    match corpus.engine:
+        case "openvino":
+            return _openvino(folder, corpus.precision == "bf16")
+        case "transformers":
+            return _transformers(folder)
+        case "openai":
+            return _server(corpus.openai.model_dump_json())
 
 
 @cache
-def _in_process(name: Literal["openvino", "transformers"], folder: Path) -> Engine:
-    if name == "openvino":
-        from tasks.models.openvino_engine import OpenVinoEngine
+def _openvino(folder: Path, half: bool) -> Engine:
+    from tasks.models.openvino_engine import OpenVinoEngine
 
-        return OpenVinoEngine(folder)
+    return OpenVinoEngine(folder, half)
+
+
+@cache
+def _transformers(folder: Path) -> Engine:
     from tasks.models.transformers_engine import TransformersEngine
 
     return TransformersEngine(folder)

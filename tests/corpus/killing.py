@@ -157,12 +157,12 @@ def corpus_stage(settings: Settings) -> None:
     """What flows/corpus.py does, but for what it shows."""
     with stage_run(settings, "corpus") as run:
         wanted, shards = steps.plan.fn(run)
-        for key in shards:
-            steps.write_shard.fn(run, key)
+        for key, part in shards.items():
+            steps.write_shard.fn(run, key, part)
         if settings.corpus.rewrite.enabled and (shards := steps.plan_rewriting.fn(run, wanted)):
             nearness = steps.item_nearness.fn(run)
-            for key in shards:
-                steps.rewrite_shard.fn(run, key, nearness)
+            for key, part in shards.items():
+                steps.rewrite_shard.fn(run, key, part, nearness)
         steps.make_live.fn(run, wanted)
         steps.measure.fn(run)
 

@@ -135,7 +135,7 @@ def test_default_engine_shows_none(models: Path, every: bool) -> None:
     """Of the hundred, or of one of each kind in each place."""
     from tasks.models.engines import load_engine
 
-    engine = load_engine("openvino", models, CORPUS.openai)
+    engine = load_engine(CORPUS, models)
     items = ITEMS if every else ITEMS.filter(pl.col("item_id").is_in(list(ONE_OF_EACH.values())))
     assert every or items.height == 40
     texts = shown(engine, load_safety(CORPUS), items)

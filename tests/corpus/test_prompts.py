@@ -222,9 +222,7 @@ def test_default_engine_goes_on_from_every_built_in_set(models: Path) -> None:
     prompts = [
         prompt for name in ANGLE_SETS for prompt in prompts_for(Corpus(angle_set=name), *OF_EACH[name])
     ]
-    written = load_engine("openvino", models, Corpus().openai).generate(
-        prompts, SAMPLING, range(len(prompts))
-    )
+    written = load_engine(Corpus(), models).generate(prompts, SAMPLING, range(len(prompts)))
     for prompt, one in zip(prompts, written, strict=True):
         assert one.text.startswith(prompt[2]) and len(one.text) > len(prompt[2]) + 3
     assert sum(one.whole_sentence for one in written) > 0.8 * len(written)

@@ -11,7 +11,6 @@ from tasks.corpus.prompts import text_seed
 from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
 from tasks.corpus.writing import (
     ROWS,
-    items_of_shard,
     missing_texts,
     number_of_shards,
     wanted_texts,
@@ -20,7 +19,6 @@ from tasks.corpus.writing import write_texts as write
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus, Quality
 from tests.models.toys import ToyEngine
-from warehouse.spool import shard_key
 
 SEED = 3
 # What toys write is no sentence about anything.
@@ -97,15 +95,6 @@ def test_shards_are_a_power_of_two_of_about_the_asked_size(items: int, per_shard
     shards = number_of_shards(items, per_shard)
     assert shards & (shards - 1) == 0
     assert items / per_shard <= shards < 2 * max(1, items / per_shard)
-
-
-def test_shards_hold_every_item_once() -> None:
-    items, corpus = catalogue(100), Corpus(shard_items=16)
-    keys = {shard_key(item_id, number_of_shards(100, 16)) for item_id in items["item_id"]}
-    assert len(keys) == 8
-    parts = [items_of_shard(items, key, corpus) for key in keys]
-    assert all(part.height for part in parts)
-    assert_frame_equal(pl.concat(parts), items, check_row_order=False)
 
 
 def test_one_text_is_wanted_per_item_and_slot() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.models.engine import EngineError, Prompt, Sampling
+from tasks.models.engine import Engine, EngineError, Prompt, Sampling
 from tasks.models.engines import load_engine
 from tasks.models.openai_engine import OpenAiEngine
+from tasks.settings import Corpus
 from tasks.settings_openai import OpenAi
 from tests.models.servers import ModelServer, serving
 from tests.models.toys import ScriptedEngine, ToyEngine
@@ -221,8 +222,10 @@ def test_wrong_address_is_refused_at_once(url: str) -> None:
 
 
 def test_is_loaded_once_for_settings(tmp_path: Any) -> None:
-    first = OpenAi(model="toy", extra={"a": [1]})
-    engine = load_engine("openai", tmp_path, first)
+    def loaded(**server: Any) -> Engine:
+        return load_engine(Corpus(engine="openai", openai=OpenAi(**server)), tmp_path)
+
+    engine = loaded(model="toy", extra={"a": [1]})
     assert engine.name == "openai/toy"
-    assert load_engine("openai", tmp_path, OpenAi(model="toy", extra={"a": [1]})) is engine
-    assert load_engine("openai", tmp_path, OpenAi(model="other")) is not engine
+    assert loaded(model="toy", extra={"a": [1]}) is engine
+    assert loaded(model="other") is not engine
