@@ -54,7 +54,7 @@ class Corpus(Section):
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
     precision: Literal["bf16", "f32"] = "bf16"
-    """What "openvino" computes in: bf16 where the processor has it, faster; f32 makes texts nearly independent."""
+    """What "openvino" computes in: bf16 where the processor has it; f32 makes texts nearly independent."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
