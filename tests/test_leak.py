@@ -140,7 +140,7 @@ def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> Non
         warehouse.replace("core.splits", split)
         run = stage("corpus")
         wanted, shards = corpus.plan.fn(run)
-        assert shards == []  # the prompts ask for the texts that are there
+        assert shards == {}  # the prompts ask for the texts that are there
         corpus.make_live.fn(run, wanted)
         run = stage("embedding")
         embedding.encode.fn(run)
@@ -189,7 +189,7 @@ def test_no_protocol_lets_it_through(finished: Home, protocol: str, tmp_path: Pa
 
     def found(warehouse: Warehouse) -> list[dict[str, str]]:
         run = StageRun("a stage", settings, warehouse, None)
-        assert corpus.plan.fn(run).shards == []
+        assert corpus.plan.fn(run).shards == {}
         for fit in ("train", "train_validation"):
             embedding.interests.fn(run, fit)
             assert matching.match.fn(run, fit)  # something did change: the log of both fits, or its split

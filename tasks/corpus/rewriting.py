@@ -15,12 +15,12 @@ from tasks.corpus.judging import Draft, Verdict, judge
 from tasks.corpus.nearness import Nearness, replacements
 from tasks.corpus.prompts import rewrite_prompt, text_seed
 from tasks.corpus.safety.planted import with_texts, without_orders
+from tasks.corpus.shards import Key
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import (
     ROWS,
     SEPARATOR,
     WANTED,
-    Key,
     batches,
     opening_in,
     parts_of,

@@ -1,6 +1,6 @@
 """The second pass over a warehouse: what is left to do, a shard of it, and what is live after it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,15 +16,15 @@ from tasks.corpus.rewriting import (
     rewrite_texts,
     wanted_rewrites,
 )
+from tasks.corpus.shards import drafts_of
 from tasks.corpus.standing import Rules, chosen_texts, standing_texts
-from tasks.corpus.writing import Key, number_of_shards
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import DIMENSIONS, Encoder
-from tasks.models.engine import Engine, Generation
+from tasks.models.engine import Engine
 from tasks.settings import Settings
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID, VECTOR
 from warehouse.connection import Warehouse
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool
 
 
 class Rewrites(NamedTuple):
@@ -68,17 +68,6 @@ def rewrites(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.
     return Rewrites(to_rewrite, decided_rewrites(to_rewrite, known, _own(rules, settings).digest))
 
 
-def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Rows of texts by the key of the shard that they belong to, in the order of the keys."""
-    n_items = warehouse.query("items_to_recommend").height
-    shards = number_of_shards(n_items, settings.corpus.shard_items)
-    item_ids = missing[ITEM].unique()
-    keys = pl.Series("shard", [shard_key(item_id, shards) for item_id in item_ids], dtype=pl.String)
-    keyed = missing.join(pl.DataFrame([item_ids, keys]), on=ITEM, maintain_order="left")
-    parts = keyed.partition_by("shard", as_dict=True, include_key=False)
-    return {key: parts[key,] for key in sorted(key for (key,) in parts)}
-
-
 def nearness_of(warehouse: Warehouse, encode: Encode, words: int) -> Nearness:
     """All items' vectors: those of the last embedding where they are still right, else made here.
 
@@ -92,14 +81,6 @@ def nearness_of(warehouse: Warehouse, encode: Encode, words: int) -> Nearness:
     made = encode([item_content(*row, words=words) for row in lacking.select(*CONTENT).iter_rows()])
     vectors = np.concatenate([stored[VECTOR].to_numpy().reshape(-1, DIMENSIONS), made])
     return Nearness(encode, [*stored[ITEM], *lacking[ITEM]], vectors, words)
-
-
-def drafts_of(warehouse: Warehouse, items: Collection[str]) -> dict[Key, Generation]:
-    """First attempts at texts of the items, of either pass, as they were written."""
-    return {
-        (item_id, slot, digest): Generation(*written)
-        for item_id, slot, digest, *written in warehouse.query("first_drafts", items=items).iter_rows()
-    }
 
 
 def rewrite_shard(

@@ -15,6 +15,7 @@ from tasks.corpus import second_pass
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
 from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
+from tasks.corpus.shards import drafts_of, shards_of
 from tasks.corpus.standing import standing_texts
 from tasks.corpus.writing import missing_texts, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
@@ -46,7 +47,7 @@ def plan(run: StageRun) -> Plan:
     missing = missing_texts(wanted, standing_texts(known, load_rules(corpus).digest))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
-    return Plan(wanted, second_pass.shards_of(run.warehouse, run.settings, missing))
+    return Plan(wanted, shards_of(run.warehouse, run.settings, missing))
 
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
@@ -56,7 +57,7 @@ def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
     item_ids = missing[ITEM].unique()
     items = run.warehouse.query("listed_items", items=item_ids)
     engine = load_engine(corpus, run.settings.data_folder / "models")
-    first = second_pass.drafts_of(run.warehouse, item_ids)
+    first = drafts_of(run.warehouse, item_ids)
     rules = load_rules(corpus, _blocked(run))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
@@ -75,7 +76,7 @@ def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFram
     found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
-    return second_pass.shards_of(run.warehouse, run.settings, found.missing)
+    return shards_of(run.warehouse, run.settings, found.missing)
 
 
 @task(name="vectors of items", cache_policy=NO_CACHE)

@@ -11,6 +11,7 @@ from tasks.corpus.fallback import fallback_text
 from tasks.corpus.judging import Draft, Verdict, judge
 from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
 from tasks.corpus.safety.planted import as_data
+from tasks.corpus.shards import Key
 from tasks.corpus.standing import Rules
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
@@ -19,8 +20,6 @@ from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt
 SCORED_AT_ONCE = 16  # fallbacks: their logits are kept for every place, over the whole vocabulary
-
-Key = tuple[str, int, str]  # item, slot, prompt hash
 
 WANTED = {
     ITEM: pl.String,
@@ -53,15 +52,6 @@ ROWS = {
 def sampling_of(corpus: Corpus) -> Sampling:
     """How tokens are drawn, by the settings."""
     return Sampling(corpus.max_new_tokens, corpus.temperature, corpus.top_k)
-
-
-def number_of_shards(n_items: int, shard_items: int) -> int:
-    """A power of two, so that a growing catalogue seldom moves items between shards.
-
-    >>> number_of_shards(1682, 128), number_of_shards(10, 128)
-    (16, 1)
-    """
-    return 1 << max(0, -(-n_items // shard_items) - 1).bit_length()
 
 
 def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.corpus.prompts import text_seed
-from tasks.corpus.writing import number_of_shards
+from tasks.corpus.shards import number_of_shards
 from tests.corpus.killing import HALF, STEPS, Killer, Request, fill, generated, killer, settings_of, tables
 from warehouse.spool import shard_key
 

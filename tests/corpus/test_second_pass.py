@@ -9,7 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.corpus.reviewing import block, release
-from tasks.corpus.second_pass import make_live, nearness_of, rewrite_shard, rewrites, shards_of
+from tasks.corpus.second_pass import make_live, nearness_of, rewrite_shard, rewrites
+from tasks.corpus.shards import shards_of
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import wanted_texts, write_texts
 from tasks.models.encoder import DIMENSIONS

@@ -8,13 +8,9 @@ from polars.testing import assert_frame_equal
 
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.prompts import text_seed
+from tasks.corpus.shards import number_of_shards
 from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
-from tasks.corpus.writing import (
-    ROWS,
-    missing_texts,
-    number_of_shards,
-    wanted_texts,
-)
+from tasks.corpus.writing import ROWS, missing_texts, wanted_texts
 from tasks.corpus.writing import write_texts as write
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings import Corpus, Quality
