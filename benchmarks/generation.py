@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--items", type=int, default=32, help="films, three texts each [default: 32]")
+    parser.add_argument("--items", type=int, default=40, help="films, three texts each [default: 40]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [default: 3]")
     parser.add_argument(
         "--models", type=Path, metavar="FOLDER", help="keep the converted model there [default: made anew]"

@@ -73,7 +73,7 @@ class Corpus(Section):
     """Sample among the k likeliest tokens."""
     shard_items: int = Field(default=128, ge=1, le=1024)
     """About how many items are written and committed together: what a killed run loses at most."""
-    batch_items: int = Field(default=32, ge=1, le=256)
+    batch_items: int = Field(default=40, ge=1, le=256)
     """How many items the model reads at once: bounds its memory."""
     quality: Quality = Quality()
     safety: Safety = Safety()

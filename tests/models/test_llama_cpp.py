@@ -54,7 +54,7 @@ def test_writes_sentences_that_seeds_drive(engine: OpenAiEngine) -> None:
 def test_log_probability_is_that_of_the_unmodified_model(
     engine: OpenAiEngine, models: Path, temperature: float
 ) -> None:
-    """Whatever the sampling: 0.2 nats a token are for llama.cpp's rounding and its 4-bit arithmetic."""
+    """Whatever the sampling; 4-bit arithmetic costs 0.1 nats a token, more for unlikely ones."""
     tokenizer = in_process("openvino f32", models).tokenizer
     rows = [0, 1, 2] * 3
     prompts = [PROMPTS[row] for row in rows]
@@ -67,9 +67,9 @@ def test_log_probability_is_that_of_the_unmodified_model(
         if one.n_tokens == len(tokenizer.encode(continuations[row], add_special_tokens=False).ids) >= 3
     )
     one, asked = written[at], ([prompts[at]], [continuations[at]])
-    assert one.log_prob == pytest.approx(engine.log_prob(*asked)[0], abs=0.2 * one.n_tokens)
+    assert one.log_prob == pytest.approx(engine.log_prob(*asked)[0], rel=0.06, abs=0.1 * one.n_tokens)
     default = in_process("openvino f32", models).log_prob(*asked)[0]
-    assert one.log_prob == pytest.approx(default, abs=0.2 * one.n_tokens)
+    assert one.log_prob == pytest.approx(default, rel=0.06, abs=0.1 * one.n_tokens)
 
 
 def test_chat(url: str) -> None:
