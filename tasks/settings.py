@@ -48,13 +48,16 @@ class Safety(Section):
     """Texts are searched for profanity of these languages: codes such as "de"."""
 
 
+Precision = Literal["bf16", "f32"]
+
+
 class Corpus(Section):
     """How the K recommendation texts of every item are written."""
 
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
-    precision: Literal["bf16", "f32"] = "bf16"
-    """What "openvino" computes in: bf16 where the processor has it; f32 makes texts nearly independent."""
+    precision: Precision = "bf16"
+    """Of "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)

@@ -5,7 +5,6 @@ from collections.abc import Collection
 import polars as pl
 
 from tasks.models.engine import Generation
-from tasks.settings import Settings
 from warehouse.columns import ITEM
 from warehouse.connection import Warehouse
 from warehouse.spool import shard_key
@@ -22,10 +21,15 @@ def number_of_shards(n_items: int, shard_items: int) -> int:
     return 1 << max(0, -(-n_items // shard_items) - 1).bit_length()
 
 
-def shards_of(warehouse: Warehouse, settings: Settings, missing: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Rows of texts by the key of the shard that they belong to, in the order of the keys."""
-    n_items = warehouse.query("items_to_recommend").height
-    shards = number_of_shards(n_items, settings.corpus.shard_items)
+def shards_of(missing: pl.DataFrame, wanted: pl.DataFrame, shard_items: int) -> dict[str, pl.DataFrame]:
+    """Rows of texts by the key of the shard that they belong to, in the order of the keys.
+
+    Args:
+        missing: some rows of texts.
+        wanted: the texts of all items, which say how many shards there are.
+        shard_items: about how many items are a shard.
+    """
+    shards = number_of_shards(wanted[ITEM].n_unique(), shard_items)
     item_ids = missing[ITEM].unique()
     keys = pl.Series("shard", [shard_key(item_id, shards) for item_id in item_ids], dtype=pl.String)
     keyed = missing.join(pl.DataFrame([item_ids, keys]), on=ITEM, maintain_order="left")

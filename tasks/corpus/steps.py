@@ -47,7 +47,7 @@ def plan(run: StageRun) -> Plan:
     missing = missing_texts(wanted, standing_texts(known, load_rules(corpus).digest))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
-    return Plan(wanted, shards_of(run.warehouse, run.settings, missing))
+    return Plan(wanted, shards_of(missing, wanted, corpus.shard_items))
 
 
 @task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
@@ -76,7 +76,7 @@ def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFram
     found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
-    return shards_of(run.warehouse, run.settings, found.missing)
+    return shards_of(found.missing, wanted, run.settings.corpus.shard_items)
 
 
 @task(name="vectors of items", cache_policy=NO_CACHE)

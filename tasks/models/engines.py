@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.models.engine import Engine
-from tasks.settings import Corpus
+from tasks.settings import Corpus, Precision
 from tasks.settings_openai import OpenAi
 
 
@@ -17,7 +17,7 @@ def load_engine(corpus: Corpus, folder: Path) -> Engine:
     """
     match corpus.engine:
         case "openvino":
-            return _openvino(folder, corpus.precision == "bf16")
+            return _openvino(folder, corpus.precision)
         case "transformers":
             return _transformers(folder)
         case "openai":
@@ -25,10 +25,10 @@ def load_engine(corpus: Corpus, folder: Path) -> Engine:
 
 
 @cache
-def _openvino(folder: Path, half: bool) -> Engine:
+def _openvino(folder: Path, precision: Precision) -> Engine:
     from tasks.models.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(folder, half)
+    return OpenVinoEngine(folder, precision)
 
 
 @cache

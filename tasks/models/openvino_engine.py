@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from tasks.models import smollm2
 from tasks.models.decoding import CausalEngine, Int
 from tasks.models.openvino_quiet import openvino
+from tasks.settings import Precision
 
 
 class OpenVinoEngine(CausalEngine):
@@ -20,19 +21,19 @@ class OpenVinoEngine(CausalEngine):
 
     Args:
         folder: where the rewritten model is kept.
-        half: compute and cache in bfloat16, where the processor has instructions for it; else in float32.
+        precision: to compute and cache in; float32 where the processor has no instructions for bfloat16.
     """
 
     name = "openvino"
 
-    def __init__(self, folder: Path, half: bool) -> None:
+    def __init__(self, folder: Path, precision: Precision) -> None:
         self.tokenizer = Tokenizer.from_file(str(smollm2.tokenizer_file(folder)))
         ids = (self.tokenizer.token_to_id(token) for token in smollm2.END_TOKENS)
         self.end_tokens = frozenset(token for token in ids if token is not None)
         core = openvino.Core()
         # Elsewhere bfloat16 is emulated, which is slower than float32.
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = "bf16" if half and native else "f32"
+        self.precision = precision if native else "f32"
         model = core.read_model(smollm2.openvino_folder(folder) / "openvino_model.xml")
         _keep_last(model)
         settings = {

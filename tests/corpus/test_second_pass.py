@@ -6,7 +6,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from tasks.corpus.reviewing import block, release
 from tasks.corpus.second_pass import make_live, nearness_of, rewrite_shard, rewrites
@@ -20,7 +19,7 @@ from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_rewriting import FIRST, NEW, answering, by_form, items, new_text
 from warehouse.connection import Warehouse, writing
 from warehouse.retention import compact
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ON = Settings(corpus=Corpus(rewrite=Rewrite(enabled=True), shard_items=1, batch_items=1))
@@ -55,7 +54,7 @@ def second_pass(warehouse: Warehouse, engine: ScriptedEngine, rules: Rules = RUL
     missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
     nearness = nearness_of(warehouse, words_as_vector, ON.embedding.description_words)
     new = []
-    for key, part in shards_of(warehouse, ON, missing).items():
+    for key, part in shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items():
         new += rewrite_shard(warehouse, ON, key, part, engine, rules, nearness).new["text"].to_list()
     make_live(warehouse, ON, rules, wanted(warehouse))
     assert rewrites(warehouse, ON, rules, wanted(warehouse)).missing.is_empty()
@@ -171,22 +170,10 @@ def calls_per_shard(warehouse: Warehouse) -> list[int]:
     return [rows for _, _, rows in warehouse.query("done_shards", stage="rewriting", fit="").iter_rows()]
 
 
-def test_shards_hold_every_row_once_and_whole_items(warehouse: Warehouse) -> None:
-    rows = wanted(warehouse)
-    shards = shards_of(warehouse, Settings(corpus=ON.corpus.model_copy(update={"shard_items": 1})), rows)
-    assert len(shards) > 1 and list(shards) == sorted(shards)
-    assert_frame_equal(pl.concat(shards.values()), rows, check_row_order=False)
-    assert sum(part["item_id"].n_unique() for part in shards.values()) == 3
-    for key, part in shards.items():
-        assert {shard_key(item_id, 4) for item_id in part["item_id"]} == {key}
-        assert part.equals(part.sort("item_id", "slot"))
-    assert shards_of(warehouse, ON, rows.clear()) == {}
-
-
 def test_budget_leaves_the_rest_to_the_next_run(warehouse: Warehouse) -> None:
     nearness = nearness_of(warehouse, words_as_vector, 40)
-    shards = shards_of(warehouse, ON, rewrites(warehouse, ON, RULES, wanted(warehouse)).missing)
-    (key, part) = next(iter(shards.items()))
+    missing = rewrites(warehouse, ON, RULES, wanted(warehouse)).missing
+    key, part = next(iter(shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items()))
     engine = ScriptedEngine(new_text)
     done = rewrite_shard(warehouse, ON, key, part, engine, RULES, nearness, lambda: False)
     assert done.texts.is_empty() and done.new.is_empty() and engine.asked == []
@@ -257,7 +244,7 @@ def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, mo
     warehouse.upsert("features.texts", stamped(warehouse, rules.digest))
     nearness = nearness_of(warehouse, encoder.encode, 40)
     missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
-    for key, part in shards_of(warehouse, ON, missing).items():
+    for key, part in shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items():
         rewrite_shard(warehouse, ON, key, part, engine, rules, nearness)
     make_live(warehouse, ON, rules, wanted(warehouse))
     texts, contents = warehouse.query("live_texts"), item_contents()

@@ -2,13 +2,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-import pytest
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.prompts import text_seed
-from tasks.corpus.shards import number_of_shards
 from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
 from tasks.corpus.writing import ROWS, missing_texts, wanted_texts
 from tasks.corpus.writing import write_texts as write
@@ -84,13 +82,6 @@ class Stubborn(Engine):
             Generation(f"{prompt[-1]} {seed}", 7, -seed / 2**60, seed in self.good_seeds)
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
-
-
-@pytest.mark.parametrize(("items", "per_shard"), [(1, 1), (3, 64), (64, 64), (65, 64), (1682, 64), (40, 4)])
-def test_shards_are_a_power_of_two_of_about_the_asked_size(items: int, per_shard: int) -> None:
-    shards = number_of_shards(items, per_shard)
-    assert shards & (shards - 1) == 0
-    assert items / per_shard <= shards < 2 * max(1, items / per_shard)
 
 
 def test_one_text_is_wanted_per_item_and_slot() -> None:

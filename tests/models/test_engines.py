@@ -35,9 +35,9 @@ CONTINUATIONS = [
 
 
 def in_process(name: str, models: Path) -> CausalEngine:
-    kind, *precision = name.split()
-    corpus = {"engine": kind} | dict(zip(["precision"], precision, strict=False))
-    engine = load_engine(Corpus.model_validate(corpus), models)
+    kind, _, precision = name.partition(" ")
+    corpus = Corpus.model_validate({"engine": kind, "precision": precision or "bf16"})
+    engine = load_engine(corpus, models)
     assert isinstance(engine, CausalEngine)
     return engine
 
@@ -92,14 +92,15 @@ def test_same_batch_gives_the_same_texts(engine: Engine, written: list[Generatio
 
 
 def test_a_text_depends_on_prompt_and_seed_alone(engine: Engine, written: list[Generation]) -> None:
-    """Rounding differs with the batch and could turn a draw that is nearly a tie; with these it does not."""
-    if not is_exact(engine):
-        pytest.skip("in bfloat16 it depends on the batch, too")
+    """Rounding differs with the batch and could turn a draw that is nearly a tie; with these it does not.
+
+    In bfloat16 it often does, so there only another seed is told from the same.
+    """
     alone, other = [
         engine.generate([PROMPTS[row]], SAMPLING, [seed])[0] for row, seed in ((0, SEEDS[0]), (0, 999))
     ]
     (again, *_) = engine.generate([PROMPTS[2], PROMPTS[1]], SAMPLING, [SEEDS[2], 999])
-    for now, before in ((alone, written[0]), (again, written[2])):
+    for now, before in ((alone, written[0]), (again, written[2])) if is_exact(engine) else ():
         assert (now.text, now.n_tokens) == (before.text, before.n_tokens)
         assert now.log_prob == pytest.approx(before.log_prob, abs=1e-2)
     assert other.text != alone.text
@@ -147,16 +148,14 @@ def test_engines_agree(models: Path) -> None:
     assert len(first.end_tokens) == 2
 
 
-def test_given_texts_are_as_likely_as_to_the_default_engine(
-    engine: Engine, models: Path, tokenizer: Tokenizer
-) -> None:
+def test_given_texts_are_as_likely_as_in_float32(engine: Engine, models: Path, tokenizer: Tokenizer) -> None:
     n_tokens = [len(tokenizer.encode(text, add_special_tokens=False).ids) for text in CONTINUATIONS]
     difference = in_process("openvino f32", models).log_prob(PROMPTS, CONTINUATIONS)
     difference -= engine.log_prob(PROMPTS, CONTINUATIONS)
     assert np.abs(difference / n_tokens).max() < 0.05
 
 
-def test_written_texts_are_as_likely_as_to_the_default_engine(
+def test_written_texts_are_as_likely_as_in_float32(
     engine: Engine, written: list[Generation], models: Path, tokenizer: Tokenizer
 ) -> None:
     """Not a likelihood at the sampling temperature, which would be off by far more."""

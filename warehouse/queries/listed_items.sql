@@ -1,5 +1,5 @@
--- [item] of those listed ($items), as items_to_recommend.sql gives it
-select item_id, title, year, categories, description, content, content_hash
+-- [item] of those listed ($items), with what prompts say of it
+select item_id, title, year, categories, description, content
 from core.items
 where item_id in $items
 order by item_id
