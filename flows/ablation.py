@@ -26,7 +26,7 @@ from tasks.fusion.lists import list_codes
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.matching.contract import Matcher, TextMatcher
+from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, fit_window
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
@@ -71,7 +71,7 @@ class Window:
         self.fit, self.truth, self.settings = fit, truth, settings
         self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
         names = settings.matching.matchers
-        if not any(isinstance(build(name, settings.matching), TextMatcher) for name in names):
+        if not any(build(name, settings.matching).reads_texts for name in names):
             raise SettingsError(
                 f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
             )
@@ -89,7 +89,10 @@ class Window:
         )
         tables = warehouse.query("users"), warehouse.query("items"), events
         no_texts = warehouse.query("live_text_vectors").clear()
-        window = fit_window(*tables, no_texts, interests, settings.seed, PARTS_OF_FIT[fit])
+        item_vectors, words = warehouse.query("item_vectors"), warehouse.query("live_texts")
+        window = fit_window(
+            *tables, no_texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+        )
         return cls(window, truth, judged, settings)
 
     @cached_property
@@ -97,7 +100,7 @@ class Window:
         """The matchers that read no texts, fitted once for all variants."""
         matching = self.settings.matching
         built = {name: build(name, matching) for name in matching.matchers}
-        others = {name: one for name, one in built.items() if not isinstance(one, TextMatcher)}
+        others = {name: one for name, one in built.items() if not one.reads_texts}
         for matcher in others.values():
             matcher.fit(self.fit.data)
         return others

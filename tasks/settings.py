@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError as EnvironmentSettingsError
 from tasks.section import Section
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
+from tasks.settings_matching import Matching
 from tasks.settings_openai import OpenAi
 from tasks.settings_rewrite import Rewrite
 
@@ -145,31 +146,6 @@ class Embedding(Section):
     """At most so many interest vectors a user."""
     half_life_items: float = Field(default=40.0, gt=0)
     """An item this many positions back in a history weighs half as much in an interest vector."""
-
-
-class Matching(Section):
-    """The matchers and what they are fitted with."""
-
-    matchers: tuple[str, ...] = Field(
-        default=("cosine_max", "cosine_mean", "ease", "popularity", "slit"), min_length=1
-    )
-    """Which matchers score every user."""
-    candidates: int = Field(default=100, ge=10)
-    """Each matcher proposes so many items per user; the union is scored by all."""
-    block_users: int = Field(default=128, ge=1)
-    """Users scored at once: bounds the memory of scoring."""
-    ease_regularisation: float = Field(default=500.0, gt=0)
-    """The ridge term lambda of EASE."""
-    ease_half_life_items: float = Field(default=8.0, gt=0)
-    """An item this many positions back in a history weighs half as much when EASE is applied."""
-    popularity_half_life_days: float = Field(default=365.0, gt=0)
-    """An event this many days before the newest one counts half."""
-    slit_regularisation: float = Field(default=100.0, gt=0)
-    """The ridge term of SLIT."""
-    slit_half_life_items: float = Field(default=8.0, gt=0)
-    """An item this many positions before or after a moment weighs half in what SLIT learns."""
-    slit_history_half_life_items: float = Field(default=16.0, gt=0)
-    """An item this many positions back in a history weighs half when SLIT is applied."""
 
 
 class Fusion(Section):

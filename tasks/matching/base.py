@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, UserBatch
+from tasks.matching.contract import (
+    FloatArray,
+    IntArray,
+    PairBatch,
+    Parameter,
+    TrainingData,
+    UserBatch,
+    VisitorBatch,
+)
+from tasks.recency import recency_weights
 
 ARRAYS = "model.safetensors"
 DESCRIPTION = "model.json"
@@ -23,6 +32,7 @@ class ArrayMatcher:
     """A matcher that keeps everything it learned in named arrays."""
 
     name: str
+    reads_texts = False
 
     def __init__(self) -> None:
         self._arrays: dict[str, NDArray[Any]] = {}
@@ -88,16 +98,19 @@ class ArrayMatcher:
 class LinearMatcher(ArrayMatcher):
     """A matcher whose scores are a weighted history times an item-item matrix."""
 
-    def _keep(self, n_users: int, item_item: NDArray[np.floating], history: sparse.csr_matrix) -> None:
+    applied_half_life_items: float | None
+    """An item this many positions back weighs half in the history that the matrix is applied to."""
+
+    def _keep(self, item_item: NDArray[np.floating], data: TrainingData) -> None:
         """Keep what scoring needs.
 
         Args:
-            n_users: U.
             item_item: (N, N).
-            history: (U, N) weights.
+            data: the fit window, whose histories scores are for.
         """
+        history = data.weighted(recency_weights(data.position_back, self.applied_half_life_items))
         self._arrays = {
-            "n_users": np.array([n_users]),
+            "n_users": np.array([data.n_users]),
             "item_item": item_item.astype(np.float32),
             "history_weight": history.data,
             "history_item": history.indices,
@@ -110,6 +123,12 @@ class LinearMatcher(ArrayMatcher):
         parts = (self._array("history_weight"), self._array("history_item"), self._array("history_start"))
         histories = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(item_item)))
         return np.asarray(histories[self._known(users.users)] @ item_item, dtype=np.float32)
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32; a visitor without history scores 0 everywhere."""
+        item_item = self._array("item_item")
+        histories = visitors.history(len(item_item), self.applied_half_life_items)
+        return np.asarray(histories @ item_item, dtype=np.float32)
 
 
 def check_dense_items(name: str, n_items: int) -> None:

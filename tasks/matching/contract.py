@@ -1,6 +1,6 @@
 """What every matcher is given, and what it must offer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tasks.recency import positions_back
+from tasks.recency import positions_back, recency_weights
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Parameter = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What codes stand for, and the words of items: for matchers that read files or text.
+
+    Args:
+        user_ids: U external ids, sorted.
+        item_ids: N external ids, sorted.
+        titles: N titles, with the year where there is one.
+        descriptions: N descriptions, "" where there is none.
+        texts: texts[n][k] is the recommendation text in slot k of item n, None where there is none.
+    """
+
+    user_ids: Sequence[str]
+    item_ids: Sequence[str]
+    titles: Sequence[str]
+    descriptions: Sequence[str]
+    texts: Sequence[Sequence[str | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +54,10 @@ class TrainingData:
         seed: drives everything random.
         given: (E,) bool, events that are known when lists are made, but not learned from: what an unseen user
             did just before. None when there are none.
+        item_vectors: (N, D) float32 of unit length, of items' own content; zeros where an item has none, and
+            everywhere when not given.
+        categories: (N, C) bool. Without columns when not given.
+        names: what the codes stand for, where that is known.
     """
 
     n_users: int
@@ -47,6 +70,9 @@ class TrainingData:
     interests: FloatArray
     seed: int
     given: NDArray[np.bool_] | None = None
+    item_vectors: FloatArray = None  # type: ignore[assignment] - set below
+    categories: NDArray[np.bool_] = None  # type: ignore[assignment] - set below
+    names: Names | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):
@@ -61,7 +87,17 @@ class TrainingData:
             raise ValueError(f"text_vectors must have shape ({self.n_items}, K, D), got {texts}")
         if len(interests) != 3 or interests[0] != self.n_users or interests[2] != texts[2]:
             raise ValueError(f"interests must have shape ({self.n_users}, I, {texts[2]}), got {interests}")
-        for name in ("value", "text_vectors", "interests"):
+        if self.item_vectors is None:
+            object.__setattr__(self, "item_vectors", np.zeros((self.n_items, texts[2]), dtype=np.float32))
+        if self.categories is None:
+            object.__setattr__(self, "categories", np.zeros((self.n_items, 0), dtype=bool))
+        if self.item_vectors.shape != (self.n_items, texts[2]):
+            raise ValueError(
+                f"item_vectors must have shape ({self.n_items}, {texts[2]}), got {self.item_vectors.shape}"
+            )
+        if self.categories.ndim != 2 or len(self.categories) != self.n_items:
+            raise ValueError(f"categories must have shape ({self.n_items}, C), got {self.categories.shape}")
+        for name in ("value", "text_vectors", "interests", "item_vectors"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} holds NaN or infinity; quarantine such rows before matching")
         _ = self.position_back  # refuses unsorted events now, not in the middle of a fit
@@ -110,6 +146,48 @@ class TrainingData:
 
 
 @dataclass(frozen=True, eq=False)
+class VisitorBatch:
+    """People whom no fit window knows: what they did just now, what interests them, what they ask for.
+
+    Args:
+        item: (E,) int64 codes, visitor by visitor, oldest first; each item of a visitor once.
+        start: (B + 1,) int64: visitor b did item[start[b]:start[b + 1]].
+        interests: (B, I, D) float32 of unit length; zeros where there are fewer.
+        queries: B free texts, "" for who asked for nothing.
+    """
+
+    item: IntArray
+    start: IntArray
+    interests: FloatArray
+    queries: Sequence[str]
+
+    def __post_init__(self) -> None:
+        n = len(self.start) - 1
+        if n < 0 or self.start[0] != 0 or self.start[-1] != len(self.item) or (np.diff(self.start) < 0).any():
+            raise ValueError(f"start must ascend from 0 to {len(self.item)}, got {self.start.tolist()}")
+        if self.interests.ndim != 3 or len(self.interests) != n or len(self.queries) != n:
+            raise ValueError(
+                f"{n} visitors need interests (B, I, D) and queries, got {self.interests.shape} "
+                f"and {len(self.queries)} queries"
+            )
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def history(self, n_items: int, half_life_items: float | None) -> sparse.csr_matrix:
+        """(B, N) float32: 0.5 ** (position back / half-life) where a visitor did something with an item.
+
+        Args:
+            n_items: N.
+            half_life_items: None weighs all alike.
+        """
+        end = np.repeat(self.start[1:], np.diff(self.start))
+        back = end - 1 - np.arange(len(self.item))
+        weights = recency_weights(back, half_life_items).astype(np.float32)
+        return sparse.csr_matrix((weights, self.item, self.start), shape=(len(self), n_items))
+
+
+@dataclass(frozen=True, eq=False)
 class UserBatch:
     """Users to be scored against every item.
 
@@ -148,6 +226,8 @@ class Matcher(Protocol):
     """Scores users against items. Scores of different matchers share no scale: fusion normalises them."""
 
     name: str
+    reads_texts: bool
+    """Whether scores depend on recommendation texts: an ablation of texts fits it again for each variant."""
 
     def fit(self, data: TrainingData) -> None:
         """Learn from one fit window."""
@@ -172,6 +252,15 @@ class Matcher(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a matcher that `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class VisitorMatcher(Protocol):
+    """A matcher that scores people whom no fit window knows, without learning anything anew."""
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32: what a user with this history and these interests would get."""
         ...
 
 

@@ -6,7 +6,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData, UserBatch
+from tasks.matching.contract import (
+    FloatArray,
+    IntArray,
+    PairBatch,
+    Parameter,
+    TrainingData,
+    UserBatch,
+    VisitorBatch,
+)
 from tasks.vectors import centred
 
 Reduction = Literal["max", "mean"]
@@ -24,6 +32,8 @@ class Cosine(ArrayMatcher):
     Args:
         reduction: "max" or "mean".
     """
+
+    reads_texts = True
 
     def __init__(self, reduction: Reduction) -> None:
         super().__init__()
@@ -52,7 +62,14 @@ class Cosine(ArrayMatcher):
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32 cosines, the maximum over interests of the reduction over slots."""
-        interests = self._array("interests")[self._known(users.users)]  # (B, I, D)
+        return self._best(self._array("interests")[self._known(users.users)])
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32: the same for interests that are brought along."""
+        return self._best(visitors.interests)
+
+    def _best(self, interests: FloatArray) -> FloatArray:
+        """Score interests (B, I, D): (B, N)."""
         targets, present = self._array("texts"), self._array("there")  # (K, N, D), (K, N)
         if self.reduction == "mean":
             targets, present = self._array("mean_text")[None], np.any(present, axis=0)[None]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.codes import codes, text_tensor
-from tasks.matching.contract import TrainingData
+from tasks.codes import category_matrix, codes, text_tensor
+from tasks.content import titled
+from tasks.matching.contract import Names, TrainingData
 from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
 
 
@@ -28,6 +29,8 @@ def fit_window(
     events: pl.DataFrame,
     texts: pl.DataFrame,
     interests: pl.DataFrame,
+    item_vectors: pl.DataFrame,
+    words: pl.DataFrame,
     seed: int,
     learned_parts: Sequence[str] | None = None,
 ) -> Fit:
@@ -35,10 +38,12 @@ def fit_window(
 
     Args:
         users: user_id, sorted.
-        items: item_id, sorted.
+        items: item_id, title, year, categories and description, sorted by id.
         events: user_id, item_id, value, event_time of the window, by user and time.
         texts: item_id, slot, text_id, vector of live texts.
         interests: user_id, interest, vector of the window.
+        item_vectors: item_id, vector of items' own content.
+        words: item_id, slot, text of live texts.
         seed: of the run.
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
     """
@@ -52,6 +57,8 @@ def fit_window(
     user_vectors[codes(interests[USER], user_ids), interests[INTEREST].to_numpy()] = interests[
         VECTOR
     ].to_numpy()
+    by_item = np.zeros((len(item_ids), text_vectors.shape[2]), dtype=np.float32)
+    by_item[codes(item_vectors[ITEM], item_ids)] = item_vectors[VECTOR].to_numpy()
     data = TrainingData(
         n_users=len(user_ids),
         n_items=len(item_ids),
@@ -63,5 +70,24 @@ def fit_window(
         interests=user_vectors,
         seed=seed,
         given=None if learned_parts is None else ~events[PART].is_in(list(learned_parts)).to_numpy(),
+        item_vectors=by_item,
+        categories=category_matrix(items["categories"].to_list())[0],
+        names=_names(user_ids, items, words, text_vectors.shape[1]),
     )
     return Fit(data, user_ids, item_ids, text_ids)
+
+
+def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_slots: int) -> Names:
+    """Ids and words by code."""
+    item_ids = items[ITEM].to_list()
+    texts: list[list[str | None]] = [[None] * n_slots for _ in item_ids]
+    for item, slot, text in zip(codes(words[ITEM], item_ids), words[SLOT], words["text"], strict=True):
+        if slot < n_slots:  # a live text that has no vector yet is in no slot
+            texts[item][slot] = text
+    return Names(
+        user_ids=user_ids,
+        item_ids=item_ids,
+        titles=[titled(*row) for row in items.select("title", "year").iter_rows()],
+        descriptions=items["description"].fill_null("").to_list(),
+        texts=texts,
+    )

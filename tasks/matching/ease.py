@@ -8,7 +8,6 @@ from scipy import linalg
 
 from tasks.matching.base import LinearMatcher, check_dense_items
 from tasks.matching.contract import Parameter, TrainingData
-from tasks.recency import recency_weights
 
 
 class Ease(LinearMatcher):
@@ -29,17 +28,17 @@ class Ease(LinearMatcher):
         super().__init__()
         if not regularisation > 0:
             raise ValueError(
-                f"regularisation must be above 0, got {regularisation}; set [matching] ease_regularisation"
+                f"regularisation must be above 0, got {regularisation}; set it in [matching.ease]"
             )
         self.regularisation = regularisation
-        self.half_life_items = half_life_items
+        self.half_life_items = self.applied_half_life_items = half_life_items
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
         return {"regularisation": self.regularisation, "half_life_items": self.half_life_items}
 
     def fit(self, data: TrainingData) -> None:
-        """Invert the item-item matrix in float64 and keep the users' weighted histories."""
+        """Invert the item-item matrix in float64."""
         check_dense_items(self.name, data.n_items)
         seen = data.learned.seen
         gram = (seen.T @ seen).toarray().astype(np.float64)  # (N, N)
@@ -47,5 +46,4 @@ class Ease(LinearMatcher):
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
         inverse /= -np.diag(inverse)
         np.fill_diagonal(inverse, 0)
-        history = data.weighted(recency_weights(data.position_back, self.half_life_items))
-        self._keep(data.n_users, inverse, history)
+        self._keep(inverse, data)

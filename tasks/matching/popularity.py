@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch
+from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 
 DAY_S = 86_400
 
@@ -24,8 +24,7 @@ class Popularity(ArrayMatcher):
         super().__init__()
         if not half_life_days > 0:
             raise ValueError(
-                f"half_life_days must be above 0, got {half_life_days}; "
-                "set [matching] popularity_half_life_days"
+                f"half_life_days must be above 0, got {half_life_days}; set it in [matching.popularity]"
             )
         self.half_life_days = half_life_days
 
@@ -46,3 +45,7 @@ class Popularity(ArrayMatcher):
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32: one row, repeated."""
         return np.tile(self._array("popularity"), (len(self._known(users.users)), 1))
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32: one row, repeated."""
+        return np.tile(self._array("popularity"), (len(visitors), 1))

@@ -1,7 +1,7 @@
 """Matchers by name."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from tasks.matching.base import read_description
 from tasks.matching.contract import Matcher
@@ -9,41 +9,44 @@ from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
 from tasks.matching.popularity import Popularity
 from tasks.matching.slit import Slit
-from tasks.settings import Matching
+from tasks.settings_matching import Matching
 
-BUILDERS: dict[str, Callable[[Matching], Matcher]] = {
-    "cosine_max": lambda settings: Cosine("max"),
-    "cosine_mean": lambda settings: Cosine("mean"),
-    "ease": lambda settings: Ease(settings.ease_regularisation, settings.ease_half_life_items),
-    "popularity": lambda settings: Popularity(settings.popularity_half_life_days),
-    "slit": lambda settings: Slit(
-        settings.slit_regularisation, settings.slit_half_life_items, settings.slit_history_half_life_items
-    ),
-}
-CLASSES: dict[str, type[Matcher]] = {
-    "cosine_max": Cosine,
-    "cosine_mean": Cosine,
-    "ease": Ease,
-    "popularity": Popularity,
-    "slit": Slit,
+
+class Kind(NamedTuple):
+    """How a matcher of a name is made."""
+
+    make: type[Matcher]
+    section: str | None = None
+    """The section of [matching] whose keys are its arguments."""
+    arguments: dict[str, Any] = {}  # noqa: RUF012 - of a tuple; nobody changes it
+    """What tells it from others of its class."""
+
+
+KINDS: dict[str, Kind] = {
+    "cosine_max": Kind(Cosine, arguments={"reduction": "max"}),
+    "cosine_mean": Kind(Cosine, arguments={"reduction": "mean"}),
+    "ease": Kind(Ease, "ease"),
+    "popularity": Kind(Popularity, "popularity"),
+    "slit": Kind(Slit, "slit"),
 }
 
 
 def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
-    return BUILDERS[_known(name)](settings)
+    kind = KINDS[_known(name)]
+    section = getattr(settings, kind.section).model_dump() if kind.section else {}
+    return kind.make(**section, **kind.arguments)
 
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    return CLASSES[_known(read_description(folder)["name"])].load(folder)
+    return KINDS[_known(read_description(folder)["name"])].make.load(folder)
 
 
 def _known(name: str) -> str:
     """Refuse a name that no matcher has."""
-    if name not in BUILDERS:
+    if name not in KINDS:
         raise ValueError(
-            f"no matcher is called {name!r}; choose among {', '.join(sorted(BUILDERS))} "
-            "in [matching] matchers"
+            f"no matcher is called {name!r}; choose among {', '.join(sorted(KINDS))} in [matching] matchers"
         )
     return name

@@ -36,16 +36,16 @@ class Slit(LinearMatcher):
     def __init__(self, regularisation: float, half_life_items: float, history_half_life_items: float) -> None:
         super().__init__()
         values = {
-            "slit_regularisation": regularisation,
-            "slit_half_life_items": half_life_items,
-            "slit_history_half_life_items": history_half_life_items,
+            "regularisation": regularisation,
+            "half_life_items": half_life_items,
+            "history_half_life_items": history_half_life_items,
         }
         for key, value in values.items():
             if not value > 0:
-                raise ValueError(f"{key} must be above 0, got {value}; set it in [matching]")
+                raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.slit]")
         self.regularisation = regularisation
         self.half_life_items = half_life_items
-        self.history_half_life_items = history_half_life_items
+        self.history_half_life_items = self.applied_half_life_items = history_half_life_items
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
@@ -56,7 +56,7 @@ class Slit(LinearMatcher):
         }
 
     def fit(self, data: TrainingData) -> None:
-        """Sum up past and future over all moments, solve in float64, keep the users' weighted histories."""
+        """Sum up past and future over all moments, and solve in float64."""
         check_dense_items(self.name, data.n_items)
         gram = np.zeros((data.n_items, data.n_items))
         after = np.zeros_like(gram)
@@ -67,8 +67,7 @@ class Slit(LinearMatcher):
         item_item = linalg.solve(
             gram, after, overwrite_a=True, overwrite_b=True, assume_a="pos", check_finite=False
         )
-        history = data.weighted(recency_weights(data.position_back, self.history_half_life_items))
-        self._keep(data.n_users, item_item, history)
+        self._keep(item_item, data)
 
     def _moments(self, data: TrainingData) -> Iterator[tuple[sparse.csr_matrix, sparse.csr_matrix]]:
         """Yield past and future (R, N) of the moments, some at a time."""

@@ -120,19 +120,24 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
     parts = list(HISTORY_OF_FIT[fit])
     events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
     texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
+    item_vectors = warehouse.query("item_vectors")
     recommendable = recommendable_items(warehouse, settings, fit)
     digest = fingerprint(
         users.select(USER),
         items.select(ITEM).filter(recommendable),
-        items.select(ITEM),
+        items.select(ITEM, "content_hash"),
         events,
         texts.select(ITEM, "slot", "content_hash"),
+        item_vectors.select(ITEM, "content_hash"),
         Spool(warehouse).done("embedding", fit),
         settings.matching.model_dump(mode="json"),
         settings.embedding.encoder,
         settings.seed,
     )
-    window = fit_window(users, items, events, texts, interests, settings.seed, PARTS_OF_FIT[fit])
+    words = warehouse.query("live_texts")
+    window = fit_window(
+        users, items, events, texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+    )
     return window, recommendable, digest
 
 

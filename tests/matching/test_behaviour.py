@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from tasks.matching import registry
-from tasks.matching.contract import Matcher, PairBatch, TrainingData, UserBatch
+from tasks.matching.contract import (
+    Matcher,
+    PairBatch,
+    TrainingData,
+    UserBatch,
+    VisitorBatch,
+    VisitorMatcher,
+)
 from tasks.settings import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
-PERSONAL = sorted(set(registry.BUILDERS) - {"popularity"})
+PERSONAL = sorted(set(registry.KINDS) - {"popularity"})
 
 
 @pytest.fixture
@@ -19,7 +26,7 @@ def data() -> TrainingData:
     return checkerboard()
 
 
-@pytest.fixture(params=sorted(registry.BUILDERS))
+@pytest.fixture(params=sorted(registry.KINDS))
 def matcher(request: pytest.FixtureRequest, data: TrainingData) -> Matcher:
     built = registry.build(request.param, Matching())
     built.fit(data)
@@ -53,6 +60,16 @@ def test_pairs_equal_the_matrix(matcher: Matcher) -> None:
     pairs = matcher.score_pairs(PairBatch(users, items))
     assert pairs.dtype == np.float32
     np.testing.assert_allclose(pairs, matcher.score(everyone())[users, items], rtol=1e-5, atol=1e-6)
+
+
+def test_a_visitor_with_a_users_history_gets_that_users_scores(matcher: Matcher, data: TrainingData) -> None:
+    assert isinstance(matcher, VisitorMatcher)
+    items = [data.item[data.user == user] for user in range(N_USERS)]
+    start = np.cumsum([0, *map(len, items)])
+    visitors = VisitorBatch(np.concatenate(items), start, data.interests, [""] * N_USERS)
+    scores = matcher.score_visitors(visitors)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, matcher.score(everyone()), rtol=1e-5, atol=1e-5)
 
 
 def test_no_users_and_no_pairs_give_nothing(matcher: Matcher) -> None:
@@ -89,7 +106,9 @@ def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PERSONAL)
 def test_checkerboard_ranks_the_held_back_item_of_the_own_camp_first(name: str, data: TrainingData) -> None:
-    matcher = registry.build(name, Matching(ease_regularisation=1.0, slit_regularisation=1.0))
+    matcher = registry.build(
+        name, Matching.model_validate({"ease": {"regularisation": 1}, "slit": {"regularisation": 1}})
+    )
     matcher.fit(data)
     scores = matcher.score(everyone())
     for user, item in HELD_BACK.items():
@@ -113,7 +132,7 @@ def test_a_user_code_outside_the_window_is_refused(matcher: Matcher, user: int) 
         matcher.score_pairs(PairBatch(np.array([user]), np.array([0])))
 
 
-@pytest.mark.parametrize("name", sorted(registry.BUILDERS))
+@pytest.mark.parametrize("name", sorted(registry.KINDS))
 def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, data: TrainingData) -> None:
     """User 0 is unseen but for two events: others are scored as if these were not, user 0 by them."""
     mine = data.user == 0

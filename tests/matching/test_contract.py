@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.matching.contract import PairBatch, UserBatch
+from tasks.matching.contract import PairBatch, UserBatch, VisitorBatch
 from tests.matching.toys import checkerboard, training_data
 
 
@@ -47,3 +47,19 @@ def test_pairs_need_as_many_users_as_items() -> None:
 def test_blocks_keep_order_and_lose_nobody() -> None:
     blocks = [batch.users.tolist() for batch in UserBatch(np.array([4, 3, 2, 1, 0])).blocks(2)]
     assert blocks == [[4, 3], [2, 1], [0]]
+
+
+def test_the_last_thing_that_a_visitor_did_weighs_most() -> None:
+    visitors = VisitorBatch(
+        np.array([2, 0, 1]), np.array([0, 2, 2, 3]), np.zeros((3, 1, 2), np.float32), [""] * 3
+    )
+    history = visitors.history(n_items=3, half_life_items=1.0)
+    np.testing.assert_array_equal(history.toarray(), [[1, 0, 0.5], [0, 0, 0], [0, 1, 0]])
+
+
+def test_visitors_that_do_not_fit_together_are_refused() -> None:
+    interests = np.zeros((1, 1, 2), np.float32)
+    with pytest.raises(ValueError, match="start must ascend from 0 to 2"):
+        VisitorBatch(np.array([0, 1]), np.array([0, 1]), interests, [""])
+    with pytest.raises(ValueError, match="1 visitors need interests"):
+        VisitorBatch(np.array([0]), np.array([0, 1]), interests, [])

@@ -25,5 +25,7 @@ def test_newer_events_can_outweigh_more_events() -> None:
 
 
 def test_a_half_life_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"half_life_days must be above 0, got 0; set \[matching\]"):
+    with pytest.raises(
+        ValueError, match=r"half_life_days must be above 0, got 0; set it in \[matching.popularity\]"
+    ):
         Popularity(0)

@@ -69,5 +69,5 @@ def test_the_order_inside_a_block_does_not_matter() -> None:
 
 
 def test_bad_parameters_are_refused() -> None:
-    with pytest.raises(ValueError, match="slit_half_life_items must be above 0, got 0"):
+    with pytest.raises(ValueError, match="half_life_items must be above 0, got 0"):
         Slit(1.0, 0, 1.0)
