@@ -18,6 +18,8 @@ from tasks.matching.contract import (
 from tasks.settings import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
+# Settings for a handful of events.
+TOY_SIZED = Matching.model_validate({"ease": {"regularisation": 1}, "slit": {"regularisation": 1}})
 PERSONAL = sorted(set(registry.KINDS) - {"popularity"})
 
 
@@ -106,9 +108,7 @@ def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PERSONAL)
 def test_checkerboard_ranks_the_held_back_item_of_the_own_camp_first(name: str, data: TrainingData) -> None:
-    matcher = registry.build(
-        name, Matching.model_validate({"ease": {"regularisation": 1}, "slit": {"regularisation": 1}})
-    )
+    matcher = registry.build(name, TOY_SIZED)
     matcher.fit(data)
     scores = matcher.score(everyone())
     for user, item in HELD_BACK.items():
