@@ -16,7 +16,9 @@ from warehouse.spool import shard_key
 
 REWRITTEN = -1  # the attempt whose seed the second pass takes
 ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
-LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S, KILLS = 64, 2, 0.004, 20
+LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S = 64, 2, 0.004
+# How often a history is killed at one point; make test-thorough does so three times.
+TIMES = [1, pytest.param(3, marks=pytest.mark.thorough)]
 # A shard is written to the end here: what was written is not lost.
 KEPT = [
     "rename, after",
@@ -33,7 +35,7 @@ ALL_WRITTEN = [
     for when in ("before", "after")
 ]
 REWRITES = ["rewrites, before", "rewrites, after"]
-# Of the second pass: before a shard is whole, once it is, when all is written. The others are slow tests.
+# Of the second pass: before a shard is whole, once it is, when all is written. The others are thorough tests.
 ALWAYS_REWRITTEN = ("draft, after", "texts, after", "rewrites, before")
 
 
@@ -151,17 +153,18 @@ def test_points_are_all_there() -> None:
     assert named == set(STEPS) - {"removal of a draft", "rewrites"}  # killed below
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("point", LOST)
-def test_killed_before_a_shard_is_whole(template: Template, point: str) -> None:
-    """Three times in one history; the shard in hand is written again, no other one."""
-    home = template.copy(point)
-    pids = killed_at(template, home, [(point, 1), (point, 1), (point, 1)])
+def test_killed_before_a_shard_is_whole(template: Template, point: str, times: int) -> None:
+    """The shard in hand is written again, no other one."""
+    home = template.copy(f"{point}, {times}")
+    pids = killed_at(template, home, [(point, 1)] * times)
     again = template.check(home, pids)
     if point == "generation, before":
-        assert again == [] and template.begun(home, pids) == [0, 0, 0, SHARDS]
+        assert again == [] and template.begun(home, pids) == [*[0] * times, SHARDS]
     else:
-        assert len(again) == 3 and len(set(again)) == 1
-        assert template.begun(home, pids) == [1, 1, 1, SHARDS]
+        assert len(again) == times and len(set(again)) == 1
+        assert template.begun(home, pids) == [*[1] * times, SHARDS]
 
 
 @pytest.mark.parametrize("point", [*KEPT, "removal of the shard, after"])
@@ -177,23 +180,25 @@ def test_killed_once_a_shard_is_whole(template: Template, point: str) -> None:
     assert template.begun(home, pids) == ([1, 1, 2, 0] if loads else [1, 0, 1, 2])
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("point", ALL_WRITTEN)
-def test_killed_when_all_is_written(template: Template, point: str) -> None:
-    home = template.copy(point)
-    pids = killed_at(template, home, [(point, 1)] * 3)
+def test_killed_when_all_is_written(template: Template, point: str, times: int) -> None:
+    home = template.copy(f"{point}, {times}")
+    pids = killed_at(template, home, [(point, 1)] * times)
     assert template.check(home, pids) == []
-    assert template.begun(home, pids) == [SHARDS, 0, 0, 0]
+    assert template.begun(home, pids) == [SHARDS, *[0] * times]
 
 
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_killed_while_it_cleans_up(template: Template, when: str) -> None:
-    """Half a draft is left three times, and each time the next run dies where it removes it."""
-    home = template.copy(f"clean-up {when}")
-    points = [(HALF, 1), (f"removal of a draft, {when}", 1)] * 3
+def test_killed_while_it_cleans_up(template: Template, when: str, times: int) -> None:
+    """Half a draft is left, and the next run dies where it removes it."""
+    home = template.copy(f"clean-up {when}, {times}")
+    points = [(HALF, 1), (f"removal of a draft, {when}", 1)] * times
     pids = killed_at(template, home, points)
     again = template.check(home, pids)
-    assert len(again) == 3 and len(set(again)) == 1
-    assert template.begun(home, pids) == [1, 0, 1, 0, 1, 0, SHARDS]
+    assert len(again) == times and len(set(again)) == 1
+    assert template.begun(home, pids) == [*[1, 0] * times, SHARDS]
 
 
 def test_toy_keeps_some_rewrites(rewriting: Template) -> None:
@@ -206,7 +211,7 @@ def test_toy_keeps_some_rewrites(rewriting: Template) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        point if point in ALWAYS_REWRITTEN else pytest.param(point, marks=pytest.mark.slow)
+        point if point in ALWAYS_REWRITTEN else pytest.param(point, marks=pytest.mark.thorough)
         for point in [*LOST, *KEPT, "removal of the shard, after", *ALL_WRITTEN, *REWRITES]
     ],
 )
@@ -220,20 +225,21 @@ def test_second_pass_killed(rewriting: Template, point: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("often", [4, pytest.param(20, marks=pytest.mark.thorough)])
+def test_killed_at_random_moments(tmp_path: Path, often: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KILL_SEED={seed}")
     draws = random.Random(seed)
     kills = 0
     with killer(LONG_SHARD_ITEMS, LONG_PAUSE_S, tmp_path / "log") as process:
         template = Template(tmp_path, LONG_ITEMS, LONG_SHARD_ITEMS, process)
-        while kills < KILLS:
+        while kills < often:
             home, pids = template.copy(f"after {kills}"), []
             stopped = True
             while stopped:
-                after_s = draws.uniform(0, template.seconds / 2) if kills < KILLS else None
+                after_s = draws.uniform(0, template.seconds / 2) if kills < often else None
                 stopped, pid, _ = template.run(home, kill_after_s=after_s)
                 kills += stopped
                 pids.append(pid)
             template.check(home, pids)
-    assert kills == KILLS
+    assert kills == often

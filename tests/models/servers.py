@@ -85,8 +85,6 @@ class ModelServer:
         tokens = written
         if body.get("echo") and self.echo:
             text, tokens = prompt + text, given + written
-        else:
-            log_probs = log_probs[len(given) :]
         pieces = [decode([token]) for token in tokens]
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
         if self.style == "lists" and "logprobs" in body and not chat:
@@ -103,21 +101,22 @@ class ModelServer:
         return {"choices": [choice], **({"usage": usage} if self.usage else {})}
 
     def _write(self, prompt: str, body: dict[str, Any]) -> tuple[list[int], list[int], list[float | None]]:
-        """Tokens of the prompt, tokens written up to an end mark, log-probabilities of all of them."""
-        engine, sampling = (
-            self.engine,
-            Sampling(body["max_tokens"], body["temperature"], body.get("top_k", 1)),
-        )
+        """Tokens of the prompt, tokens written up to an end mark, log-probabilities of all that are told."""
+        engine = self.engine
+        sampling = Sampling(body["max_tokens"], body["temperature"], body.get("top_k", 1))
         generator = np.random.Generator(np.random.Philox(body.get("seed", 0)))
         given = engine.tokenizer.encode(prompt, add_special_tokens=False).ids
         engine.reset()
         ids, row = np.array([given]), np.array([0])
         mask = np.ones_like(ids)
-        logits = engine.forward(ids, mask, np.arange(len(given))[None], row, len(given))
-        shifted = logits[0, :-1].astype(np.float64)
-        every = shifted - np.log(np.exp(shifted - shifted.max(axis=1, keepdims=True)).sum(axis=1))[:, None]
-        every -= shifted.max(axis=1, keepdims=True)
-        log_probs: list[float | None] = [None, *every[np.arange(len(given) - 1), given[1:]].tolist()]
+        told = len(given) if body.get("echo") and self.echo else 1
+        logits = engine.forward(ids, mask, np.arange(len(given))[None], row, told)
+        log_probs: list[float | None] = []
+        if told > 1:
+            shifted = logits[0, :-1].astype(np.float64)
+            shifted -= shifted.max(axis=1, keepdims=True)
+            every = shifted - np.log(np.exp(shifted).sum(axis=1))[:, None]
+            log_probs = [None, *every[np.arange(len(given) - 1), given[1:]].tolist()]
         written: list[int] = []
         while len(written) < sampling.max_new_tokens:
             chosen, gained = engine._draw(logits[:, -1], sampling, [generator])

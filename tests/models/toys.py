@@ -1,6 +1,7 @@
 """Language models with known answers. A token is a character."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from string import ascii_letters
 
 import numpy as np
@@ -83,7 +84,8 @@ class ToyEngine(CausalEngine):
 
     def logits(self, history: Sequence[int]) -> NDArray[np.float32]:
         """(V,) what is likely after `history`."""
-        return np.random.default_rng([5, *history]).normal(scale=2, size=self.vocabulary).astype(np.float32)
+        seed = int.from_bytes(blake2b(bytes(history), digest_size=8).digest())
+        return np.random.default_rng(seed).normal(scale=2, size=self.vocabulary).astype(np.float32)
 
     def exact_log_prob(self, prompt: str, continuation: str) -> float:
         """log p(continuation | prompt), from its definition."""
