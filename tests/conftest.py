@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from flows.servers import prefect_environment
 from tasks.settings import Settings
+from tests.empty import PREFECT_TABLES, copy_database
 from tests.homes import Home, new_home, run_flow
 from tests.parallel import (
     IN_PARALLEL,
@@ -43,12 +44,18 @@ prefect_environment(Settings(home=_state))
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the processes of one session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if IN_PARALLEL else base
+
+
+@pytest.fixture(scope="session")
+def models(common: Path) -> Path:
     """A folder with the language model, converted (about 20 s) by the process that first asks for it."""
     from tasks.models import smollm2
 
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if IN_PARALLEL else base) / "models"
+    folder = common / "models"
     folder.mkdir(exist_ok=True)
     with FileLock(folder / "lock"):
         smollm2.tokenizer_file(folder)
@@ -57,12 +64,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api() -> Iterator[str]:
+def prefect_api(common: Path) -> Iterator[str]:
     """The address of a Prefect server with an empty database; flows of this process use it."""
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_DATABASE_CONNECTION_URL
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=300):
+        database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().removeprefix("sqlite+aiosqlite:///")
+        copy_database(Path(database), common / PREFECT_TABLES)  # the other servers need not make tables
         yield PREFECT_API_URL.value()
 
 

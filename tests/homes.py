@@ -12,7 +12,7 @@ from tasks.settings import Settings, load_settings
 from tests.empty import with_tracking
 from warehouse.connection import writing
 
-ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 32, 80, 3, 15, 6
+ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 24, 60, 3, 12, 6
 
 CONFIG = f"""
 seed = 7
@@ -23,10 +23,10 @@ max_items = {ITEMS}
 max_users = {USERS}
 
 [corpus]
-shard_items = 12
+shard_items = 8
 
 [matching]
-candidates = 20
+candidates = 18
 
 [fusion]
 trials = {TRIALS}

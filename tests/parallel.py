@@ -11,11 +11,14 @@ from tasks.settings import PROJECT
 
 IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of the processes."""
-# Files that ask for one of these fixtures share what it makes; the longest begin.
+# Files that ask for one of these fixtures share what it makes.
 SHARED = {
     "the finished run and its Prefect server": r"\b(finished: Home|prefect_api: str)\b",
     "servers of their own": r"\bservers_home: Path\b",
 }
+# The longest. While one process makes Prefect's tables, the other one converts the model; then each finds the
+# other's ready.
+FIRST = [next(iter(SHARED)), "tests/models/test_engines.py", "tests/corpus/test_killing.py", *SHARED]
 
 
 @cache
@@ -32,8 +35,7 @@ def _group(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first."""
     if IN_PARALLEL:
-        order = list(SHARED)
-        items.sort(key=lambda item: (*order, group := _group(item.nodeid)).index(group))
+        items.sort(key=lambda item: (*FIRST, group := _group(item.nodeid)).index(group))
 
 
 @pytest.hookimpl(optionalhook=True)

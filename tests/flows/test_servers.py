@@ -15,6 +15,7 @@ import pytest
 from flows import servers
 from flows.servers import ServerError, main, prefect_environment, running_prefect, serve_ui
 from tasks.settings import PROJECT, Settings
+from tests.empty import with_tracking
 from tests.flows.processes import alive, answers, ask, clean_environment, free_port, started, wait_until
 
 
@@ -190,6 +191,7 @@ def test_sigterm_stops_the_servers(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(servers_home: Path) -> None:
+    with_tracking(Settings(home=servers_home))
     ports = {"prefect_port": free_port(), "mlflow_port": free_port()}
     head = (
         "from pathlib import Path\nfrom flows.servers import *\nfrom tasks.settings import Settings\n"

@@ -21,8 +21,9 @@ from tasks.content import item_content
 from tasks.corpus.versions import VersionError
 from tasks.corpus.writing import SEPARATOR
 from tasks.ingest.splits import split_interactions
-from tasks.settings import SettingsError, load_settings
+from tasks.settings import Settings, SettingsError, load_settings
 from tasks.settings_data import Data
+from tests.empty import with_tracking
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError
 
@@ -132,8 +133,9 @@ def text_row(engine: str, item_id: str, slot: int, angle: str, text: str) -> dic
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The world, in a home: one for all tests, since MLflow's store takes seconds to make."""
+    """The world, in a home: one for all tests."""
     folder = tmp_path_factory.mktemp("trials")
+    with_tracking(Settings(home=folder))
     with writing(folder / "warehouse" / "data", "a test") as warehouse:
         fill(warehouse)
     return folder
