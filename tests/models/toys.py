@@ -84,7 +84,7 @@ class ToyEngine(CausalEngine):
 
     def logits(self, history: Sequence[int]) -> NDArray[np.float32]:
         """(V,) what is likely after `history`."""
-        seed = int.from_bytes(blake2b(bytes(history), digest_size=8).digest())
+        seed = int.from_bytes(blake2b(bytes([4, *history]), digest_size=8).digest())
         return np.random.default_rng(seed).normal(scale=2, size=self.vocabulary).astype(np.float32)
 
     def exact_log_prob(self, prompt: str, continuation: str) -> float:
