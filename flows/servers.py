@@ -1,8 +1,8 @@
 """The Prefect and MLflow servers of this project, and the environment in which its flows run.
 
-Prefect reads its environment when it is imported, so `prefect_environment` comes before that; only
-the worker imports it here. Without a server each run starts Prefect's own temporary one on the same database,
-so its runs are there when `polyrec ui` is next opened.
+Prefect reads its environment when it is imported, so `prefect_environment` comes before that, and nothing
+here imports it. Without a server each run starts Prefect's own temporary one on the same database, so its
+runs are there when `polyrec ui` is next opened.
 """
 
 import json
@@ -197,21 +197,13 @@ def _work(settings: Settings) -> None:
             raise ServerError("no Prefect server came up for the worker; start one with `polyrec ui`")
         time.sleep(0.5)
     os.environ["PREFECT_API_URL"] = address
-    os.chdir(PROJECT)
-    from prefect.cli import app  # one process for all: each would take seconds to load Prefect
-
+    prefect = (sys.executable, "-m", "prefect", "--no-prompt")
     pool = ("work-pool", "create", POOL, "--type", "process", "--overwrite")
     for command in (pool, ("work-pool", "set-concurrency-limit", POOL, "1"), ("deploy", "--all")):
-        try:
-            app(["--no-prompt", *command])
-        except SystemExit as ended:
-            if ended.code:
-                raise ServerError(
-                    f"`prefect {' '.join(command)}` failed, see above; start the worker again"
-                ) from None
-    sys.stdout.flush()
-    worker = ("-m", "prefect", "--no-prompt", "worker", "start", "--pool", POOL)
-    os.execv(sys.executable, [sys.executable, *worker])
+        if subprocess.run([*prefect, *command], cwd=PROJECT).returncode != 0:
+            raise ServerError(f"`prefect {' '.join(command)}` failed, see above; start the worker again")
+    os.chdir(PROJECT)
+    os.execv(sys.executable, [*prefect, "worker", "start", "--pool", POOL])
 
 
 def _state_file(settings: Settings) -> Path:
