@@ -12,7 +12,7 @@ from tasks.settings import Settings, load_settings
 from tests.empty import with_tracking
 from warehouse.connection import writing
 
-ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 24, 60, 3, 12, 6
+ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 24, 80, 3, 12, 6
 
 CONFIG = f"""
 seed = 7
