@@ -230,11 +230,12 @@ def test_killed_at_random_moments(tmp_path: Path, often: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KILL_SEED={seed}")
     draws = random.Random(seed)
-    kills = 0
+    kills = histories = 0
     with killer(LONG_SHARD_ITEMS, LONG_PAUSE_S, tmp_path / "log") as process:
         template = Template(tmp_path, LONG_ITEMS, LONG_SHARD_ITEMS, process)
         while kills < often:
-            home, pids = template.copy(f"after {kills}"), []
+            home, pids = template.copy(f"history {histories}"), []
+            histories += 1  # a run may end before its kill
             stopped = True
             while stopped:
                 after_s = draws.uniform(0, template.seconds / 2) if kills < often else None
