@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def list_table(answer: Mapping[str, Any]) -> RenderableType:
     """A list with its reasons, and the history it came from."""
-    table = _table(f"Recommended to user {answer['user_id']}")
+    whom = f"user {answer['user_id']}" if "user_id" in answer else "a visitor"
+    table = _table(f"Recommended to {whom}")
     for name, options in (
         ("", {"justify": "right"}),
         ("item", {"max_width": 28}),
@@ -30,6 +31,8 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
         parts = "\n".join(f"{name} {value:+.2f}" for name, value in row["contributions"].items())
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
         table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}", parts)
+    if "user_id" not in answer:
+        return Group(table, f"Answered in {answer['milliseconds']:.0f} ms")
     past = _table(f"Latest history of user {answer['user_id']}")
     for name in ("date", "item", "value"):
         past.add_column(name)
