@@ -25,7 +25,7 @@ from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_matchers, read_manifest
-from tasks.matching.search_semantic import SearchSemantic, query_vectors
+from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
 from warehouse.columns import ALL, ITEM, SLOT
 from warehouse.errors import WarehouseError
@@ -182,9 +182,8 @@ class Visitors:
             self._settings.seed,
             are_centred=True,
         )
-        n_dimensions = found.shape[2]
-        profile = query_vectors([visitor.profile or ""], n_dimensions)
-        query = query_vectors([visitor.query or ""], n_dimensions)
+        said = self._semantic.directions_of([visitor.profile or "", visitor.query or ""])
+        profile, query = said[:1], said[1:]
         interests = np.concatenate([found[0], profile])
         if not interests.any():
             interests = query

@@ -9,15 +9,15 @@ from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.models.encoder import load_encoder
-from tasks.vectors import centred
+from tasks.vectors import centred, unit
 
 
 class SearchSemantic(ArrayMatcher):
     """Cosine of a query with an item's own vector and with its texts, the best of them.
 
-    Items and texts are centred, each on their own mean, so that an item is found for what sets it apart. A
-    known user's queries are their latest recorded searches, weighed by recency; a visitor brings one. For who
-    searched for nothing, all is 0.
+    Items and texts are centred, each on their own mean, and queries on that of the items: so an item is found
+    for what sets it apart. A known user's queries are their latest recorded searches, weighed by recency; a
+    visitor brings one. For who searched for nothing, all is 0.
 
     Args:
         latest_searches: of how many searches back a user's queries are taken.
@@ -39,10 +39,15 @@ class SearchSemantic(ArrayMatcher):
         """Centre the vectors, and encode what users searched for."""
         items, texts = centred(data.item_vectors)[None], centred(data.text_vectors).swapaxes(0, 1)
         queries = latest_queries(data.searches, data.n_users, self.latest_searches, self.half_life_searches)
+        present = np.any(data.item_vectors != 0, axis=1)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "vectors": np.concatenate([items, texts]),  # (1 + K, N, D)
-            "queries": query_vectors(queries.texts, items.shape[2]),  # (Q, D)
+            "mean": data.item_vectors.sum(axis=0, dtype=np.float64).astype(np.float32)
+            / max(int(present.sum()), 1),
+        }
+        self._arrays |= {
+            "queries": self.directions_of(queries.texts),  # (Q, D)
             "weight": queries.weights.data,
             "weight_query": queries.weights.indices,
             "weight_start": queries.weights.indptr,
@@ -58,7 +63,16 @@ class SearchSemantic(ArrayMatcher):
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32: cosines of the visitors' queries."""
-        return self._best(query_vectors(visitors.queries, self._array("vectors").shape[2]))
+        return self._best(self.directions_of(visitors.queries))
+
+    def directions_of(self, texts: Sequence[str]) -> FloatArray:
+        """Return (Q, D) float32 of unit length, centred as items are; zeros for a text that says nothing."""
+        mean = self._array("mean")
+        out = np.zeros((len(texts), len(mean)), dtype=np.float32)
+        said = [row for row, text in enumerate(texts) if text.strip()]
+        if said:
+            out[said] = unit(load_encoder().encode([texts[row].strip() for row in said]) - mean)
+        return out
 
     @property
     def directions(self) -> FloatArray:
@@ -95,17 +109,3 @@ class SearchSemantic(ArrayMatcher):
             np.maximum(out, np.where(there, queries @ slot.T, -np.inf), out=out)
         out[np.isneginf(out)] = 0
         return out
-
-
-def query_vectors(queries: Sequence[str], n_dimensions: int) -> FloatArray:
-    """(Q, D) float32 of unit length; zeros for a query that says nothing.
-
-    Args:
-        queries: Q free texts.
-        n_dimensions: D, that of the items' vectors.
-    """
-    out = np.zeros((len(queries), n_dimensions), dtype=np.float32)
-    said = [row for row, query in enumerate(queries) if query.strip()]
-    if said:
-        out[said] = load_encoder().encode([queries[row].strip() for row in said])
-    return out
