@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from tasks.content import neutral
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
@@ -69,9 +70,10 @@ class SearchSemantic(ArrayMatcher):
         """Return (Q, D) float32 of unit length, centred as items are; zeros for a text that says nothing."""
         mean = self._array("mean")
         out = np.zeros((len(texts), len(mean)), dtype=np.float32)
-        said = [row for row, text in enumerate(texts) if text.strip()]
+        plain = [neutral(text) for text in texts]
+        said = [row for row, text in enumerate(plain) if text]
         if said:
-            out[said] = unit(load_encoder().encode([texts[row].strip() for row in said]) - mean)
+            out[said] = unit(load_encoder().encode([plain[row] for row in said]) - mean)
         return out
 
     @property
