@@ -10,7 +10,7 @@ class Visitors(Section):
 
     query_weight: float = Field(default=0.7, ge=0, le=1)
     """What a query weighs against everything else that is known of the visitor."""
-    keyword_share: float = Field(default=0.5, ge=0, le=1)
+    keyword_share: float = Field(default=0.3, ge=0, le=1)
     """Of a query's weight, keyword search has this share; semantic search has the rest."""
     popularity_weight: float = Field(default=0.1, ge=0, le=1)
     """Popularity weighs at least so much for a visitor without history."""
