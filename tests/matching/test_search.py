@@ -50,7 +50,10 @@ def catalogue(asked: Searches | None = None) -> TrainingData:
 def visitors(*queries: str) -> VisitorBatch:
     n = len(queries)
     return VisitorBatch(
-        np.zeros(0, dtype=np.int64), np.zeros(n + 1, dtype=np.int64), np.zeros((n, 1, 2)), queries
+        np.zeros(0, dtype=np.int64),
+        np.zeros(n + 1, dtype=np.int64),
+        np.zeros((n, 1, 2), dtype=np.float32),
+        queries,
     )
 
 
