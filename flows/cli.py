@@ -70,7 +70,12 @@ def run(
 
 @app.command()
 def recommend(
-    user: Annotated[str, typer.Argument(help="A user id.")],
+    user: Annotated[str | None, typer.Argument(help="A user id; or say what is known of a visitor.")] = None,
+    query: Annotated[str | None, typer.Option("--query", help="What a visitor asks for.")] = None,
+    history: Annotated[
+        str | None, typer.Option("--history", help="Ids of what a visitor chose, the latest last: 50,181.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help="A text about a visitor.")] = None,
     k: Annotated[int, typer.Option("--k", help="How many items.")] = 10,
     diversity: Annotated[
         float | None, typer.Option("--diversity", help="0 to 1; the published order when not given.")
@@ -78,13 +83,27 @@ def recommend(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Show a user's list, the reasons, and the latest history beside it."""
+    """Show a user's list, or a visitor's, the reasons, and the latest history beside it.
+
+    A visitor is anybody whom the last run did not know: --query, --history and --profile say what is known of
+    them, alone or together. Nothing is trained and nothing is kept.
+    """
     from flows.show import list_table
+    from serving.lists import BadRequest
     from serving.lists import recommend as read_list
     from warehouse.snapshot import reading
 
-    with reading(load_settings(config).data_folder) as snapshot:
-        answer = read_list(snapshot, user, k, diversity)
+    settings = load_settings(config)
+    if (user is None) == (query is None and history is None and profile is None):
+        raise BadRequest("give either a user id, or --query, --history or --profile of a visitor")
+    with reading(settings.data_folder) as snapshot:
+        if user is not None:
+            answer = read_list(snapshot, user, k, diversity)
+        else:
+            from serving.visitors import Visitor, Visitors, item_ids
+
+            visitor = Visitor(item_ids(history), query, profile)
+            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity)
     print_answer(answer, as_json, list_table)
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def list_table(answer: Mapping[str, Any]) -> RenderableType:
     """A list with its reasons, and the history it came from."""
-    table = _table(f"Recommended to user {answer['user_id']}")
+    whom = f"user {answer['user_id']}" if "user_id" in answer else "a visitor"
+    table = _table(f"Recommended to {whom}")
     for name, options in (
         ("", {"justify": "right"}),
         ("item", {"max_width": 28}),
@@ -30,13 +31,27 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
         parts = "\n".join(f"{name} {value:+.2f}" for name, value in row["contributions"].items())
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
         table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}", parts)
-    past = _table(f"Latest history of user {answer['user_id']}")
+    if "user_id" not in answer:
+        return Group(table, *_visitor(answer))
+    past = _table(f"Latest history of {whom}")
     for name in ("date", "item", "value"):
         past.add_column(name)
     for row in answer["history"]:
         date = datetime.fromtimestamp(row["time"], UTC).date().isoformat()
         past.add_row(date, row["title"], f"{row['value']:g}")
     return Group(table, past)
+
+
+def _visitor(answer: Mapping[str, Any]) -> list[RenderableType]:
+    """What is known of a visitor, and how long the answer took."""
+    parts: list[RenderableType] = [Text(f"Answered in {answer['milliseconds']:.0f} ms")]
+    if answer["history"]:
+        chosen = _table("What the visitor chose, latest first")
+        chosen.add_column("item")
+        for row in answer["history"]:
+            chosen.add_row(escape(row["title"]))
+        parts.insert(0, chosen)
+    return parts
 
 
 def texts_table(answer: Mapping[str, Any]) -> RenderableType:

@@ -60,7 +60,7 @@ def forget(settings: Settings, user_id: str) -> Forgotten:
         tables = forget_rows(warehouse, user_id)
         snapshots = forget_in_snapshots(warehouse, user_id)
         folder = settings.data_folder / "matchers"
-        matchers = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*"))
+        matchers = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.is_dir())
         shutil.rmtree(folder, ignore_errors=True)
         tracked = _forget_tracked(settings.mlflow_folder, user_id)
         warehouse.rewrite()

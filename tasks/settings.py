@@ -19,6 +19,7 @@ from tasks.settings_data import Catalogue, Data, Retention
 from tasks.settings_matching import Matching
 from tasks.settings_openai import OpenAi
 from tasks.settings_rewrite import Rewrite
+from tasks.settings_visitors import Visitors
 
 PREFIX = "POLYREC_"
 MOST_SHOWN = 200  # characters of a value in a message
@@ -203,6 +204,7 @@ class Settings(BaseSettings):
     matching: Matching = Matching()
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()
+    visitors: Visitors = Visitors()
 
     @classmethod
     def settings_customise_sources(

@@ -32,6 +32,30 @@ class Slit(Section):
     """An item this many positions back in a history weighs half when the model is applied."""
 
 
+class SearchKeyword(Section):
+    """Keyword search: BM25 over titles, categories, descriptions and texts."""
+
+    k1: float = Field(default=1.2, gt=0)
+    """How soon further occurrences of a word stop counting."""
+    b: float = Field(default=0.3, ge=0, le=1)
+    """How much long documents are marked down."""
+    title_weight: int = Field(default=2, ge=0)
+    """How often a title is counted."""
+    latest_searches: int = Field(default=5, ge=1)
+    """A user's queries are taken of so many searches back."""
+    half_life_searches: float = Field(default=2.0, gt=0)
+    """A search this many searches back weighs half."""
+
+
+class SearchSemantic(Section):
+    """Semantic search: a query's vector against those of items and their texts."""
+
+    latest_searches: int = Field(default=5, ge=1)
+    """A user's queries are taken of so many searches back."""
+    half_life_searches: float = Field(default=2.0, gt=0)
+    """A search this many searches back weighs half."""
+
+
 class Matching(Section):
     """The matchers and what they are fitted with."""
 
@@ -46,3 +70,5 @@ class Matching(Section):
     ease: Ease = Ease()
     popularity: Popularity = Popularity()
     slit: Slit = Slit()
+    search_keyword: SearchKeyword = SearchKeyword()
+    search_semantic: SearchSemantic = SearchSemantic()

@@ -27,6 +27,7 @@ TEST: Final = "test"
 GIVEN: Final = "given"  # known of an unseen user when lists are asked for
 UNUSED: Final = "unused"  # in no part of the protocol
 
+ALL: Final = "all"  # the fit that is published
 # The windows of interactions that something can be learned from.
 FITS: Final = ("train", "train_validation", "all")
 PARTS_OF_FIT: Final = {

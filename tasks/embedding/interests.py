@@ -27,6 +27,7 @@ def interest_vectors(
     n_interests: int,
     half_life_items: float | None,
     seed: int,
+    are_centred: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
     """Cluster every user's history by spherical k-means, weighted by recency and rating.
 
@@ -43,6 +44,7 @@ def interest_vectors(
         n_interests: I, at least 1.
         half_life_items: an item this many positions back weighs half; None weighs all alike.
         seed: of the first centres.
+        are_centred: whether the item vectors are so already: for who answers one person at a time.
 
     Returns:
         vectors (U, I, D) float32 of unit length, heaviest interest first, zeros where there are fewer;
@@ -56,7 +58,7 @@ def interest_vectors(
     order = np.lexsort((item, time, user))
     user, item, time, value = user[order], item[order], time[order], value[order]
     weight = recency_weights(positions_back(user, time), half_life_items) * _rating_weights(value)
-    directions = centred(item_vectors)
+    directions = item_vectors if are_centred else centred(item_vectors)
     usable = np.any(directions != 0, axis=1)[item] & (weight > 0)
     user, item, weight = user[usable], item[usable], weight[usable]
 

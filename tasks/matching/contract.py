@@ -27,6 +27,7 @@ class Names:
         titles: N titles, with the year where there is one.
         descriptions: N descriptions, "" where there is none.
         texts: texts[n][k] is the recommendation text in slot k of item n, None where there is none.
+        categories: N lists of names; empty when not given.
     """
 
     user_ids: Sequence[str]
@@ -34,6 +35,30 @@ class Names:
     titles: Sequence[str]
     descriptions: Sequence[str]
     texts: Sequence[Sequence[str | None]]
+    categories: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Searches:
+    """What users searched for, up to the end of a fit window.
+
+    Args:
+        user: (S,) int64 user codes; searches are sorted by user, then time.
+        query: S free texts.
+        time: (S,) int64 seconds.
+    """
+
+    user: IntArray
+    query: Sequence[str]
+    time: IntArray
+
+    def __post_init__(self) -> None:
+        if not len(self.user) == len(self.query) == len(self.time):
+            raise ValueError(
+                f"a search needs user, query and time, got {len(self.user)}, {len(self.query)} and "
+                f"{len(self.time)} of them"
+            )
+        _ = positions_back(self.user, self.time)  # refuses unsorted searches now
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +83,7 @@ class TrainingData:
             everywhere when not given.
         categories: (N, C) bool. Without columns when not given.
         names: what the codes stand for, where that is known.
+        searches: what users searched for; None when nothing is recorded.
     """
 
     n_users: int
@@ -73,6 +99,7 @@ class TrainingData:
     item_vectors: FloatArray = None  # type: ignore[assignment] - set below
     categories: NDArray[np.bool_] = None  # type: ignore[assignment] - set below
     names: Names | None = None
+    searches: Searches | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):
@@ -97,6 +124,8 @@ class TrainingData:
             )
         if self.categories.ndim != 2 or len(self.categories) != self.n_items:
             raise ValueError(f"categories must have shape ({self.n_items}, C), got {self.categories.shape}")
+        if self.searches is not None:
+            _check_codes("search", self.searches.user, self.n_users)
         for name in ("value", "text_vectors", "interests", "item_vectors"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} holds NaN or infinity; quarantine such rows before matching")

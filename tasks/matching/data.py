@@ -8,7 +8,7 @@ import polars as pl
 
 from tasks.codes import category_matrix, codes, text_tensor
 from tasks.content import titled
-from tasks.matching.contract import Names, TrainingData
+from tasks.matching.contract import Names, Searches, TrainingData
 from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
 
 
@@ -33,6 +33,7 @@ def fit_window(
     words: pl.DataFrame,
     seed: int,
     learned_parts: Sequence[str] | None = None,
+    searches: pl.DataFrame | None = None,
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -46,6 +47,7 @@ def fit_window(
         words: item_id, slot, text of live texts.
         seed: of the run.
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
+        searches: user_id, query, event_time of the window, by user and time.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     text_vectors = text_tensor(texts, item_ids)
@@ -73,8 +75,20 @@ def fit_window(
         item_vectors=by_item,
         categories=category_matrix(items["categories"].to_list())[0],
         names=_names(user_ids, items, words, text_vectors.shape[1]),
+        searches=_searches(searches, user_ids),
     )
     return Fit(data, user_ids, item_ids, text_ids)
+
+
+def _searches(searches: pl.DataFrame | None, user_ids: Sequence[str]) -> Searches | None:
+    """Searches by user code; None when there are none."""
+    if searches is None or searches.is_empty():
+        return None
+    return Searches(
+        codes(searches[USER], user_ids),
+        searches["query"].to_list(),
+        searches[TIME].to_numpy().astype(np.int64),
+    )
 
 
 def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_slots: int) -> Names:
@@ -90,4 +104,5 @@ def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_
         titles=[titled(*row) for row in items.select("title", "year").iter_rows()],
         descriptions=items["description"].fill_null("").to_list(),
         texts=texts,
+        categories=items["categories"].to_list(),
     )

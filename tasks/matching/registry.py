@@ -8,6 +8,8 @@ from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
 from tasks.matching.popularity import Popularity
+from tasks.matching.search_keyword import SearchKeyword
+from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
 from tasks.settings_matching import Matching
 
@@ -28,6 +30,8 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
+    "search_keyword": Kind(SearchKeyword, "search_keyword"),
+    "search_semantic": Kind(SearchSemantic, "search_semantic"),
 }
 
 

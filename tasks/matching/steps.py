@@ -3,6 +3,7 @@
 import json
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,14 @@ from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, fit_window
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
+from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.measures import contains, ild, mean_defined, ndcg
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
+    ALL,
     FIT,
     HISTORY_OF_FIT,
     ITEM,
@@ -36,6 +39,8 @@ from warehouse.columns import (
 from warehouse.spool import Spool, shard_key
 
 TABLE = "matching.scores"
+# Fitted and saved for visitors, whichever matchers score users: queries are answered by these.
+FOR_VISITORS = ("popularity", "search_keyword", "search_semantic")
 
 
 @task(name="match", task_run_name="match {fit}", cache_policy=NO_CACHE)
@@ -56,11 +61,12 @@ def match(run: StageRun, fit: str) -> bool:
     pending = {key: codes for key, codes in sorted(members.items()) if key not in done}
     models = run.warehouse.query("matcher_models", fit=fit)
     whole = models.height == len(run.settings.matching.matchers) and set(models["fingerprint"]) == {digest}
-    if not pending and whole:
+    saved = read_manifest(_folder(run, fit))
+    if not pending and whole and saved is not None and saved.fingerprint == digest:
         return False
     if not done:  # what an earlier catalogue or another choice of matchers left behind
         run.warehouse.replace(TABLE, run.warehouse.query("no_scores"), where={FIT: fit})
-    matchers, fit_seconds = _fit(run, fit, window)
+    matchers, fit_seconds = _fit(run, fit, window, recommendable, digest)
     seconds: dict[str, float] = {}
     rows = 0
     with progress(f"scoring {fit}", len(window.user_ids), "users") as advance:
@@ -121,6 +127,9 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
     events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
     texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
     item_vectors = warehouse.query("item_vectors")
+    searches = warehouse.query(
+        "fit_searches", protocol=settings.data.protocol, parts=parts, everything=fit == ALL
+    )
     recommendable = recommendable_items(warehouse, settings, fit)
     digest = fingerprint(
         users.select(USER),
@@ -129,28 +138,43 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
         events,
         texts.select(ITEM, "slot", "content_hash"),
         item_vectors.select(ITEM, "content_hash"),
+        searches,
         Spool(warehouse).done("embedding", fit),
         settings.matching.model_dump(mode="json"),
         settings.embedding.encoder,
         settings.seed,
     )
     words = warehouse.query("live_texts")
+    learned = PARTS_OF_FIT[fit]
     window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches
     )
     return window, recommendable, digest
 
 
-def _fit(run: StageRun, fit: str, window: Fit) -> tuple[list[Matcher], dict[str, float]]:
-    """Fit and save the matchers of the settings."""
-    matchers = [build(name, run.settings.matching) for name in run.settings.matching.matchers]
-    seconds = {}
-    for matcher in matchers:
+def _fit(
+    run: StageRun, fit: str, window: Fit, recommendable: np.ndarray, digest: str
+) -> tuple[list[Matcher], dict[str, float]]:
+    """Fit and save the matchers of the settings; with the fit that is published, those for visitors too."""
+    settings, folder = run.settings.matching, _folder(run, fit)
+    more = [name for name in FOR_VISITORS if name not in settings.matchers] if fit == ALL else []
+    clear(folder)
+    matchers, seconds = [], {}
+    for name in (*settings.matchers, *more):
+        matcher = build(name, settings)
         start = time.perf_counter()
         matcher.fit(window.data)
-        seconds[matcher.name] = time.perf_counter() - start
-        matcher.save(run.settings.data_folder / "matchers" / fit / matcher.name)
+        seconds[name] = time.perf_counter() - start
+        matcher.save(folder / name)
+        if name not in more:
+            matchers.append(matcher)
+    write_manifest(folder, digest, seconds, window.item_ids, recommendable)
     return matchers, seconds
+
+
+def _folder(run: StageRun, fit: str) -> Path:
+    """Where the matchers of a fit are saved."""
+    return run.settings.data_folder / "matchers" / fit
 
 
 def _named(found: pl.DataFrame, window: Fit, run_id: str, fit: str) -> pl.DataFrame:

@@ -171,6 +171,39 @@ class TestReading:
         assert times == sorted(times, reverse=True)
         assert not {row["item_id"] for row in answer["items"]} & {row["item_id"] for row in answer["history"]}
 
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"--query": "toys come alive"},
+            {"--history": "1, 2"},
+            {"--profile": "She loves thrillers."},
+            {"--query": "comedy", "--history": "7", "--profile": "A child."},
+        ],
+        ids="-".join,
+    )
+    def test_recommend_to_a_visitor(self, ask: Callable[..., Answer], asked: dict[str, str]) -> None:
+        options = [part for pair in asked.items() for part in pair]
+        answer = json.loads(ask("recommend", *options, "--k", 4, "--diversity", 0, "--json").out)
+        assert set(answer) == {"visitor", "items", "history", "milliseconds"}
+        assert answer["visitor"] == {key: asked.get(f"--{key}") for key in ("query", "profile")}
+        chosen = [part.strip() for part in asked.get("--history", "").split(",") if part]
+        assert [row["item_id"] for row in answer["history"]] == chosen[::-1]
+        assert [row["rank"] for row in answer["items"]] == [1, 2, 3, 4]
+        assert not {row["item_id"] for row in answer["items"]} & set(chosen)
+        scores = [row["score"] for row in answer["items"]]
+        assert scores == sorted(scores, reverse=True)
+        for row in answer["items"]:
+            assert sum(row["contributions"].values()) == pytest.approx(row["score"], abs=1e-6)
+            assert row["text"] and row["angle"] in ("audience", "mood", "story")
+        if asked.keys() == {"--query"}:
+            assert answer["items"][0]["title"] == "Toy Story (1995)"
+
+    def test_recommend_prints_a_visitors_list(self, ask: Callable[..., Answer]) -> None:
+        answer = ask("recommend", "--history", "1,7", "--k", 2)
+        assert answer.code == 0
+        for words in ("Recommended to a visitor", "What the visitor chose", "Toy Story (1995)", " ms"):
+            assert words in answer.out
+
     def test_dial_turned_to_0_orders_by_score(self, ask: Callable[..., Answer], user: str) -> None:
         def items(*options: object) -> list[dict[str, Any]]:
             return json.loads(ask("recommend", user, "--k", 8, "--json", *options).out)["items"]
@@ -190,6 +223,13 @@ class TestReading:
                 ("1", "--k", LIST_LENGTH + 1),
                 (f"k must be at most {LIST_LENGTH}", f"got {LIST_LENGTH + 1}", "list_length"),
             ),
+            ((), ("either a user id, or --query",)),
+            (("1", "--query", "toys"), ("either a user id, or --query",)),
+            (("--query", " "), ("the query is empty", "--query")),
+            (("--history", "1,none"), ("no item 'none'", "polyrec export")),
+            (("--history", "1,,2"), ("an id is missing in '1,,2'", "--history")),
+            (("--profile", "x", "--k", 21), ("k must be between 1 and 20, got 21", "candidates")),
+            (("--query", "x", "--diversity", 2), ("diversity must be between 0 and 1, got 2",)),
             (("1", "--diversity", 1.5), ("diversity must be between 0 and 1, got 1.5", "--diversity")),
             (("1", "--diversity", -0.1), ("diversity must be between 0 and 1, got -0.1", "--diversity")),
             (("1", "--diversity", "nan"), ("diversity must be between 0 and 1, got nan", "--diversity")),

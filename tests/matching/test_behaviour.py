@@ -20,7 +20,7 @@ from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, check
 
 # Settings for a handful of events.
 TOY_SIZED = Matching.model_validate({"ease": {"regularisation": 1}, "slit": {"regularisation": 1}})
-PERSONAL = sorted(set(registry.KINDS) - {"popularity"})
+PERSONAL = sorted(set(registry.KINDS) - {"popularity", "search_keyword", "search_semantic"})
 
 
 @pytest.fixture
@@ -153,5 +153,5 @@ def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, da
     if name in ("ease", "slit"):
         assert not without.score(me).any()
         assert known.score(me).any()
-    if not name.startswith("cosine"):  # it learns from texts and interests alone
+    if not name.startswith(("cosine", "search")):  # these learn from texts, interests and queries alone
         assert (learned.score(others) != known.score(others)).any()

@@ -35,6 +35,8 @@ PARAMETERS: dict[str, Any] = {
     "given_events": 2,
     "min_interactions": 1,
     "for_test": True,
+    "everything": False,
+    "items": ["1"],
 }
 
 
@@ -63,6 +65,47 @@ def test_fit_interactions(filled: Warehouse) -> None:
     assert both.drop("part").rows() == [("a", "1", 3.0, 10), ("a", "2", 5.0, 20), ("b", "1", 4.0, 15)]
     assert both["part"].to_list() == ["train", "test", "train"]
     assert filled.query("fit_interactions", protocol="other", parts=["train"]).is_empty()
+
+
+class TestSearches:
+    """Users a and b: a's train ends at 10, b's at 15, held back is a's event at 20."""
+
+    @pytest.fixture
+    def asked(self, filled: Warehouse) -> Warehouse:
+        rows = [
+            ("a", "toys", 10),
+            ("a", "crime", 11),
+            ("a", "heat", 20),
+            ("b", "toys", 15),
+            ("b", "more", 99),
+        ]
+        rows += [("c", "nobody", 1), ("idle", "early", 12), ("idle", "late", 30)]
+        filled.append("core.users", pl.DataFrame({"user_id": ["idle"]}))
+        columns = ["user_id", "query", "event_time"]
+        filled.append("core.searches", pl.DataFrame(rows, schema=columns, orient="row"))
+        return filled
+
+    def found(self, warehouse: Warehouse, protocol: str, everything: bool = False) -> list[tuple[str, str]]:
+        split = pl.lit(protocol).alias("protocol")
+        rows = warehouse.query("fit_interactions", protocol="temporal_user", parts=["train", "test"])
+        rows = rows.drop("value").with_columns(split, pl.lit("s").alias("split_hash"))
+        warehouse.replace("core.splits", rows)
+        searches = warehouse.query("fit_searches", protocol=protocol, parts=["train"], everything=everything)
+        return searches.select("user_id", "query").rows()
+
+    @pytest.mark.parametrize("protocol", ["temporal_user", "leave_one_out", "cold_user", "cold_item"])
+    def test_none_later_than_the_users_last_event_of_the_fit(self, asked: Warehouse, protocol: str) -> None:
+        assert self.found(asked, protocol) == [("a", "toys"), ("b", "toys")]
+
+    def test_none_later_than_the_cut_of_the_log(self, asked: Warehouse) -> None:
+        expected = [("a", "toys"), ("a", "crime"), ("b", "toys"), ("idle", "early")]
+        assert self.found(asked, "temporal_global") == expected
+
+    def test_none_where_parts_are_drawn_at_random(self, asked: Warehouse) -> None:
+        assert self.found(asked, "stratified_item") == []
+
+    def test_what_is_published_knows_all_of_known_users(self, asked: Warehouse) -> None:
+        assert len(self.found(asked, "temporal_user", everything=True)) == 7
 
 
 def test_texts_and_vectors(filled: Warehouse) -> None:

@@ -1,0 +1,144 @@
+"""Keyword search: BM25 over all that is written about an item.
+
+Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009; Lucene's variant,
+with scores computed at indexing time: Lù, "BM25S", 2024.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from tasks.matching.base import ArrayMatcher
+from tasks.matching.contract import FloatArray, Names, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.search_queries import latest_queries
+from tasks.matching.search_words import words_of
+
+
+class SearchKeyword(ArrayMatcher):
+    """BM25 of queries in items' title, categories, description and recommendation texts, as one document.
+
+    A known user's queries are their latest recorded searches, weighed by recency; a visitor brings one. What
+    shares no word with them scores 0; so does everything for who searched for nothing.
+
+    Args:
+        k1: how soon further occurrences of a word stop counting, above 0.
+        b: how much long documents are marked down, 0 to 1.
+        title_weight: how often a title is counted.
+        latest_searches: of how many searches back a user's queries are taken.
+        half_life_searches: a search this many searches back weighs half.
+    """
+
+    name = "search_keyword"
+    reads_texts = True
+
+    def __init__(
+        self, k1: float, b: float, title_weight: int, latest_searches: int, half_life_searches: float
+    ) -> None:
+        super().__init__()
+        if not (k1 > 0 and 0 <= b <= 1 and title_weight >= 0):
+            raise ValueError(
+                f"k1 must be above 0, b between 0 and 1, title_weight 0 or more, got {k1}, {b} and "
+                f"{title_weight}; set them in [matching.search_keyword]"
+            )
+        self._settings: dict[str, Parameter] = {
+            "k1": k1,
+            "b": b,
+            "title_weight": title_weight,
+            "latest_searches": latest_searches,
+            "half_life_searches": half_life_searches,
+        }
+        self.k1, self.b, self.title_weight = k1, b, title_weight
+        self.latest_searches, self.half_life_searches = latest_searches, half_life_searches
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the arguments that make this matcher again."""
+        return dict(self._settings)
+
+    def fit(self, data: TrainingData) -> None:
+        """Index the items, and keep what users searched for as counts of words."""
+        documents = _documents(data.names, data.n_items, self.title_weight)
+        vocabulary = sorted({word for document in documents for word in document})
+        index = self._index(documents, vocabulary)  # (V, N)
+        queries = latest_queries(data.searches, data.n_users, self.latest_searches, self.half_life_searches)
+        counts = _counts(queries.texts, {word: at for at, word in enumerate(vocabulary)})
+        by_user = sparse.csr_matrix(queries.weights @ counts)
+        self.__dict__.pop("_column", None)
+        self._arrays = {
+            "n_users": np.array([data.n_users]),
+            "n_items": np.array([data.n_items]),
+            "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype=np.uint8),
+            "bm25": index.data,
+            "bm25_item": index.indices,
+            "bm25_start": index.indptr,
+            "user_count": by_user.data,
+            "user_word": by_user.indices,
+            "user_start": by_user.indptr,
+        }
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32: the sum of BM25 over the words of a user's queries."""
+        parts = (self._array("user_count"), self._array("user_word"), self._array("user_start"))
+        by_user = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(self._column)))
+        return self._product(by_user[self._known(users.users)])
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32: BM25 of the visitors' queries."""
+        self._array("vocabulary")
+        return self._product(_counts(visitors.queries, self._column))
+
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        """The place of each word in the index."""
+        words = self._array("vocabulary").tobytes().decode()
+        return {word: at for at, word in enumerate(words.split("\n"))} if words else {}
+
+    def _product(self, counts: sparse.csr_matrix) -> FloatArray:
+        """Return (B, N) from counts of words (B, V)."""
+        parts = (self._array("bm25"), self._array("bm25_item"), self._array("bm25_start"))
+        index = sparse.csr_matrix(parts, shape=(len(self._column), int(self._array("n_items")[0])))
+        return sparse.csr_matrix(counts @ index).toarray().astype(np.float32)
+
+    def _index(self, documents: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sparse.csr_matrix:
+        """Return (V, N): the BM25 of each word in each item."""
+        if not vocabulary:
+            return sparse.csr_matrix((0, len(documents)), dtype=np.float32)
+        from bm25s import BM25  # takes a second, and whoever answers from a saved index does without
+
+        bm25 = BM25(k1=self.k1, b=self.b, method="lucene")
+        column = {word: at for at, word in enumerate(vocabulary)}
+        coded = [[column[word] for word in document] for document in documents]
+        bm25.index((coded, dict(column)), create_empty_token=False, show_progress=False)
+        parts = (bm25.scores["data"], bm25.scores["indices"], bm25.scores["indptr"])
+        return sparse.csc_matrix(parts, shape=(len(documents), len(vocabulary))).T.tocsr()
+
+
+def _documents(names: Names | None, n_items: int, title_weight: int) -> list[list[str]]:
+    """N lists of words; empty ones when no words are known."""
+    if names is None:
+        return [[] for _ in range(n_items)]
+    documents = []
+    for code in range(n_items):
+        title = words_of(names.titles[code]) * title_weight
+        parts = [
+            *(names.categories[code] if names.categories else ()),
+            names.descriptions[code],
+            *(text for text in names.texts[code] if text),
+        ]
+        documents.append(title + [word for part in parts for word in words_of(part)])
+    return documents
+
+
+def _counts(queries: Sequence[str], column: dict[str, int]) -> sparse.csr_matrix:
+    """(Q, V) float32: how often each known word stands in each query."""
+    found = [
+        (row, column[word], count)
+        for row, query in enumerate(queries)
+        for word, count in Counter(words_of(query)).items()
+        if word in column
+    ]
+    row, place, count = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    shape = (len(queries), len(column))
+    return sparse.csr_matrix((count.astype(np.float32), (row, place)), shape=shape)

@@ -1,0 +1,295 @@
+"""Visitors of a toy shop: two camps of films, two camps of users, matchers fitted by the real stage."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from serving.lists import BadRequest
+from serving.visitors import Visitor, Visitors, item_ids
+from tasks.matching import search_semantic, steps
+from tasks.matching.saved import MANIFEST
+from tasks.settings import Settings
+from tasks.stage import StageRun
+from tasks.vectors import unit
+from tests.empty import with_warehouse
+from tests.warehouse.conftest import NOW, text_row
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import WarehouseError
+from warehouse.snapshot import reading, write_snapshot
+
+N_ITEMS, N_USERS = 20, 12
+FUNNY, DARK = ("robots", "balls", "pilots"), ("heist", "noir", "knives")
+IDS = [f"f{code:02}" for code in range(N_ITEMS)]
+WEIGHTS = {"cosine_max": 0.4, "ease": 0.5, "slit": 0.1}
+BLOCKED = "f02"
+
+
+class Toy:
+    """An encoder that knows two moods."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.full((len(texts), 384), 0.01, dtype=np.float32)
+        for row, text in enumerate(texts):
+            vectors[row, 0] += text.lower().count("funny")
+            vectors[row, 1] += text.lower().count("dark")
+            vectors[row, 2 + sum(map(ord, text)) % 300] += 0.3
+        return unit(vectors)
+
+
+def words(code: int) -> tuple[str, str]:
+    """Title and text: even films are funny, odd ones dark."""
+    nouns, mood = ((FUNNY, "funny"), (DARK, "dark"))[code % 2]
+    return f"Film {code} {nouns[code % 3]}", f"A {mood} story of {nouns[(code + 1) % 3]}."
+
+
+def fill(warehouse: Warehouse) -> None:
+    """Items with a text each, users who see what is of their camp."""
+    codes = range(N_ITEMS)
+    items = pl.DataFrame(
+        {
+            "item_id": IDS,
+            "title": [words(code)[0] for code in codes],
+            "categories": [[("Comedy", "Crime")[code % 2]] for code in codes],
+            "content_hash": IDS,
+            "allowed": [item_id != BLOCKED for item_id in IDS],
+        }
+    )
+    warehouse.append("core.items", items)
+    texts = [text_row(IDS[code], 0, words(code)[1]) for code in codes]
+    warehouse.append("features.texts", pl.DataFrame(texts))
+    text_ids = [str(row["text_id"]) for row in texts]
+    live = pl.DataFrame({"item_id": IDS, "slot": [0] * N_ITEMS, "text_id": text_ids})
+    warehouse.append("features.live_texts", live)
+    content = [" ".join(words(code)) for code in codes]
+    vectors = np.concatenate([Toy().encode(content), Toy().encode(content)])
+    rows = {
+        "owner_kind": ["item"] * N_ITEMS + ["text"] * N_ITEMS,
+        "owner_id": [*IDS, *text_ids],
+        "content_hash": [*IDS, *text_ids],
+        "vector": pl.Series(vectors, dtype=pl.Array(pl.Float32, 384)),
+    }
+    warehouse.append("features.vectors_minilm", pl.DataFrame(rows))
+    rng = np.random.default_rng(0)
+    seen = [
+        (f"u{user:02}", IDS[item], 1.0, int(time))
+        for user in range(N_USERS)
+        for time, item in enumerate(rng.permutation(np.arange(user % 2, N_ITEMS, 2))[:6])
+    ]
+    events = pl.DataFrame(seen, schema=["user_id", "item_id", "value", "event_time"], orient="row")
+    warehouse.append("core.users", events.select("user_id").unique())
+    warehouse.append("core.interactions", events)
+    split = events.drop("value").with_columns(
+        protocol=pl.lit("temporal_user"), split_hash=pl.lit("s"), part=pl.lit("train")
+    )
+    warehouse.append("core.splits", split)
+
+
+def publish(warehouse: Warehouse, publication_id: str) -> None:
+    """Publish the weights, with no list."""
+    model = {"fusion_id": "f", "fingerprint": "x", "normaliser": "zscore", "diversity": 0.0}
+    model |= {"weights": json.dumps(WEIGHTS), "mlflow_run_id": "m", "created_at": NOW}
+    warehouse.upsert("serving.fusion_models", pl.DataFrame([model]))
+    publication = {"publication_id": publication_id, "fusion_id": "f", "data_fingerprint": "d"}
+    publication |= {"lists_hash": "l", "state": "published", "created_at": NOW}
+    warehouse.append("serving.publications", pl.DataFrame([publication]))
+    warehouse.execute("set_current", publication_id=publication_id)
+    write_snapshot(warehouse, publication_id)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def encoder() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(search_semantic, "load_encoder", Toy)
+        yield
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Of a home where the matchers are fitted and the fusion is published."""
+    matching = {"matchers": tuple(WEIGHTS), "ease": {"regularisation": 1}, "slit": {"regularisation": 1}}
+    settings = Settings.model_validate({"home": tmp_path_factory.mktemp("home"), "matching": matching})
+    with writing(with_warehouse(settings.data_folder), "a test") as warehouse:
+        fill(warehouse)
+        assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+        publish(warehouse, "p1")
+    return settings
+
+
+@pytest.fixture(scope="module")
+def visitors(settings: Settings) -> Iterator[Visitors]:
+    with reading(settings.data_folder) as snapshot:
+        yield Visitors.load(snapshot, settings)
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [row["item_id"] for row in answer["items"]]
+
+
+def camp(answer: dict[str, Any]) -> set[int]:
+    return {IDS.index(item_id) % 2 for item_id in ids(answer)}
+
+
+@pytest.mark.parametrize(
+    ("visitor", "expected"),
+    [
+        (Visitor(query="something funny"), 0),
+        (Visitor(query="dark knives"), 1),
+        (Visitor(profile="She loves dark films."), 1),
+        (Visitor(history=["f04"]), 0),
+        (Visitor(history=["f05", "f01"]), 1),
+        (Visitor(history=["f05", "f01"], query="dark noir", profile="dark"), 1),
+    ],
+)
+def test_a_list_is_of_the_visitors_camp(visitors: Visitors, visitor: Visitor, expected: int) -> None:
+    answer = visitors.recommend(visitor, k=6)
+    assert camp(answer) == {expected}
+    assert len(ids(answer)) == len(set(ids(answer))) == 6
+    assert not {BLOCKED, *visitor.history} & set(ids(answer))
+    scores = [row["score"] for row in answer["items"]]
+    assert scores == sorted(scores, reverse=True)  # the published dial is at 0
+    for row in answer["items"]:
+        assert sum(row["contributions"].values()) == pytest.approx(row["score"])
+        assert row["text"].startswith(("A funny", "A dark")[expected]) and row["angle"] == "audience"
+
+
+def test_a_query_weighs_what_the_settings_say(visitors: Visitors, settings: Settings) -> None:
+    asked = settings.visitors
+    both = visitors._weights_for(Visitor(history=["f01"], query="dark"))
+    assert both["ease"] == pytest.approx((1 - asked.query_weight) * WEIGHTS["ease"])
+    assert both["search_keyword"] == pytest.approx(asked.query_weight * asked.keyword_share)
+    assert both["search_keyword"] + both["search_semantic"] == pytest.approx(asked.query_weight)
+    assert "popularity" not in both
+    assert visitors._weights_for(Visitor(history=["f01"])) == WEIGHTS
+    assert visitors._weights_for(Visitor(profile="dark"))["popularity"] == asked.popularity_weight
+
+
+def test_what_a_query_asks_for_outweighs_the_history(visitors: Visitors) -> None:
+    assert ids(visitors.recommend(Visitor(history=["f01"], query="funny pilots")))[0] in IDS[::2]
+
+
+def test_words_that_nothing_has_leave_popular_films(visitors: Visitors) -> None:
+    answer = visitors.recommend(Visitor(query="qwxz"), k=5)
+    assert len(ids(answer)) == 5
+    assert all(row["contributions"]["search_keyword"] == 0 for row in answer["items"])
+
+
+def test_an_item_named_twice_counts_at_its_latest_place(visitors: Visitors) -> None:
+    once, twice = (visitors.recommend(Visitor(history=h)) for h in (["f05", "f01"], ["f01", "f05", "f01"]))
+    assert once["items"] == twice["items"]
+    assert [row["item_id"] for row in twice["history"]] == ["f01", "f05"]
+
+
+def test_the_whole_catalogue_as_history_leaves_nothing(visitors: Visitors) -> None:
+    assert visitors.recommend(Visitor(history=IDS))["items"] == []
+
+
+def test_diversity_is_the_dial(visitors: Visitors) -> None:
+    plain, varied = (visitors.recommend(Visitor(query="funny"), diversity=dial) for dial in (0, 1))
+    assert ids(plain) != ids(varied)
+
+
+def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
+    with reading(settings.data_folder) as snapshot:
+        again = Visitors.load(snapshot, settings)
+        for visitor in (Visitor(query="dark"), Visitor(history=["f03"])):
+            assert again.recommend(visitor)["items"] == visitors.recommend(visitor)["items"]
+
+
+@pytest.mark.parametrize(
+    ("visitor", "options", "message"),
+    [
+        (Visitor(), {}, "nothing is known of the visitor; give --query"),
+        (Visitor(query="  "), {}, "the query is empty; give --query some words"),
+        (Visitor(history=["f01"], profile=""), {}, "the profile is empty"),
+        (Visitor(history=["f01", "x"]), {}, "no item 'x' in the published catalogue"),
+        (Visitor(query="a"), {"k": 0}, "k must be between 1 and 100, got 0"),
+        (Visitor(query="a"), {"k": 101}, "between 1 and 100, got 101.*candidates"),
+        (Visitor(query="a"), {"diversity": 1.5}, "diversity must be between 0 and 1, got 1.5"),
+        (Visitor(query="a"), {"diversity": float("nan")}, "diversity must be"),
+    ],
+)
+def test_what_cannot_be_answered(
+    visitors: Visitors, visitor: Visitor, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadRequest, match=message):
+        visitors.recommend(visitor, **options)
+
+
+@pytest.mark.parametrize("listed", ["", "1,,2", ","])
+def test_a_list_of_ids_without_ids(listed: str) -> None:
+    with pytest.raises(BadRequest, match="an id is missing in"):
+        item_ids(listed)
+
+
+class TestOtherMatchers:
+    """The folder's matchers are not those of the publication."""
+
+    @pytest.fixture
+    def manifest(self, settings: Settings) -> Iterator[Path]:
+        path = settings.data_folder / "matchers" / "all" / MANIFEST
+        text = path.read_text(encoding="utf-8")
+        yield path
+        path.write_text(text, encoding="utf-8")
+
+    def refused(self, settings: Settings, message: str) -> None:
+        with (
+            reading(settings.data_folder) as snapshot,
+            pytest.raises(WarehouseError, match=f"{message}.*`polyrec run`"),
+        ):
+            Visitors.load(snapshot, settings)
+
+    @pytest.mark.parametrize("key", ["fingerprint", "item_ids"])
+    def test_of_another_fit(self, settings: Settings, manifest: Path, key: str) -> None:
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+        values[key] = values[key][::-1]
+        manifest.write_text(json.dumps(values), encoding="utf-8")
+        self.refused(settings, "are not those of the published lists")
+
+    def test_one_missing(self, settings: Settings, manifest: Path) -> None:
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+        manifest.write_text(json.dumps(values | {"matchers": ["ease", "slit"]}), encoding="utf-8")
+        self.refused(settings, "matcher cosine_max is not among those saved")
+
+    def test_none(self, settings: Settings, manifest: Path) -> None:
+        manifest.unlink()
+        self.refused(settings, "no fitted matchers in")
+
+
+def test_nothing_new_fits_nothing_and_a_lost_folder_is_fitted_again(settings: Settings) -> None:
+    path = settings.data_folder / "matchers" / "all" / MANIFEST
+    with writing(settings.data_folder, "a test") as warehouse:
+        run = StageRun("matching", settings, warehouse, None)
+        assert not steps.match.fn(run, "all")
+        fingerprint = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+        path.unlink()
+        assert steps.match.fn(run, "all")
+        assert json.loads(path.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
+
+
+def test_a_new_item_is_found_by_its_text_alone(settings: Settings) -> None:
+    """Added after the fit: once its text and vectors are there, matching and a publication are enough."""
+    with writing(settings.data_folder, "a test") as warehouse:
+        text = text_row("new", 0, "A funny story of a lighthouse.")
+        item = {"item_id": "new", "title": "New film", "categories": ["Comedy"], "content_hash": "new"}
+        warehouse.append("core.items", pl.DataFrame([item]))
+        warehouse.append("features.texts", pl.DataFrame([text]))
+        live = pl.DataFrame({"item_id": ["new"], "slot": [0], "text_id": [text["text_id"]]})
+        warehouse.append("features.live_texts", live)
+        vectors = Toy().encode(["New film", f"New film. {text['text']}"])
+        rows = {"owner_kind": ["item", "text"], "owner_id": ["new", text["text_id"]]}
+        rows |= {"content_hash": ["new", text["text_id"]]}
+        rows |= {"vector": pl.Series(vectors, dtype=pl.Array(pl.Float32, 384))}
+        warehouse.append("features.vectors_minilm", pl.DataFrame(rows))
+        assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+        publish(warehouse, "p2")
+        scores = warehouse.query("candidate_scores", fit="all", matchers=["cosine_max", "ease"])
+    assert (scores.filter(item_id="new", matcher="ease")["score"] == 0).all()
+    with reading(settings.data_folder) as snapshot:
+        visitors = Visitors.load(snapshot, settings)
+        assert ids(visitors.recommend(Visitor(query="a funny lighthouse")))[0] == "new"
+        assert "new" in ids(visitors.recommend(Visitor(profile="funny"), k=12))
