@@ -2,13 +2,14 @@
 
 A user's score of an item is the maximum over the user's interests of the reduction over the item's texts.
 For every block of users and every block of items, a cheap upper bound (`tasks.matching.bound`) is compared
-with the user's m-th best score so far; only texts above it are scored exactly, in float32. A block of items is
-every S-th item, so that the first one already shows what a good score is, however the catalogue is sorted.
+with the user's m-th best score so far; only texts above it are scored exactly, in float32. A block of items
+is every S-th item, so that the first ones show what a good score is, however the catalogue is sorted.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,8 +24,9 @@ from tasks.matching.top import Best, TopItems, nothing_to_match
 BlockedReduction = Literal["max", "mean"]
 USER_BLOCK = 256
 ITEM_BLOCK = 512  # with 4 texts and 256 users: products of 2 MB, which stay in the cache
-GATHERED = 2048  # texts whose vectors are copied at once
-PENDING_PER_USER = 32  # texts that wait, a user, until they are scored and the bar is raised
+FIRST_ITEMS = 8192  # items that say where the bar is when a search begins
+GATHERED = 256  # texts whose vectors are copied at once: they stay in the cache
+PENDING = 1 << 18  # texts that may wait until they are scored
 BLOCKS_A_WAVE = 2  # user blocks that a worker is given at once
 
 
@@ -58,7 +60,7 @@ class BlockedTexts:
                 f"got {texts.shape}, {m} and {item_block}"
             )
         self._step = -(-len(texts) // item_block)  # block t is items t, t + step, t + 2 step, ...
-        self._there = np.concatenate([np.any(part != 0, axis=2) for part in _parts(texts)])  # (N, K)
+        self._there = np.concatenate([(part != 0).any(axis=2) for part in _parts(texts)])  # (N, K)
         self._names_slots = reduction == "max"
         if self._names_slots:
             self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
@@ -166,35 +168,38 @@ class BlockedTexts:
         margin = self._bound.margin * self._longest * np.linalg.norm(queries, axis=1)  # (Q,)
         masked = None if hidden is None else _by_block(hidden[owner], self._step)
         height = -(-n_items // self._step)
+        height = -(-n_items // self._step)
         products = np.empty((n_slots, height, n_queries), dtype=np.float32)
         bounds = np.empty((height, n_queries), dtype=np.float32)
-        pending, waiting = [], 0
-        for t in range(self._step):
-            n = len(range(t, n_items, self._step))
-            if n < height:  # the last blocks have an item less
-                products, bounds, height = products.reshape(-1)[: n_slots * n * n_queries], bounds[:n], n
-                products = products.reshape(n_slots, n, n_queries)
-            self._multiply(t, asked, products)
-            np.maximum(products[0], products[-1], out=bounds)
-            for product in products[1:-1]:
-                np.maximum(bounds, product, out=bounds)
+
+        def look(t: int) -> tuple[FloatArray, FloatArray]:
+            """Return products (K, n, Q) of block t and their maximum (n, Q), -inf for what must not be found."""
+            n = len(range(t, n_items, self._step))  # the last blocks have an item less
+            out, most = products.reshape(-1)[: n_slots * n * n_queries].reshape(n_slots, n, -1), bounds[:n]
+            self._multiply(t, asked, out)
+            np.maximum(out[0], out[-1], out=most)
+            for product in out[1:-1]:
+                np.maximum(most, product, out=most)
             if allowed is not None:
-                bounds[~allowed[t :: self._step]] = -np.inf
+                most[~allowed[t :: self._step]] = -np.inf
             if masked is not None:
-                bounds[masked[t]] = -np.inf
-            if t == 0:
-                best.raise_bar(self._first_bar(products, bounds, queries, owner, best.scores.shape[1]))
+                most[masked[t]] = -np.inf
+            return out, most
+
+        best.raise_bar(self._first_bar(look, queries, owner, best.scores.shape[1]))
+        pending, waiting, next_bar = [], 0, 1
+        for t in range(self._step):
+            out, most = look(t)
             bar = best.bar[owner] - margin  # (Q,)
-            near = np.flatnonzero(bounds >= bar)
-            place, query = np.divmod(near, n_queries)
+            place, query = np.divmod(np.flatnonzero(most >= bar), n_queries)
             item = place * self._step + t
-            slot, pair = np.nonzero((products[:, place, query] >= bar[query]) & self._scored[item].T)
+            slot, pair = np.nonzero((out[:, place, query] >= bar[query]) & self._scored[item].T)
             pending.append((item[pair] * n_slots + slot, query[pair]))
             waiting += len(pair)
-            if waiting > PENDING_PER_USER * len(best.bar) or t == self._step - 1:
+            if waiting > PENDING or t + 1 in (next_bar, self._step):
                 text, query = (np.concatenate(parts) for parts in zip(*pending, strict=True))
                 best.add(owner[query], text, n_slots, self._exact(text, queries, query))
-                pending, waiting = [], 0
+                pending, waiting, next_bar = [], 0, 2 * (t + 1)
 
     def _multiply(self, t: int, asked: FloatArray, out: FloatArray) -> None:
         """Fill out (K, n, Q) with the products, or their bounds, of a block of items."""
@@ -205,30 +210,41 @@ class BlockedTexts:
             np.matmul(self._texts[t :: self._step, slot], asked, out=product)
 
     def _first_bar(
-        self, products: FloatArray, bounds: FloatArray, queries: FloatArray, owner: IntArray, m: int
+        self,
+        look: Callable[[int], tuple[FloatArray, FloatArray]],
+        queries: FloatArray,
+        owner: IntArray,
+        m: int,
     ) -> FloatArray:
-        """Return (B,) what a user's m-th best item has at least, from the m of the first block that look best.
+        """Return (B,) what a user's m-th best item has at least: m items that look good have so much.
 
         Args:
-            products: (K, n, Q) of the first block.
-            bounds: (n, Q) their maximum over K, -inf for what may not be found.
+            look: gives products (K, n, Q) and bounds (n, Q) of a block of items.
             queries: (Q, D).
             owner: (Q,) the user of each, ascending.
             m: how many items are asked for.
         """
-        lowest = np.finfo(np.float32).min
-        n_slots, height, n_queries = products.shape
-        if height < m:
-            return np.full(owner[-1] + 1, lowest, dtype=np.float32)
-        place = np.argpartition(-bounds, m - 1, axis=0)[:m]  # (m, Q)
-        query = np.broadcast_to(np.arange(n_queries), place.shape)
-        item = place * self._step
-        slot = np.where(self._scored[item].transpose(2, 0, 1), products[:, place, query], -np.inf).argmax(
-            axis=0
-        )
-        scores = self._exact((item * n_slots + slot).ravel(), queries, query.ravel()).reshape(place.shape)
-        scores[np.isneginf(bounds[place, query])] = lowest
-        return np.maximum.reduceat(scores.min(axis=0), np.searchsorted(owner, np.arange(owner[-1] + 1)))
+        n_slots, n_queries, n_users = self._texts.shape[1], len(queries), owner[-1] + 1
+        some = range(min(self._step, max(1, FIRST_ITEMS * self._step // len(self._texts))))
+        items = np.concatenate([np.arange(t, len(self._texts), self._step) for t in some])
+        if len(items) < m:
+            return np.full(n_users, np.finfo(np.float32).min, dtype=np.float32)
+        products = np.empty((n_slots, len(items), n_queries), dtype=np.float32)
+        bounds = np.empty((n_queries, len(items)), dtype=np.float32)
+        at = 0
+        for t in some:
+            out, most = look(t)
+            part = slice(at, at + len(most))
+            products[:, part], bounds[:, part] = out, most.T
+            at += len(most)
+        chosen = np.argpartition(bounds, len(items) - m, axis=1)[:, -m:]  # (Q, m)
+        query = np.broadcast_to(np.arange(n_queries)[:, None], chosen.shape)
+        there = self._scored[items[chosen]].transpose(2, 0, 1)  # (K, Q, m)
+        slot = np.where(there, products[:, chosen, query], -np.inf).argmax(axis=0)
+        text = items[chosen] * n_slots + slot
+        scores = self._exact(text.ravel(), queries, query.ravel()).reshape(chosen.shape)
+        scores[np.isneginf(bounds[query, chosen])] = np.finfo(np.float32).min
+        return np.maximum.reduceat(scores.min(axis=1), np.searchsorted(owner, np.arange(n_users)))
 
     def _exact(self, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
         """Return (P,) float32: the products of texts with queries, whatever else is computed beside them."""
@@ -277,4 +293,4 @@ def _by_block(hidden: sparse.csr_matrix, step: int) -> list[tuple[IntArray, IntA
     order = np.argsort(block, kind="stable")
     ends = np.searchsorted(block[order], np.arange(step + 1))
     place, rows = items[order] // step, rows[order]
-    return [(place[a:b], rows[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [(place[a:b], rows[a:b]) for a, b in pairwise(ends)]

@@ -17,7 +17,8 @@ from tasks.matching.contract import FloatArray
 
 WIDTH_STEP = 16
 SAMPLED_TEXTS = 16_384
-SAMPLED_QUERIES = 512
+SAMPLED_QUERIES = 4096
+JUDGED_QUERIES = 128  # at most a half of the sampled: a width is judged on others than its axes fit
 # What choosing a width counts with, in coordinates of one text's product: the reduction and the comparison of
 # a product, and a text that must be looked at closely (its vector comes from memory). Measured on two cores.
 COMPARING = 12
@@ -51,7 +52,7 @@ class Bound:
         out[..., :-1] = vectors @ self.axes
         squares = np.einsum("...d,...d->...", vectors, vectors)
         rest = squares - np.einsum("...w,...w->...", out[..., :-1], out[..., :-1])
-        # A difference of two like sums is uncertain by their rounding: the rest is taken as long as it can be.
+        # The difference of two like sums is uncertain by their rounding: the rest is taken at its longest.
         out[..., -1] = np.sqrt(np.maximum(rest, 0) + self.margin * squares)
         return out
 
@@ -68,8 +69,9 @@ def choose_bound(texts: FloatArray, queries: FloatArray, m: int, n_items: int) -
     n_dimensions = texts.shape[2]
     margin = float(ROUNDINGS * n_dimensions * 2.0**-24)
     whole = Bound(None, margin)
-    fitted, judged = queries[::2], queries[1::2]
-    if not len(judged) or len(texts) < 2:
+    every = max(2, len(queries) // JUDGED_QUERIES)
+    judged, fitted = queries[::every], np.delete(queries, np.s_[::every], axis=0)
+    if not len(fitted) or len(texts) < 2:
         return whole
     flat = texts.reshape(-1, n_dimensions)
     spread = flat.T @ flat / len(flat) + fitted.T @ fitted / len(fitted)
