@@ -20,9 +20,9 @@ SAMPLED_TEXTS = 16_384
 SAMPLED_QUERIES = 4096
 JUDGED_QUERIES = 128  # at most a half of the sampled: a width is judged on others than its axes fit
 # What choosing a width counts with, in coordinates of one text's product: the reduction and the comparison of
-# a product, and a text that must be looked at closely (its vector comes from memory). Measured on two cores.
+# a product, and a text that must be looked at closely, a dimension (its vector comes from memory).
 COMPARING = 12
-LOOKING = 12_000
+LOOKING_PER_DIMENSION = 30
 # Float32 sums of D terms are wrong by at most D * 2**-24 of the vectors' lengths (Higham, "Accuracy and
 # Stability of Numerical Algorithms", 2002, chapter 3). The bound is a rotation, a product and a length away.
 ROUNDINGS = 4
@@ -90,7 +90,7 @@ def choose_bound(texts: FloatArray, queries: FloatArray, m: int, n_items: int) -
             break
         rests = np.linalg.norm(rotated[:, width:], axis=1)
         looked_at = np.mean(partial + np.linalg.norm(asked[:, width:], axis=1)[:, None] * rests >= least)
-        cost = width + 1 + COMPARING + LOOKING * float(looked_at)
+        cost = width + 1 + COMPARING + LOOKING_PER_DIMENSION * n_dimensions * float(looked_at)
         if cost < best:
             best, chosen = cost, width
     if chosen == n_dimensions:
