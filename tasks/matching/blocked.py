@@ -60,13 +60,13 @@ class BlockedTexts:
                 f"got {texts.shape}, {m} and {item_block}"
             )
         self._step = -(-len(texts) // item_block)  # block t is items t, t + step, t + 2 step, ...
-        self._there = np.concatenate([(part != 0).any(axis=2) for part in _parts(texts)])  # (N, K)
+        self._there = _there(texts)  # (N, K)
         self._names_slots = reduction == "max"
         if self._names_slots:
             self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
         else:
             self._texts = _mean_texts(texts, self._there)  # (N, 1, D)
-            self._there = self._there.any(axis=1, keepdims=True)
+            self._there = _there(self._texts)
         # An item without text has one all the same: zeros, which score 0.
         self._scored = self._there.copy()
         self._scored[~self._there.any(axis=1), 0] = True
@@ -138,7 +138,7 @@ class BlockedTexts:
         allowed: NDArray[np.bool_] | None,
     ) -> TopItems:
         """Search for one block of users (B, I, D)."""
-        present = np.any(users != 0, axis=2)  # (B, I)
+        present = (users != 0).any(axis=2)  # (B, I)
         active = np.flatnonzero(present.any(axis=1))
         best = Best(len(active), m)
         if len(active):
@@ -173,7 +173,7 @@ class BlockedTexts:
         bounds = np.empty((height, n_queries), dtype=np.float32)
 
         def look(t: int) -> tuple[FloatArray, FloatArray]:
-            """Return products (K, n, Q) of block t and their maximum (n, Q), -inf for what must not be found."""
+            """Return products (K, n, Q) of block t, and their maximum (n, Q), -inf where it is not wanted."""
             n = len(range(t, n_items, self._step))  # the last blocks have an item less
             out, most = products.reshape(-1)[: n_slots * n * n_queries].reshape(n_slots, n, -1), bounds[:n]
             self._multiply(t, asked, out)
@@ -277,6 +277,14 @@ def _parts(texts: FloatArray) -> Iterator[FloatArray]:
     """Cut (N, K, D) into pieces that are small even when they are copied."""
     for at in range(0, len(texts), ITEM_BLOCK):
         yield texts[at : at + ITEM_BLOCK]
+
+
+def _there(texts: FloatArray) -> NDArray[np.bool_]:
+    """Return (N, K): where there is a text."""
+    out = np.empty(texts.shape[:2], dtype=bool)
+    for at in range(0, len(texts), ITEM_BLOCK):
+        np.any(texts[at : at + ITEM_BLOCK] != 0, axis=2, out=out[at : at + ITEM_BLOCK])
+    return out
 
 
 def _mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
