@@ -1,0 +1,304 @@
+"""The exact best items of every user over all texts, in memory that depends on blocks, not on users.
+
+A user's score of an item is the maximum over the user's interests of the reduction over the item's texts.
+For every block of users and every block of items, a cheap upper bound (`tasks.matching.bound`) is compared
+with the user's m-th best score so far; only texts above it are scored exactly, in float32. A block of items
+is every S-th item, so that the first ones show what a good score is, however the catalogue is sorted.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from tasks.matching.bound import choose_bound, sample_of
+from tasks.matching.contract import FloatArray, IntArray
+from tasks.matching.top import Best, TopItems, nothing_to_match
+
+BlockedReduction = Literal["max", "mean"]
+USER_BLOCK = 256
+ITEM_BLOCK = 512  # with 4 texts and 256 users: products of 2 MB, which stay in the cache
+FIRST_ITEMS = 8192  # items that say where the bar is when a search begins
+GATHERED = 256  # texts whose vectors are copied at once: they stay in the cache
+PENDING = 1 << 18  # texts that may wait until they are scored
+BLOCKS_A_WAVE = 2  # user blocks that a worker is given at once
+
+
+class BlockedTexts:
+    """Texts laid out for exact search.
+
+    Args:
+        texts: (N, K, D) float32, zeros where a text is missing; kept as it is, so it may be memory-mapped.
+        queries: (Q, D) or (Q, I, D) float32: some of the users to come. They decide how texts are laid out,
+            which changes how long a search takes and never what it finds.
+        m: about how many items will be asked for.
+        reduction: "max" or "mean" over the texts that are there.
+        item_block: items whose products live at once.
+    """
+
+    def __init__(
+        self,
+        texts: FloatArray,
+        queries: FloatArray,
+        m: int,
+        reduction: BlockedReduction = "max",
+        item_block: int = ITEM_BLOCK,
+    ) -> None:
+        if reduction not in get_args(BlockedReduction):
+            raise ValueError(
+                f"reduction must be one of {', '.join(get_args(BlockedReduction))}, got {reduction!r}"
+            )
+        if texts.ndim != 3 or 0 in texts.shape or min(m, item_block) < 1:
+            raise ValueError(
+                "texts must have shape (N, K, D) with nothing empty, and m and item_block be at least 1; "
+                f"got {texts.shape}, {m} and {item_block}"
+            )
+        self._step = -(-len(texts) // item_block)  # block t is items t, t + step, t + 2 step, ...
+        self._there = _there(texts)  # (N, K)
+        self._names_slots = reduction == "max"
+        if self._names_slots:
+            self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
+        else:
+            self._texts = _mean_texts(texts, self._there)  # (N, 1, D)
+            self._there = _there(self._texts)
+        # An item without text has one all the same: zeros, which score 0.
+        self._scored = self._there.copy()
+        self._scored[~self._there.any(axis=1), 0] = True
+        self._bound = choose_bound(*sample_of(self._texts, queries), m, len(texts))
+        squares = [np.einsum("nkd,nkd->nk", part, part).max() for part in _parts(self._texts)]
+        self._longest = float(np.sqrt(max(squares)))
+        self._short: list[FloatArray] = []  # a block of items each, (K, n, W + 1)
+        if self._bound.axes is not None:
+            for t in range(self._step):
+                block = np.ascontiguousarray(self._texts[t :: self._step].swapaxes(0, 1))  # (K, n, D)
+                self._short.append(self._bound.shortened(block))
+
+    @property
+    def width(self) -> int:
+        """How many coordinates the first look at a text takes."""
+        return self._texts.shape[2] if self._bound.axes is None else self._bound.axes.shape[1] + 1
+
+    def blocks(
+        self,
+        users: FloatArray,
+        m: int,
+        hidden: sparse.csr_matrix | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+        user_block: int = USER_BLOCK,
+        workers: int | None = None,
+    ) -> Iterator[TopItems]:
+        """Yield the top m items of every user, block by block.
+
+        Args:
+            users: (U, D) or (U, I, D) float32, zeros where a user has fewer interests.
+            m: how many.
+            hidden: (U, N), an entry where an item must not be in a user's list.
+            allowed: (N,) items that may be in any list; all of them when None.
+            user_block: interests searched for at once by a worker.
+            workers: threads; as many as there are processors when None.
+        """
+        if min(m, user_block) < 1:
+            raise ValueError(f"m and user_block must be at least 1, got {m} and {user_block}")
+        if users.ndim not in (2, 3) or users.shape[-1] != self._texts.shape[2]:
+            raise ValueError(
+                f"users must have {self._texts.shape[2]} dimensions, as texts have, got shape {users.shape}"
+            )
+        if hidden is not None and hidden.shape != (len(users), len(self._texts)):
+            raise ValueError(f"hidden must be {(len(users), len(self._texts))}, got {hidden.shape}")
+        size = user_block if users.ndim == 2 else max(1, user_block // users.shape[1])
+        workers = workers or os.cpu_count() or 1
+
+        def search(start: int) -> TopItems:
+            rows = slice(start, start + size)
+            block = users[rows] if users.ndim == 3 else users[rows, None]
+            return self._search(start, block, m, None if hidden is None else hidden[rows], allowed)
+
+        starts = range(0, len(users), size)
+        wave = workers * BLOCKS_A_WAVE
+        with ThreadPoolExecutor(workers) as pool:
+            for first in range(0, len(starts), wave):
+                # Each worker multiplies alone. The limit is set for each wave anew, since it holds for the
+                # whole process and must not reach whoever reads the blocks.
+                with threadpool_limits(limits=1, user_api="blas"):
+                    found = list(pool.map(search, starts[first : first + wave]))
+                yield from found
+
+    def _search(
+        self,
+        start: int,
+        users: FloatArray,
+        m: int,
+        hidden: sparse.csr_matrix | None,
+        allowed: NDArray[np.bool_] | None,
+    ) -> TopItems:
+        """Search for one block of users (B, I, D)."""
+        present = (users != 0).any(axis=2)  # (B, I)
+        active = np.flatnonzero(present.any(axis=1))
+        best = Best(len(active), m)
+        if len(active):
+            queries, owner = users[present], np.repeat(np.arange(len(active)), present[active].sum(axis=1))
+            self._scan(queries, owner, best, None if hidden is None else hidden[active], allowed)
+        top = best.top(start)
+        if self._names_slots:
+            known = self._there[top.items, np.maximum(top.slots, 0)] & (top.items >= 0)
+            top.slots[~known] = -1
+        else:
+            top.slots[:] = -1
+        if len(active) == len(users):
+            return top
+        return nothing_to_match(top, active, len(users), len(self._texts), hidden, allowed)
+
+    def _scan(
+        self,
+        queries: FloatArray,
+        owner: IntArray,
+        best: Best,
+        hidden: sparse.csr_matrix | None,
+        allowed: NDArray[np.bool_] | None,
+    ) -> None:
+        """Compare queries (Q, D), the interests of users owner (Q,), with all texts."""
+        n_queries, (n_items, n_slots, _) = len(queries), self._texts.shape
+        asked = np.ascontiguousarray(self._bound.shortened(queries).T)  # (W + 1, Q)
+        margin = self._bound.margin * self._longest * np.linalg.norm(queries, axis=1)  # (Q,)
+        masked = None if hidden is None else _by_block(hidden[owner], self._step)
+        height = -(-n_items // self._step)
+        height = -(-n_items // self._step)
+        products = np.empty((n_slots, height, n_queries), dtype=np.float32)
+        bounds = np.empty((height, n_queries), dtype=np.float32)
+
+        def look(t: int) -> tuple[FloatArray, FloatArray]:
+            """Return products (K, n, Q) of block t, and their maximum (n, Q), -inf where it is not wanted."""
+            n = len(range(t, n_items, self._step))  # the last blocks have an item less
+            out, most = products.reshape(-1)[: n_slots * n * n_queries].reshape(n_slots, n, -1), bounds[:n]
+            self._multiply(t, asked, out)
+            np.maximum(out[0], out[-1], out=most)
+            for product in out[1:-1]:
+                np.maximum(most, product, out=most)
+            if allowed is not None:
+                most[~allowed[t :: self._step]] = -np.inf
+            if masked is not None:
+                most[masked[t]] = -np.inf
+            return out, most
+
+        best.raise_bar(self._first_bar(look, queries, owner, best.scores.shape[1]))
+        pending, waiting, next_bar = [], 0, 1
+        for t in range(self._step):
+            out, most = look(t)
+            bar = best.bar[owner] - margin  # (Q,)
+            place, query = np.divmod(np.flatnonzero(most >= bar), n_queries)
+            item = place * self._step + t
+            slot, pair = np.nonzero((out[:, place, query] >= bar[query]) & self._scored[item].T)
+            pending.append((item[pair] * n_slots + slot, query[pair]))
+            waiting += len(pair)
+            if waiting > PENDING or t + 1 in (next_bar, self._step):
+                text, query = (np.concatenate(parts) for parts in zip(*pending, strict=True))
+                best.add(owner[query], text, n_slots, self._exact(text, queries, query))
+                pending, waiting, next_bar = [], 0, 2 * (t + 1)
+
+    def _multiply(self, t: int, asked: FloatArray, out: FloatArray) -> None:
+        """Fill out (K, n, Q) with the products, or their bounds, of a block of items."""
+        if self._short:
+            np.matmul(self._short[t], asked, out=out)
+            return
+        for slot, product in enumerate(out):
+            np.matmul(self._texts[t :: self._step, slot], asked, out=product)
+
+    def _first_bar(
+        self,
+        look: Callable[[int], tuple[FloatArray, FloatArray]],
+        queries: FloatArray,
+        owner: IntArray,
+        m: int,
+    ) -> FloatArray:
+        """Return (B,) what a user's m-th best item has at least: m items that look good have so much.
+
+        Args:
+            look: gives products (K, n, Q) and bounds (n, Q) of a block of items.
+            queries: (Q, D).
+            owner: (Q,) the user of each, ascending.
+            m: how many items are asked for.
+        """
+        n_slots, n_queries, n_users = self._texts.shape[1], len(queries), owner[-1] + 1
+        some = range(min(self._step, max(1, FIRST_ITEMS * self._step // len(self._texts))))
+        items = np.concatenate([np.arange(t, len(self._texts), self._step) for t in some])
+        if len(items) < m:
+            return np.full(n_users, np.finfo(np.float32).min, dtype=np.float32)
+        products = np.empty((n_slots, len(items), n_queries), dtype=np.float32)
+        bounds = np.empty((n_queries, len(items)), dtype=np.float32)
+        at = 0
+        for t in some:
+            out, most = look(t)
+            part = slice(at, at + len(most))
+            products[:, part], bounds[:, part] = out, most.T
+            at += len(most)
+        chosen = np.argpartition(bounds, len(items) - m, axis=1)[:, -m:]  # (Q, m)
+        query = np.broadcast_to(np.arange(n_queries)[:, None], chosen.shape)
+        there = self._scored[items[chosen]].transpose(2, 0, 1)  # (K, Q, m)
+        slot = np.where(there, products[:, chosen, query], -np.inf).argmax(axis=0)
+        text = items[chosen] * n_slots + slot
+        scores = self._exact(text.ravel(), queries, query.ravel()).reshape(chosen.shape)
+        scores[np.isneginf(bounds[query, chosen])] = np.finfo(np.float32).min
+        return np.maximum.reduceat(scores.min(axis=1), np.searchsorted(owner, np.arange(n_users)))
+
+    def _exact(self, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
+        """Return (P,) float32: the products of texts with queries, whatever else is computed beside them."""
+        flat = self._texts.reshape(-1, self._texts.shape[2])
+        out = np.empty(len(text), dtype=np.float32)
+        for at in range(0, len(text), GATHERED):
+            part = slice(at, at + GATHERED)
+            # Not BLAS: its sums depend on how many rows there are, and equal texts must score the same.
+            np.einsum("pd,pd->p", flat[text[part]], queries[query[part]], out=out[part])
+        return out
+
+
+def top_items_by_text(
+    users: FloatArray,
+    texts: FloatArray,
+    m: int,
+    reduction: BlockedReduction = "max",
+    hidden: sparse.csr_matrix | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+    user_block: int = USER_BLOCK,
+    item_block: int = ITEM_BLOCK,
+    workers: int | None = None,
+) -> Iterator[TopItems]:
+    """Yield the top m items of every user, block by block: `BlockedTexts` laid out and searched once."""
+    laid_out = BlockedTexts(texts, users, m, reduction, item_block)
+    return laid_out.blocks(users, m, hidden, allowed, user_block, workers)
+
+
+def _parts(texts: FloatArray) -> Iterator[FloatArray]:
+    """Cut (N, K, D) into pieces that are small even when they are copied."""
+    for at in range(0, len(texts), ITEM_BLOCK):
+        yield texts[at : at + ITEM_BLOCK]
+
+
+def _there(texts: FloatArray) -> NDArray[np.bool_]:
+    """Return (N, K): where there is a text."""
+    out = np.empty(texts.shape[:2], dtype=bool)
+    for at in range(0, len(texts), ITEM_BLOCK):
+        np.any(texts[at : at + ITEM_BLOCK] != 0, axis=2, out=out[at : at + ITEM_BLOCK])
+    return out
+
+
+def _mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+    """Return (N, 1, D): the mean of the texts that are there, whose product is the mean of their products."""
+    means = np.concatenate([part.sum(axis=1, dtype=np.float32) for part in _parts(texts)])
+    means /= np.maximum(there.sum(axis=1), 1, dtype=np.float32)[:, None]
+    return means[:, None]
+
+
+def _by_block(hidden: sparse.csr_matrix, step: int) -> list[tuple[IntArray, IntArray]]:
+    """Return, per block of items, the places in the block and the rows of what is hidden (Q, N)."""
+    rows, items = hidden.nonzero()
+    block = items % step
+    order = np.argsort(block, kind="stable")
+    ends = np.searchsorted(block[order], np.arange(step + 1))
+    place, rows = items[order] // step, rows[order]
+    return [(place[a:b], rows[a:b]) for a, b in pairwise(ends)]
