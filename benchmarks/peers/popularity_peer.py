@@ -1,4 +1,4 @@
-"""The most popular items, a peer that needs no package: by users who had them, over all of the log or its end."""
+"""The most popular items, a peer that needs no package: by their users, over all of the log or its end."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,15 +1,16 @@
 """What every peer's process does: read events, fit, recommend, write scored lists, as it is asked to.
 
-It runs in any Python with pyarrow and NumPy and imports nothing of Polyrec. One line of JSON goes out at the start:
-the package, its version, and for each model its parameters (defaults, further starts, ranges). Then each line that
-comes in asks for one fit, and one line goes out for it:
+It runs in any Python with pyarrow and NumPy and imports nothing of Polyrec. One line of JSON goes out at the
+start: the package, its version, and for each model its parameters (defaults, more starts, ranges). Then each
+line that comes in asks for one fit, and one line goes out for it:
 
     {"model": "ials", "part": FOLDER, "parameters": {...}, "seed": 0, "top_n": 200, "answer": FILE}
     {"fit_s": 1.2, "score_s": 0.3}    or    {"error": "..."}
 
-FOLDER holds events.parquet (user_id, item_id, value, event_time; a user's in time order, events of one time
-shuffled), users.parquet (user_id, listed: whether a list is asked for) and items.parquet (item_id, recommendable).
-FILE becomes user_id, item_id, rank (from 1), score: items that the user has no event with and that may be recommended.
+FOLDER holds events.parquet (user_id, item_id, value, event_time; a user's in time order, those of one time
+shuffled), users.parquet (user_id, listed: whether a list is asked for) and items.parquet (item_id,
+recommendable). FILE becomes user_id, item_id, rank (from 1), score: of items that the user has no event with
+and that may be recommended.
 """
 
 import json
@@ -72,10 +73,11 @@ class Events:
         return cells // len(self.item_ids), cells % len(self.item_ids)
 
     def seen(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(B, N): out[b, n] = whether users[b] has an event with item n; users ascend."""
+        """(B, N): out[b, n] = whether users[b] has an event with item n."""
         out = np.zeros((len(users), len(self.item_ids)), dtype=bool)
-        of_them = np.isin(self.pairs[0], users)
-        out[np.searchsorted(users, self.pairs[0][of_them]), self.pairs[1][of_them]] = True
+        starts, stops = (np.searchsorted(self.pairs[0], users, side=side) for side in ("left", "right"))
+        for row, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+            out[row, self.pairs[1][start:stop]] = True
         return out
 
 
@@ -128,7 +130,7 @@ def best_of(events: Events, score: Callable[[NDArray[np.int64]], NDArray[Any]], 
 
 
 def serve(package: str, models: Mapping[str, Model]) -> None:
-    """Answer on the standard output until nothing more is asked; what libraries print goes to the standard error."""
+    """Answer on the standard output until nothing more is asked; libraries print to the standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     known = {
