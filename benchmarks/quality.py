@@ -1,7 +1,7 @@
 """How good the lists are, beside tuned peers, on one split in one run: `python benchmarks/quality.py`.
 
-Polyrec's matchers and their fusion, implicit (iALS, BPR), LensKit (item kNN, iALS), RecTools (EASE, SASRec) and
-popularity; and the same fusion over the peers' own scores. `make peers` installs the packages.
+Polyrec's matchers and their fusion, implicit (iALS, BPR), LensKit (item kNN, iALS), RecTools (EASE, SASRec)
+and popularity; and the same fusion over the peers' own scores. `make peers` installs the packages.
 
 - Peers get the events of the fit window, the items that may be recommended and a seed, as Parquet, and give
   scored lists back. Each is tuned on validation: its package's defaults first, then Optuna's TPE over its
@@ -57,9 +57,12 @@ from benchmarks.quality_process import PEERS, PYTHON, Peer, PeerFailed, Process,
 from benchmarks.quality_report import Line, comparison_rows, ratios, result_rows, tables
 from tasks.ingest.errors import IngestError
 from tasks.settings import SettingsError, load_settings
+from tasks.stage import StageNotReady
+from warehouse.errors import WarehouseError
 
 OURS = "polyrec"
 PEERS_TOGETHER = "peers"
+WIDTH = 170
 
 
 def run(
@@ -191,10 +194,10 @@ def _notes(bench: Bench, looks: int | None) -> list[str]:
     """What a reader must know."""
     notes = [
         *bench.notes,
-        "Polyrec's matchers have the parameters of the settings, chosen on validation before; the peers' were "
-        "searched in this run or one like it.",
-        "In the fusion of peers, an item that a peer did not return for a user counts as the lowest score that "
-        "it returned there.",
+        "Polyrec's matchers have the parameters of the settings, chosen on validation before; those of the "
+        "peers were searched in this run or one like it.",
+        "In the fusion of peers, an item that a peer did not return for a user counts as the lowest score "
+        "that it returned there.",
     ]
     if looks is None:
         return [*notes, "Test was not looked at."]
@@ -212,7 +215,8 @@ def _dataset(source: str, bench: Bench) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print tables, and write the figures with --json."""
     given = _parsed(arguments)
-    console = Console()
+    # The tables are wide: a file or a pipe gets them whole.
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     peers = [peer for peer in PEERS if peer.name in given.peers]
     try:
@@ -227,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             not given.validation_only,
             console,
         )
-    except (DataError, IngestError, PeerFailed, SettingsError) as error:
+    except (DataError, IngestError, PeerFailed, SettingsError, StageNotReady, WarehouseError) as error:
         print(error, file=sys.stderr)
         return 1
     show(values, tables(values), given.json, console)
