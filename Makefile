@@ -9,14 +9,15 @@ PEERS := .venv-peers
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Polyrec needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest test-thorough ui peers clean
+.PHONY: help run test lint pytest test-thorough ui peers peers-llama clean
 
 help:
 	@echo "make run    install, run the whole job on MovieLens-100K, print the report"
 	@echo "make test   install, run linters and tests"
 	@echo "make test-thorough  the tests alone, with all examples and full sizes"
 	@echo "make ui     open the Prefect and MLflow UIs on the runs so far"
-	@echo "make peers  install what benchmarks compare with, in .venv-peers; compiles llama.cpp (minutes)"
+	@echo "make peers  install the recommenders that benchmarks compare with, in .venv-peers"
+	@echo "make peers-llama  the same and llama.cpp, which is compiled (minutes)"
 	@echo "make clean  remove .venv, .venv-peers and caches; data and results stay"
 
 # Redone only when what is to be installed changes. The stamp comes last: an interrupted install starts again.
@@ -57,6 +58,12 @@ $(PEERS)/.installed: requirements-peers.txt
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --requirement requirements-peers.txt
+	@touch $@
+
+peers-llama: $(PEERS)/.installed-llama
+
+$(PEERS)/.installed-llama: requirements-peers-llama.txt $(PEERS)/.installed
+	$(PEERS)/bin/python -m pip install --quiet --requirement requirements-peers-llama.txt
 	@touch $@
 
 clean:

@@ -4,7 +4,7 @@ Nothing but the texts differs between variants: interests, other matchers, the s
 trials are the same. The warehouse is read once, then let go of, since searching takes minutes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -70,15 +70,15 @@ class Window:
         """
         self.fit, self.truth, self.settings = fit, truth, settings
         self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
+
+    @classmethod
+    def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
+        """Read a part, its fit and its users' interests."""
         names = settings.matching.matchers
         if not any(build(name, settings.matching).reads_texts for name in names):
             raise SettingsError(
                 f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
             )
-
-    @classmethod
-    def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
-        """Read a part, its fit and its users' interests."""
         truth, judged, _ = read_truth(warehouse, settings, part)
         fit = FIT_OF_PART[part]
         interests = warehouse.query("user_vectors", fit=fit)
@@ -116,24 +116,39 @@ class Window:
 
     def candidates(self, vectors: FloatArray | None) -> Candidates:
         """What every matcher thinks of the judged users' candidates, texts having these vectors."""
+        names = self.settings.matching.matchers
+        matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
+        return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
+
+    def proposed(
+        self, matchers: Sequence[Matcher], seconds: MutableMapping[str, float] | None = None
+    ) -> pl.DataFrame:
+        """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
+
+        Args:
+            matchers: fitted on this window.
+            seconds: when given, each matcher's scoring time is added under its name.
+        """
         matching = self.settings.matching
-        matchers = [matcher for name in matching.matchers if (matcher := self._matcher(name, vectors))]
         blocks = top_candidates(
             matchers,
             self.fit.data,
             self.judged,
             matching.block_users,
             matching.candidates,
+            seconds,
             recommendable=self.truth.recommendable,
         )
-        found = pl.concat(list(blocks))
+        return pl.concat(list(blocks))
+
+    def pivoted(self, found: pl.DataFrame, names: Sequence[str]) -> Candidates:
+        """Rows by code (user, item, matcher, score) as candidates, matchers in this order."""
         rows = found.select(
             pl.Series(USER, pl.Series(self.fit.user_ids, dtype=pl.String).gather(found["user"])),
             pl.Series(ITEM, pl.Series(self.fit.item_ids, dtype=pl.String).gather(found["item"])),
             pl.col("matcher").alias(MATCHER),
             pl.col("score").alias(SCORE),
         )
-        names = [matcher.name for matcher in matchers]
         return Candidates.from_frame(rows, self.fit.user_ids, self.fit.item_ids, names)
 
     def _matcher(self, name: str, vectors: FloatArray | None) -> Matcher | None:
@@ -155,13 +170,23 @@ class Window:
         self, vectors: FloatArray | None, publish: bool, on_trial: Callable[[str, Trial], None] | None = None
     ) -> Tuning:
         """Search the weights as fusion does, with the same seed and trials."""
+        return self.search(self.candidates(vectors), self.similarity(vectors), publish, on_trial)
+
+    def search(
+        self,
+        candidates: Candidates,
+        similarity: ItemSimilarity,
+        publish: bool,
+        on_trial: Callable[[str, Trial], None] | None = None,
+    ) -> Tuning:
+        """The same over given candidates, whoever scored them."""
         fusion = self.settings.fusion
         return tune(
-            self.candidates(vectors),
+            candidates,
             self.relevant,
             self.fit.user_ids,
             self.truth.categories,
-            self.similarity(vectors),
+            similarity,
             k=self.truth.k,
             trials=fusion.trials,
             max_diversity=fusion.max_diversity,
@@ -180,10 +205,11 @@ class Window:
 
     def judge_frozen(self, vectors: FloatArray | None, chosen: Trial) -> Evaluation:
         """Judge the lists that weights chosen elsewhere give here."""
-        candidates = self.candidates(vectors)
-        lists = list_codes(
-            candidates, chosen.weights, chosen.diversity, self.similarity(vectors), self.truth.k
-        )
+        return self.judge_weights(self.candidates(vectors), self.similarity(vectors), chosen)
+
+    def judge_weights(self, candidates: Candidates, similarity: ItemSimilarity, chosen: Trial) -> Evaluation:
+        """The same for given candidates."""
+        lists = list_codes(candidates, chosen.weights, chosen.diversity, similarity, self.truth.k)
         return self.judge(candidates.users, lists)
 
 
