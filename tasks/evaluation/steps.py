@@ -17,9 +17,10 @@ from tasks.evaluation.significance import (
     paired_exposure_difference,
 )
 from tasks.evaluation.summary import FUSION, build_report
-from tasks.evaluation.truth import FIT_OF_PART, read_truth
+from tasks.evaluation.truth import read_truth
 from tasks.fingerprint import fingerprint
 from tasks.measures import effective_catalogue
+from tasks.recommendable import FIT_OF_PART
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import MATCHER, USER, VALIDATION

@@ -5,14 +5,11 @@ import polars as pl
 
 from tasks.codes import category_matrix, codes, interaction_matrix
 from tasks.evaluation.metrics import Truth
-from tasks.recommendable import recommendable_items
+from tasks.recommendable import FIT_OF_PART, recommendable_items, relevant_events
 from tasks.settings import Settings
 from tasks.stage import StageNotReady
-from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TEST, TRAIN, USER, VALIDATION, VECTOR
+from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, USER, VECTOR
 from warehouse.connection import Warehouse
-
-# What a part's lists were fitted on.
-FIT_OF_PART = {VALIDATION: TRAIN, TEST: "train_validation"}
 
 
 def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Truth, list[str], list[str]]:
@@ -26,12 +23,12 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
     item_ids = items[ITEM].to_list()
     fit = FIT_OF_PART[part]
     recommendable = recommendable_items(warehouse, settings, fit)
-    held = warehouse.query("fit_interactions", protocol=protocol, parts=[part])
-    held = held.join(items.filter(recommendable), on=ITEM, how="semi")
+    held = relevant_events(warehouse, settings, part)
     if held.is_empty():
         raise StageNotReady(
             f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
-            "nothing can be judged; set another [data] protocol, or loosen [catalogue]"
+            "nothing can be judged; set another [data] protocol, or loosen [catalogue] or min_value in "
+            "[evaluation]"
         )
     known = warehouse.query("fit_interactions", protocol=protocol, parts=list(HISTORY_OF_FIT[fit]))
     window = known.filter(pl.col(PART).is_in(PARTS_OF_FIT[fit]))

@@ -21,7 +21,7 @@ from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
 from tasks.progress import progress
-from tasks.recommendable import recommendable_items
+from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
@@ -213,10 +213,8 @@ def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
 
 
 def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
-    """(U, N) bool: validation events of items that lists may hold."""
-    events = run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=[VALIDATION])
-    shown = pl.Series(catalogue.item_ids, dtype=pl.String).filter(pl.Series(catalogue.recommendable))
-    events = events.filter(pl.col(ITEM).is_in(shown.implode()))
+    """(U, N) bool: validation events that lists can be right about."""
+    events = relevant_events(run.warehouse, run.settings, VALIDATION)
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 

@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.objective import Objective
 from tasks.fusion.rerank import ItemSimilarity
-from tasks.fusion.weights import Trial, choose, out_of_fold, search
+from tasks.fusion.weights import Trial, choose, search
+from tasks.halves import out_of_fold
 from tasks.measures import Flags
 
 HALVES = ("half_a", "half_b")
