@@ -5,10 +5,11 @@ import polars as pl
 
 from tasks.codes import category_matrix, codes, interaction_matrix
 from tasks.evaluation.metrics import Truth
+from tasks.measures import Floats
 from tasks.recommendable import FIT_OF_PART, recommendable_items, relevant_events
 from tasks.settings import Settings
 from tasks.stage import StageNotReady
-from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, USER, VECTOR
+from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TIME, USER, VECTOR
 from warehouse.connection import Warehouse
 
 
@@ -47,3 +48,24 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
         recommendable=recommendable,
     )
     return truth, user_ids, item_ids
+
+
+def read_item_age(warehouse: Warehouse, settings: Settings, part: str) -> Floats:
+    """(N,) the higher the older: by year where the catalogue has years, else by the first event in the fit.
+
+    NaN for an item whose year is missing. An item without events in the fit is new.
+
+    Args:
+        warehouse: with core tables and the split.
+        settings: of the run.
+        part: whose fit counts.
+    """
+    items = warehouse.query("items")
+    if items["year"].is_not_null().any():
+        return -items["year"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    parts = list(PARTS_OF_FIT[FIT_OF_PART[part]])
+    events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
+    first = events.group_by(ITEM).agg(pl.col(TIME).min())
+    times = items.select(ITEM).join(first, on=ITEM, how="left", maintain_order="left")[TIME]
+    newest = events[TIME].max() if events.height else 0
+    return -times.fill_null(newest).cast(pl.Float64).to_numpy()

@@ -18,7 +18,9 @@ from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home, run_fl
 from warehouse.connection import writing
 
 MATCHERS = set(Settings().matching.matchers)
-COMMANDS = ("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "ui")
+COMMANDS = (
+    *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "ui"),
+)
 
 
 class Answer(NamedTuple):
