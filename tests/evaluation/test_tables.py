@@ -1,4 +1,4 @@
-"""What evaluation keeps of some lists, in the small world of tests/flows/test_text_trials.py."""
+"""What evaluation keeps of some lists, in the small world of tests/camps.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +14,8 @@ from tasks.evaluation.truth import read_item_age, read_truth
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
 from tasks.stage import StageRun
+from tests.camps import ITEMS, USERS, fill
 from tests.empty import with_warehouse
-from tests.flows.test_text_trials import ITEMS, USERS, fill
 from warehouse.connection import writing
 
 SETTINGS = Settings.model_validate({"evaluation": {"k": 3, "more_k": [1, 3, 5], "resamples": 500}})

@@ -1,4 +1,4 @@
-"""`polyrec tune` in the small world of tests/flows/test_text_trials.py: found, kept, gone on with."""
+"""`polyrec tune` in the small world of tests/camps.py: found, kept, gone on with."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from tasks.ingest.splits import split_interactions
 from tasks.settings import SettingsError, load_settings
 from tasks.settings_data import Data
 from tasks.stage import StageNotReady
+from tests.camps import CONFIG, USERS, fill
 from tests.empty import with_tracking
-from tests.flows.test_text_trials import CONFIG, USERS, fill
 from warehouse.connection import writing
 from warehouse.errors import WarehouseError
 
