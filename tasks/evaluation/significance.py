@@ -1,6 +1,6 @@
 """How sure a figure is: 95% intervals by bootstrap over users (Efron & Tibshirani 1993)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,28 @@ class Difference(NamedTuple):
     def better(self) -> bool:
         """Whether a is better than b: the whole interval is above zero."""
         return self.low > 0
+
+
+class Spread(NamedTuple):
+    """A measure over all lists together, and what it is for resampled users.
+
+    A resample has only 63% distinct users, so its coverage is lower than that of all users. Intervals are
+    therefore moved by the difference of the resamples' mean from the figure: they keep the spread only.
+    """
+
+    value: float
+    drawn: Floats
+    """(R,)"""
+
+    @property
+    def interval(self) -> Interval:
+        """The figure with its interval."""
+        low, high = np.percentile(self.drawn, PERCENTILES) + (self.value - self.drawn.mean())
+        return Interval(self.value, float(low), float(high))
+
+    def minus(self, other: "Spread") -> Difference:
+        """How far this is above another, the same users drawn for both."""
+        return Difference(*Spread(self.value - other.value, self.drawn - other.drawn).interval)
 
 
 def bootstrap_mean(values: Floats, resamples: int = 2000, seed: int = 0) -> Interval:
@@ -112,19 +134,13 @@ def bootstrap_exposure(
 ) -> Interval:
     """A measure over all lists together, such as coverage, with its interval.
 
-    A resample has only 63% distinct users, so its coverage is lower than that of all users. The interval is
-    therefore moved by the difference of the resamples' mean from the figure: it keeps the spread only.
-
     Args:
         exposure: (U, N) times an item is in a user's list.
         statistic: counts (R, N) to (R,), from tasks.evaluation.exposure.
         resamples: how many times U users are drawn with replacement.
         seed: the same seed draws the same users.
     """
-    value = float(statistic(exposure.sum(axis=0)))
-    drawn = _resampled(exposure, statistic, resamples, seed)
-    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
-    return Interval(value, float(low), float(high))
+    return spread_of(exposure, {"": statistic}, resamples, seed)[""].interval
 
 
 def paired_exposure_difference(
@@ -135,23 +151,35 @@ def paired_exposure_difference(
         raise ValueError(
             f"exposures have shapes {a.shape} and {b.shape}; compare on the same users and items"
         )
-    value = float(statistic(a.sum(axis=0)) - statistic(b.sum(axis=0)))
-    drawn = _resampled(a, statistic, resamples, seed) - _resampled(b, statistic, resamples, seed)
-    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
-    return Difference(value, float(low), float(high))
+    of_a, of_b = (spread_of(one, {"": statistic}, resamples, seed)[""] for one in (a, b))
+    return of_a.minus(of_b)
 
 
-def _resampled(
-    exposure: csr_array, statistic: Callable[[Floats], Floats], resamples: int, seed: int
-) -> Floats:
-    """(R,) the statistic of every resample; the users drawn depend on seed and U only."""
+def spread_of(
+    exposure: csr_array,
+    statistics: Mapping[str, Callable[[Floats], Floats]],
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Spread]:
+    """Several measures over all lists together, of the same drawn users: drawing costs more than measuring.
+
+    Args:
+        exposure: (U, N) times an item is in a user's list.
+        statistics: name to a function of counts (R, N) to (R,), from tasks.evaluation.exposure.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed draws the same users, whatever the model.
+    """
     n_users, n_items = shape_of(exposure)
+    shown = exposure.sum(axis=0)
+    value = {name: float(statistic(shown)) for name, statistic in statistics.items()}
     generator = np.random.default_rng(seed)
     by_item = exposure.T.tocsr()  # (N, U)
-    out = np.empty(resamples)
+    drawn = {name: np.empty(resamples) for name in statistics}
     block = max(1, BLOCK_CELLS // max(n_users, n_items))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
         times = generator.multinomial(n_users, np.full(n_users, 1 / n_users), size=stop - start)  # (R, U)
-        out[start:stop] = statistic(np.ascontiguousarray((by_item @ times.T.astype(np.float64)).T))  # (R, N)
-    return out
+        counts = np.ascontiguousarray((by_item @ times.T.astype(np.float64)).T)  # (R, N)
+        for name, statistic in statistics.items():
+            drawn[name][start:stop] = statistic(counts)
+    return {name: Spread(value[name], drawn[name]) for name in statistics}

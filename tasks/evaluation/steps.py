@@ -12,6 +12,7 @@ from tasks.evaluation.report import report_markdown
 from tasks.evaluation.summary import FUSION, build_report
 from tasks.evaluation.tables import (
     best_single,
+    spreads,
     write_comparisons,
     write_groups,
     write_metrics,
@@ -56,10 +57,11 @@ def judge(run: StageRun, part: str) -> None:
         known = of_model.filter(pl.col(USER).is_in(user_ids))
         lists[str(model)] = lists_from_frame(known, user_ids, item_ids, longest)
     judged = {model: evaluate_at(items, truths) for model, items in lists.items()}
-    write_metrics(run, part, judged)
+    spread = spreads(run, judged)
+    write_metrics(run, part, judged, spread)
     write_per_user(run, part, judged, user_ids)
     best = best_single(warehouse.query("metrics"), f"ndcg_at_{settings.k}")
-    write_comparisons(run, part, judged, best)
+    write_comparisons(run, part, judged, spread, best)
     write_groups(run, part, lists, truth, judged, best)
 
 

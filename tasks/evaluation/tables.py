@@ -9,7 +9,7 @@ import polars as pl
 from tasks.evaluation import exposure
 from tasks.evaluation.groups import group_shares, group_values, groupings
 from tasks.evaluation.metrics import Evaluation, Truth
-from tasks.evaluation.significance import bootstrap_exposure, bootstrap_means, paired_exposure_difference
+from tasks.evaluation.significance import Spread, bootstrap_means, spread_of
 from tasks.evaluation.summary import FUSION
 from tasks.evaluation.truth import read_item_age
 from tasks.measures import Codes, Floats, effective_catalogue
@@ -20,11 +20,21 @@ OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": effectiv
 Key = TypeVar("Key", bound=Hashable)
 Judged = Mapping[str, Evaluation]
 """Model to what its lists are worth."""
+Spreads = Mapping[str, Mapping[str, Spread]]
+"""Model to measure to its spread, from `spreads`."""
 
 
-def write_metrics(run: StageRun, part: str, judged: Judged) -> None:
+def spreads(run: StageRun, judged: Judged) -> dict[str, dict[str, Spread]]:
+    """Model to measure over all lists at the headline's k to its spread; drawn once, used twice."""
+    settings = run.settings.evaluation
+    return {
+        model: spread_of(one.exposure, OVER_ALL_LISTS, settings.resamples, run.settings.seed)
+        for model, one in judged.items()
+    }
+
+
+def write_metrics(run: StageRun, part: str, judged: Judged, spread: Spreads) -> None:
     """Every metric at every k, with an interval where it is a mean over users or heads the report."""
-    settings, seed = run.settings.evaluation, run.settings.seed
     columns = {
         (model, metric): values for model, one in judged.items() for metric, values in one.per_user.items()
     }
@@ -36,10 +46,9 @@ def write_metrics(run: StageRun, part: str, judged: Judged) -> None:
             low = high = None
             if metric in evaluation.per_user:
                 _, low, high = intervals[model, metric]
-            elif measure in OVER_ALL_LISTS and int(k) == settings.k:
-                statistic = OVER_ALL_LISTS[measure]
-                spread = bootstrap_exposure(evaluation.exposure, statistic, settings.resamples, seed)
-                low, high = max(0.0, spread.low), min(1.0, spread.high)  # they are shares
+            elif measure in OVER_ALL_LISTS and int(k) == run.settings.evaluation.k:
+                _, low, high = spread[model][measure].interval
+                low, high = max(0.0, low), min(1.0, high)  # they are shares
             rows.append((model, part, metric, value, low, high))
     names = {"model": pl.String, "part": pl.String, "metric": pl.String}
     figures = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
@@ -59,9 +68,8 @@ def write_per_user(run: StageRun, part: str, judged: Judged, user_ids: Sequence[
     run.warehouse.replace("evaluation.per_user", pl.concat(frames), where={"part": part})
 
 
-def write_comparisons(run: StageRun, part: str, judged: Judged, best: str) -> None:
+def write_comparisons(run: StageRun, part: str, judged: Judged, spread: Spreads, best: str) -> None:
     """Fusion minus each model in every metric, paired over users; `best` marks one of them."""
-    settings, seed = run.settings.evaluation, run.settings.seed
     fusion = judged[FUSION]
     others = [model for model in judged if model != FUSION]
     columns = {
@@ -71,10 +79,9 @@ def write_comparisons(run: StageRun, part: str, judged: Judged, best: str) -> No
     }
     rows: list[tuple[Any, ...]] = [(*key, *found) for key, found in _intervals(run, columns).items()]
     for other in others:
-        for measure, statistic in OVER_ALL_LISTS.items():
-            pair = fusion.exposure, judged[other].exposure
-            difference = paired_exposure_difference(*pair, statistic, settings.resamples, seed)
-            rows.append((other, f"{measure}_at_{settings.k}", *difference))
+        for measure in OVER_ALL_LISTS:
+            difference = spread[FUSION][measure].minus(spread[other][measure])
+            rows.append((other, f"{measure}_at_{run.settings.evaluation.k}", *difference))
     schema = ["other", "metric", "difference", "low", "high"]
     frame = (
         pl.DataFrame(rows, schema=schema, orient="row")

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.evaluation.metrics import evaluate_at, evaluate_lists, truths_at
 from tasks.evaluation.significance import bootstrap_mean, paired_difference
-from tasks.evaluation.tables import write_comparisons, write_groups, write_metrics, write_per_user
+from tasks.evaluation.tables import spreads, write_comparisons, write_groups, write_metrics, write_per_user
 from tasks.evaluation.truth import read_item_age, read_truth
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
@@ -45,9 +45,10 @@ def test_every_figure_at_every_k_for_everyone_and_every_group(run: StageRun) -> 
         model: evaluate_at(items, truths_at(truth, SETTINGS.evaluation.all_k))
         for model, items in lists.items()
     }
-    write_metrics(run, "test", judged)
+    spread = spreads(run, judged)
+    write_metrics(run, "test", judged, spread)
     write_per_user(run, "test", judged, user_ids)
-    write_comparisons(run, "test", judged, best="ease")
+    write_comparisons(run, "test", judged, spread, best="ease")
     write_groups(run, "test", lists, truth, judged, best="ease")
 
     metrics = run.warehouse.query("metrics")
