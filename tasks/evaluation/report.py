@@ -22,7 +22,7 @@ HEADLINES = {
 }
 GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
-GROUP_COLUMNS = ("group of", "", "users", "best single", "fusion", "difference")
+GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
 KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
 
@@ -101,9 +101,10 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
             box=box.SIMPLE_HEAD,
             title_justify="left",
             title_style="bold",
+            padding=(0, 1, 0, 0),
         )
         for name in GROUP_COLUMNS:
-            table.add_column(name, justify="right" if name not in GROUP_COLUMNS[:2] else "left")
+            table.add_column(name, justify="left" if name == GROUP_COLUMNS[0] else "right")
         for row in rows:
             table.add_row(*row)
         blocks.append(table)
@@ -138,7 +139,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
     if rows := group_rows(report):
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
-        lines.append(f"|---|---|{'---:|' * len(GROUP_COLUMNS[2:])}")
+        lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
         lines += [f"| {' | '.join(row)} |" for row in rows]
     if sentence := comparison(report):
         lines += ["", sentence]
@@ -159,8 +160,7 @@ def group_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
                     ndcg = f"ndcg_at_{report['k']}"
                     found.append(
                         (
-                            KINDS[kind],
-                            name,
+                            f"{KINDS[kind]}: {name}",
                             f"{models['fusion']['users']:,}",
                             f"{models[against['model']][ndcg]['value']:.3f}",
                             f"{models['fusion'][ndcg]['value']:.3f}",
