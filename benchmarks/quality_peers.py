@@ -26,7 +26,7 @@ from tasks.evaluation.lists import lists_from_frame
 from tasks.evaluation.metrics import evaluate_lists
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, HALVES
-from tasks.fusion.weights import out_of_fold
+from tasks.halves import out_of_fold
 from tasks.measures import contains, mean_defined, ndcg
 from warehouse.columns import ITEM, MATCHER, RANK, SCORE, USER
 

@@ -20,7 +20,7 @@ from tasks.embedding.variants import item_spread
 from tasks.evaluation.ablation import as_values, differences, headline_metrics
 from tasks.evaluation.metrics import Evaluation, Truth, evaluate_lists
 from tasks.evaluation.significance import paired_difference
-from tasks.evaluation.truth import FIT_OF_PART, read_truth
+from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
@@ -31,6 +31,7 @@ from tasks.matching.data import Fit, fit_window
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import Codes, mean_defined
+from tasks.recommendable import FIT_OF_PART
 from tasks.settings import Settings, SettingsError
 from tasks.stage import StageNotReady
 from warehouse.columns import HISTORY_OF_FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEST, USER, VALIDATION

@@ -20,6 +20,7 @@ from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
 from flows.cli_texts import texts
+from flows.cli_tune import tune
 from flows.options import Config, Json, print_answer
 from tasks.settings import Settings, SettingsError, load_settings
 
@@ -48,6 +49,7 @@ def polyrec() -> None:
 app.command()(init)
 app.command()(check)
 app.command()(forget)
+app.command()(tune)
 
 
 @app.command()
@@ -174,7 +176,7 @@ def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
-    names |= {"EngineError", "ReviewError", "AngleError", "VersionError"}
+    names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

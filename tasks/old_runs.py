@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 PREFIX = "polyrec-"  # of the experiments
-TRIALS = "polyrec-fusion"  # whose child runs are trials of the weight search
+TRIALS = {"polyrec-fusion", "polyrec-tuning"}  # whose child runs are trials of a search
 AT_ONCE = 500  # run ids in one command line
 
 
@@ -48,7 +48,7 @@ def remove_old_runs(
     for experiment in client.search_experiments():
         if experiment.name.startswith(PREFIX):
             runs = list(_runs(client, experiment.experiment_id))
-            days = {True: trials_days if experiment.name == TRIALS else runs_days, False: runs_days}
+            days = {True: trials_days if experiment.name in TRIALS else runs_days, False: runs_days}
             found = _old(runs, needed, {child: now - timedelta(days=days[child]) for child in days})
             if found:
                 old[experiment.name] = found

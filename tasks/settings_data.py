@@ -201,7 +201,7 @@ class Retention(Section):
     publications: int = Field(default=7, ge=1)
     """The newest so many publications keep their lists; snapshots follow them."""
     trials_days: int = Field(default=14, ge=1)
-    """MLflow runs of single trials of the weight search go after so many days."""
+    """MLflow runs of single trials of searches go after so many days."""
     runs_days: int = Field(default=90, ge=1)
     """Rows about runs and publications, and MLflow's other runs, go after so many days."""
     texts_days: int = Field(default=30, ge=0)

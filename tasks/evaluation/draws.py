@@ -63,7 +63,9 @@ def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> Means:
     for report in reports:
         for model, parts in {**report["models"], "fusion": report["fusion"]}.items():
             for part in ("val", "test"):
-                for metric, value in parts.get(part, {}).items():
+                of_part = parts.get(part, {})
+                more = {name: one["value"] for name, one in of_part.get("metrics", {}).items()}
+                for metric, value in (more | of_part).items():
                     if isinstance(value, float):
                         figures[model, part, metric].append(value)
     out: Means = {}

@@ -3,7 +3,8 @@
 Metric names are `<measure>_at_<k>`, the same in the warehouse, in MLflow and in reports.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -84,6 +85,26 @@ class Evaluation:
     """(U, N') times an item is in a user's list, of the N' items that may be recommended."""
     hit_exposure: csr_array
     """(U, N) the same, of hits only."""
+
+
+def truths_at(truth: Truth, all_k: Sequence[int]) -> list[Truth]:
+    """The same truth for each length of list."""
+    return [truth if k == truth.k else replace(truth, k=k) for k in all_k]
+
+
+def evaluate_at(items: Codes, truths: Sequence[Truth]) -> Evaluation:
+    """Judge the same lists at several lengths: all their measures; exposures are those of the first length.
+
+    Args:
+        items: (U, the largest k or more) codes.
+        truths: from `truths_at`, made once for all models.
+    """
+    first, *others = [evaluate_lists(items, truth) for truth in truths]
+    metrics, per_user = dict(first.metrics), dict(first.per_user)
+    for other in others:
+        metrics |= other.metrics
+        per_user |= other.per_user
+    return replace(first, metrics=metrics, per_user=per_user)
 
 
 def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:

@@ -21,6 +21,9 @@ HEADLINES = {
     "ild": "diversity (ild)",
 }
 GLOBAL = "temporal_global"
+GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
+GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
+KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
 
 
@@ -92,6 +95,19 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for model, weight in _by_weight(weights):
             table.add_row(model, f"{weight:.3f}")
         blocks.append(table)
+    if rows := group_rows(report):
+        table = Table(
+            title=f"{GROUPS_TITLE}{report['k']}",
+            box=box.SIMPLE_HEAD,
+            title_justify="left",
+            title_style="bold",
+            padding=(0, 1, 0, 0),
+        )
+        for name in GROUP_COLUMNS:
+            table.add_column(name, justify="left" if name == GROUP_COLUMNS[0] else "right")
+        for row in rows:
+            table.add_row(*row)
+        blocks.append(table)
     if sentence := comparison(report):
         blocks.append(Text(sentence))
     blocks += [Text(f"\n{note}") for note in report["notes"]]
@@ -121,11 +137,39 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if rows := group_rows(report):
+        lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
+        lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
+        lines += [f"| {' | '.join(row)} |" for row in rows]
     if sentence := comparison(report):
         lines += ["", sentence]
     for note in report["notes"]:
         lines += ["", note]
     return "\n".join(lines) + "\n"
+
+
+def group_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Fusion beside the best single model in every group, on test; or on validation before a look at test."""
+    found = []
+    for part in ("test", "val"):
+        for kind, groups in report.get("groups", {}).items():
+            for name, parts in groups.items():
+                against = parts.get(part, {}).get("vs_best_single")
+                if against:
+                    models = parts[part]["models"]
+                    ndcg = f"ndcg_at_{report['k']}"
+                    found.append(
+                        (
+                            f"{KINDS[kind]}: {name}",
+                            f"{models['fusion']['users']:,}",
+                            f"{models[against['model']][ndcg]['value']:.3f}",
+                            f"{models['fusion'][ndcg]['value']:.3f}",
+                            f"{against['difference']:+.3f} ({against['low']:+.3f} to {against['high']:+.3f})",
+                        )
+                    )
+        if found:
+            break
+    return found
 
 
 def comparison(report: Mapping[str, Any]) -> str:

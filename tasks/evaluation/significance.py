@@ -1,9 +1,10 @@
 """How sure a figure is: 95% intervals by bootstrap over users (Efron & Tibshirani 1993)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.measures import Floats, shape_of
@@ -33,6 +34,28 @@ class Difference(NamedTuple):
         return self.low > 0
 
 
+class Spread(NamedTuple):
+    """A measure over all lists together, and what it is for resampled users.
+
+    A resample has only 63% distinct users, so its coverage is lower than that of all users. Intervals are
+    therefore moved by the difference of the resamples' mean from the figure: they keep the spread only.
+    """
+
+    value: float
+    drawn: Floats
+    """(R,)"""
+
+    @property
+    def interval(self) -> Interval:
+        """The figure with its interval."""
+        low, high = np.percentile(self.drawn, PERCENTILES) + (self.value - self.drawn.mean())
+        return Interval(self.value, float(low), float(high))
+
+    def minus(self, other: "Spread") -> Difference:
+        """How far this is above another, the same users drawn for both."""
+        return Difference(*Spread(self.value - other.value, self.drawn - other.drawn).interval)
+
+
 def bootstrap_mean(values: Floats, resamples: int = 2000, seed: int = 0) -> Interval:
     """Mean of (U,) values over users, NaN left out, with its percentile interval.
 
@@ -53,6 +76,41 @@ def bootstrap_mean(values: Floats, resamples: int = 2000, seed: int = 0) -> Inte
         means[start:stop] = defined[drawn].mean(axis=1)
     low, high = np.percentile(means, PERCENTILES)
     return Interval(float(defined.mean()), float(low), float(high))
+
+
+def bootstrap_means(values: Floats, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """(M, 3): mean of each column of (U, M) values, NaN left out, with its percentile interval.
+
+    All columns see the same drawn users, so that hundreds of metrics cost little more than one. Differences
+    of two models go in as they are, which makes their intervals paired. A column without a value is NaN.
+
+    Args:
+        values: one row a user.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed draws the same users.
+    """
+    n_users, n_columns = values.shape
+    defined = ~np.isnan(values)
+    filled = np.where(defined, values, 0.0)
+    if not n_users:
+        return np.full((n_columns, 3), np.nan)
+    # Where all columns are defined for the same users, they are counted once.
+    patterns, of_column = np.unique(defined, axis=1, return_inverse=True)
+    generator = np.random.default_rng(seed)
+    means = np.empty((resamples, n_columns))
+    block = max(1, BLOCK_CELLS // max(n_users, n_columns))
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        times = generator.multinomial(n_users, np.full(n_users, 1 / n_users), size=stop - start)  # (R, U)
+        drawn = times.astype(np.float64)
+        count = (drawn @ patterns)[:, of_column]
+        total = drawn @ filled
+        means[start:stop] = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    out = np.full((n_columns, 3), np.nan)
+    there = np.flatnonzero(defined.any(axis=0))
+    out[there, 0] = filled[:, there].sum(axis=0) / defined[:, there].sum(axis=0)
+    out[there, 1:] = np.nanpercentile(means[:, there], PERCENTILES, axis=0).T
+    return out
 
 
 def paired_difference(a: Floats, b: Floats, resamples: int = 2000, seed: int = 0) -> Difference:
@@ -76,19 +134,13 @@ def bootstrap_exposure(
 ) -> Interval:
     """A measure over all lists together, such as coverage, with its interval.
 
-    A resample has only 63% distinct users, so its coverage is lower than that of all users. The interval is
-    therefore moved by the difference of the resamples' mean from the figure: it keeps the spread only.
-
     Args:
         exposure: (U, N) times an item is in a user's list.
         statistic: counts (R, N) to (R,), from tasks.evaluation.exposure.
         resamples: how many times U users are drawn with replacement.
         seed: the same seed draws the same users.
     """
-    value = float(statistic(exposure.sum(axis=0)))
-    drawn = _resampled(exposure, statistic, resamples, seed)
-    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
-    return Interval(value, float(low), float(high))
+    return spread_of(exposure, {"": statistic}, resamples, seed)[""].interval
 
 
 def paired_exposure_difference(
@@ -99,23 +151,35 @@ def paired_exposure_difference(
         raise ValueError(
             f"exposures have shapes {a.shape} and {b.shape}; compare on the same users and items"
         )
-    value = float(statistic(a.sum(axis=0)) - statistic(b.sum(axis=0)))
-    drawn = _resampled(a, statistic, resamples, seed) - _resampled(b, statistic, resamples, seed)
-    low, high = np.percentile(drawn, PERCENTILES) + (value - drawn.mean())
-    return Difference(value, float(low), float(high))
+    of_a, of_b = (spread_of(one, {"": statistic}, resamples, seed)[""] for one in (a, b))
+    return of_a.minus(of_b)
 
 
-def _resampled(
-    exposure: csr_array, statistic: Callable[[Floats], Floats], resamples: int, seed: int
-) -> Floats:
-    """(R,) the statistic of every resample; the users drawn depend on seed and U only."""
+def spread_of(
+    exposure: csr_array,
+    statistics: Mapping[str, Callable[[Floats], Floats]],
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Spread]:
+    """Several measures over all lists together, of the same drawn users: drawing costs more than measuring.
+
+    Args:
+        exposure: (U, N) times an item is in a user's list.
+        statistics: name to a function of counts (R, N) to (R,), from tasks.evaluation.exposure.
+        resamples: how many times U users are drawn with replacement.
+        seed: the same seed draws the same users, whatever the model.
+    """
     n_users, n_items = shape_of(exposure)
+    shown = exposure.sum(axis=0)
+    value = {name: float(statistic(shown)) for name, statistic in statistics.items()}
     generator = np.random.default_rng(seed)
     by_item = exposure.T.tocsr()  # (N, U)
-    out = np.empty(resamples)
+    drawn = {name: np.empty(resamples) for name in statistics}
     block = max(1, BLOCK_CELLS // max(n_users, n_items))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
         times = generator.multinomial(n_users, np.full(n_users, 1 / n_users), size=stop - start)  # (R, U)
-        out[start:stop] = statistic(np.ascontiguousarray((by_item @ times.T.astype(np.float64)).T))  # (R, N)
-    return out
+        counts = np.ascontiguousarray((by_item @ times.T.astype(np.float64)).T)  # (R, N)
+        for name, statistic in statistics.items():
+            drawn[name][start:stop] = statistic(counts)
+    return {name: Spread(value[name], drawn[name]) for name in statistics}

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from tasks.evaluation.groups import NAMES
 from tasks.evaluation.report import notes, part_report
 from tasks.evaluation.significance import Interval
 
@@ -28,9 +29,10 @@ def build_report(reader: Reader) -> dict[str, Any]:
     split = reader.query("split_parts")
     current = reader.query("current_publication").row(0, named=True)
     judged = _judged(reader.query("metrics"), k)
+    comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
-    for row in reader.query("comparisons").iter_rows(named=True):
+    for row in comparisons.iter_rows(named=True):
         part = fusion.get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
             part["vs_best_single"] = {
@@ -47,12 +49,23 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "order_is_time": order_is_time,
         "notes": notes(protocol, order_is_time),
         "seed": settings["seed"],
+        "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
         "split_hash": split["split_hash"][0],
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
         "models": judged,
         "fusion": fusion,
+        "comparisons": [
+            {
+                "a": row["model"],
+                "b": row["other"],
+                "part": PART_KEYS[row["part"]],
+                **{key: row[key] for key in ("metric", "difference", "low", "high")},
+            }
+            for row in comparisons.iter_rows(named=True)
+        ],
+        "groups": _groups(reader.query("groups"), reader.query("group_comparisons"), k),
         "lists_hash": current["lists_hash"],
         "stages": {stage: round(row["seconds"], 2) for stage, row in runs.items()},
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
@@ -72,8 +85,35 @@ def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
             for row in rows.iter_rows(named=True)
             if row["low"] is not None
         }
-        out.setdefault(str(model), {})[PART_KEYS[str(part)]] = part_report(values, intervals, k)
+        of_part = part_report(values, intervals, k)
+        of_part["metrics"] = {row["metric"]: _figure(row) for row in rows.iter_rows(named=True)}
+        out.setdefault(str(model), {})[PART_KEYS[str(part)]] = of_part
     return out
+
+
+def _groups(groups: pl.DataFrame, compared: pl.DataFrame, k: int) -> dict[str, Any]:
+    """Kind of group to group to part: members, models with their figures, fusion against the best single."""
+    out: dict[str, Any] = {kind: {name: {} for name in names} for kind, names in NAMES.items()}
+    for row in groups.iter_rows(named=True):
+        parts = out[row["group_kind"]][row["group_name"]]
+        part = parts.setdefault(PART_KEYS[row["part"]], {"members": row["members"], "models": {}})
+        of_model = part["models"].setdefault(row["model"], {})
+        of_model[row["metric"]] = _figure(row)
+        if row["metric"] == f"ndcg_at_{k}":
+            of_model["users"] = row["users"]
+    ndcg = compared.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
+    for row in ndcg.iter_rows(named=True):
+        part = out[row["group_kind"]][row["group_name"]][PART_KEYS[row["part"]]]
+        part["vs_best_single"] = {"model": row["other"]} | {
+            key: row[key] for key in ("difference", "low", "high")
+        }
+    return out
+
+
+def _figure(row: dict[str, Any]) -> dict[str, float]:
+    """A value, with its interval where it has one."""
+    bounds = {} if row["low"] is None else {"low": row["low"], "high": row["high"]}
+    return {"value": row["value"], **bounds}
 
 
 def _texts(run: dict[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,12 @@ import polars as pl
 
 from tasks.codes import category_matrix, codes, interaction_matrix
 from tasks.evaluation.metrics import Truth
-from tasks.recommendable import recommendable_items
+from tasks.measures import Floats
+from tasks.recommendable import FIT_OF_PART, recommendable_items, relevant_events
 from tasks.settings import Settings
 from tasks.stage import StageNotReady
-from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TEST, TRAIN, USER, VALIDATION, VECTOR
+from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TIME, USER, VECTOR
 from warehouse.connection import Warehouse
-
-# What a part's lists were fitted on.
-FIT_OF_PART = {VALIDATION: TRAIN, TEST: "train_validation"}
 
 
 def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Truth, list[str], list[str]]:
@@ -26,12 +24,12 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
     item_ids = items[ITEM].to_list()
     fit = FIT_OF_PART[part]
     recommendable = recommendable_items(warehouse, settings, fit)
-    held = warehouse.query("fit_interactions", protocol=protocol, parts=[part])
-    held = held.join(items.filter(recommendable), on=ITEM, how="semi")
+    held = relevant_events(warehouse, settings, part)
     if held.is_empty():
         raise StageNotReady(
             f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
-            "nothing can be judged; set another [data] protocol, or loosen [catalogue]"
+            "nothing can be judged; set another [data] protocol, or loosen [catalogue] or min_value in "
+            "[evaluation]"
         )
     known = warehouse.query("fit_interactions", protocol=protocol, parts=list(HISTORY_OF_FIT[fit]))
     window = known.filter(pl.col(PART).is_in(PARTS_OF_FIT[fit]))
@@ -50,3 +48,24 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
         recommendable=recommendable,
     )
     return truth, user_ids, item_ids
+
+
+def read_item_age(warehouse: Warehouse, settings: Settings, part: str) -> Floats:
+    """(N,) the higher the older: by year where the catalogue has years, else by the first event in the fit.
+
+    NaN for an item whose year is missing. An item without events in the fit is new.
+
+    Args:
+        warehouse: with core tables and the split.
+        settings: of the run.
+        part: whose fit counts.
+    """
+    items = warehouse.query("items")
+    if items["year"].is_not_null().any():
+        return -items["year"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    parts = list(PARTS_OF_FIT[FIT_OF_PART[part]])
+    events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
+    first = events.group_by(ITEM).agg(pl.col(TIME).min())
+    times = items.select(ITEM).join(first, on=ITEM, how="left", maintain_order="left")[TIME]
+    newest = events[TIME].max() if events.height else 0
+    return -times.fill_null(newest).cast(pl.Float64).to_numpy()

@@ -19,11 +19,18 @@ def ild_embedding(items: Codes, vectors: NDArray[np.float32]) -> Floats:
 
     Args:
         items: (U, k) codes.
-        vectors: (N, D), unit norm.
+        vectors: (N, D) of unit length up to float32's rounding; zeros where an item has none.
     """
-    chosen = vectors[items]  # (U, k, D); what row -1 gives is masked below
-    cosine = (chosen @ chosen.transpose(0, 2, 1)).astype(np.float64)  # (U, k, k)
-    return mean_over_pairs(1.0 - cosine, items >= 0)
+    exact = vectors.astype(np.float64)
+    exact /= np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
+    block = max(1, BLOCK_CELLS // max(items.shape[1] * exact.shape[1], 1))
+    out = np.empty(len(items))
+    for start in range(0, len(items), block):
+        some = items[start : start + block]
+        chosen = exact[some]  # (B, k, D); what row -1 gives is masked below
+        cosine = chosen @ chosen.transpose(0, 2, 1)  # (B, k, k)
+        out[start : start + block] = mean_over_pairs(1.0 - cosine, some >= 0)
+    return out
 
 
 def novelty(items: Codes, history: csr_array) -> Floats:

@@ -49,9 +49,9 @@ class Objective:
         scores = np.where(self._present, fused_scores(self._normalised, weights), -np.inf)
         return mmr(scores, self.items, self._similarity, diversity, k or self.k)
 
-    def list_items(self, weights: Floats, diversity: float) -> Codes:
+    def list_items(self, weights: Floats, diversity: float, k: int | None = None) -> Codes:
         """(U', k) item codes, -1 padded."""
-        return picked_items(self.items, self.lists(weights, diversity))
+        return picked_items(self.items, self.lists(weights, diversity, k))
 
     def __call__(self, weights: Floats, diversity: float) -> Judged:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.

@@ -21,7 +21,7 @@ from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
 from tasks.progress import progress
-from tasks.recommendable import recommendable_items
+from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
@@ -83,7 +83,10 @@ def is_new(run: StageRun) -> bool:
     """Whether scores or settings differ from those behind the current publication."""
     scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
     run.fingerprint = fingerprint(
-        scored, run.settings.fusion.model_dump(), run.settings.evaluation.k, run.settings.seed
+        scored,
+        run.settings.fusion.model_dump(),
+        run.settings.evaluation.model_dump(exclude={"resamples"}),
+        run.settings.seed,
     )
     current = run.warehouse.query("current_publication")
     run.unchanged = bool(current.height) and current["data_fingerprint"][0] == run.fingerprint
@@ -122,6 +125,7 @@ def search(run: StageRun) -> str:
                 recommendable=catalogue.recommendable,
                 seed=settings.seed,
                 on_trial=on_trial,
+                length=max(settings.evaluation.all_k),
             )
         _log_trials(tracking, parent, trials, k)
         chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
@@ -153,7 +157,8 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "train_validation")
     weights, diversity = _model(run, fusion_id)
-    items = list_codes(candidates, weights, diversity, catalogue.similarity, run.settings.evaluation.k)
+    length = max(run.settings.evaluation.all_k)
+    items = list_codes(candidates, weights, diversity, catalogue.similarity, length)
     _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
 
 
@@ -213,10 +218,8 @@ def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
 
 
 def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
-    """(U, N) bool: validation events of items that lists may hold."""
-    events = run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=[VALIDATION])
-    shown = pl.Series(catalogue.item_ids, dtype=pl.String).filter(pl.Series(catalogue.recommendable))
-    events = events.filter(pl.col(ITEM).is_in(shown.implode()))
+    """(U, N) bool: validation events that lists can be right about."""
+    events = relevant_events(run.warehouse, run.settings, VALIDATION)
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 

@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.objective import Objective
 from tasks.fusion.rerank import ItemSimilarity
-from tasks.fusion.weights import Trial, choose, out_of_fold, search
+from tasks.fusion.weights import Trial, choose, search
+from tasks.halves import out_of_fold
 from tasks.measures import Flags
 
 HALVES = ("half_a", "half_b")
@@ -29,7 +30,7 @@ class Tuning:
     users: NDArray[np.int64]
     """(V,) user codes: those with candidates and relevant items."""
     items: NDArray[np.int32]
-    """(V, k) their lists, each made with the weights chosen on the other half."""
+    """(V, length) their lists, each made with the weights chosen on the other half."""
 
 
 def tune(
@@ -47,6 +48,7 @@ def tune(
     recommendable: Flags | None = None,
     on_trial: Callable[[str, Trial], None] | None = None,
     publish: bool = True,
+    length: int | None = None,
 ) -> Tuning:
     """Search on each half of the users and make lists for the other; then search on all, to publish.
 
@@ -64,6 +66,7 @@ def tune(
         recommendable: (N,) bool, which items lists may hold; all of them when None.
         on_trial: called with the search's name after every trial.
         publish: whether to search on all; a figure that is out of fold needs the halves only.
+        length: of the lists that are made at last; k when None. Their first k items are the same.
     """
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
     if len(judged.users) < 2:
@@ -87,11 +90,11 @@ def tune(
             objective, judged.matchers, trials, max_diversity, seed, _named(on_trial, name)
         )
         chosen[name] = choose(studies[name], slack)
-    items = np.full((len(half), k), -1, dtype=np.int32)
+    items = np.full((len(half), length or k), -1, dtype=np.int32)
     for code, other in enumerate(reversed(HALVES)):
         trial = chosen[other]
         items[half == code] = objectives[HALVES[code]].list_items(
-            trial.vector(judged.matchers), trial.diversity
+            trial.vector(judged.matchers), trial.diversity, length
         )
     return Tuning(studies, chosen, judged.users, items)
 

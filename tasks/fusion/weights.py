@@ -5,12 +5,10 @@ import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
 import optuna
-from numpy.typing import NDArray
 
 from tasks.measures import Floats
 
@@ -141,21 +139,6 @@ def choose(study: optuna.Study, slack: float) -> Trial:
         best = max(alone)
         near = [t for t in near if all(map(operator.ge, t.judged, best))] or near
     return max(near, key=lambda trial: (trial.judged.variety, trial.judged.ndcg, -trial.number))
-
-
-def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """(U,) 0 or 1: which half each user is in, halves of equal size (or one more in half 0).
-
-    Users are ordered by a hash of their id, so neither the order given nor the size of an id matters.
-
-    Args:
-        users: external ids, each once.
-        seed: another seed halves otherwise.
-    """
-    keys = [blake2b(f"{seed}:{user}".encode(), digest_size=8).digest() for user in users]
-    half = np.zeros(len(users), dtype=np.int64)
-    half[sorted(range(len(users)), key=lambda at: (keys[at], users[at]))[(len(users) + 1) // 2 :]] = 1
-    return half
 
 
 def _parameters(matchers: Sequence[str], values: Floats) -> dict[str, float]:

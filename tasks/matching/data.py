@@ -5,11 +5,30 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.codes import category_matrix, codes, text_tensor
 from tasks.content import titled
+from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Names, Searches, TrainingData
-from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
+from tasks.recommendable import recommendable_items
+from tasks.settings import Settings
+from warehouse.columns import (
+    ALL,
+    HISTORY_OF_FIT,
+    INTEREST,
+    ITEM,
+    PART,
+    PARTS_OF_FIT,
+    SLOT,
+    TEXT_ID,
+    TIME,
+    USER,
+    VALUE,
+    VECTOR,
+)
+from warehouse.connection import Warehouse
+from warehouse.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -21,6 +40,37 @@ class Fit:
     item_ids: list[str]
     text_ids: list[list[str | None]]
     """text_ids[n][k]: the text in slot k of item n."""
+
+
+def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> tuple[Fit, NDArray[np.bool_], str]:
+    """A window's arrays, which items may be recommended, and the hash of all of that."""
+    users, items = warehouse.query("users"), warehouse.query("items")
+    parts = list(HISTORY_OF_FIT[fit])
+    events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
+    texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
+    item_vectors = warehouse.query("item_vectors")
+    searches = warehouse.query(
+        "fit_searches", protocol=settings.data.protocol, parts=parts, everything=fit == ALL
+    )
+    recommendable = recommendable_items(warehouse, settings, fit)
+    digest = fingerprint(
+        users.select(USER),
+        items.select(ITEM).filter(recommendable),
+        items.select(ITEM, "content_hash"),
+        events,
+        texts.select(ITEM, SLOT, "content_hash"),
+        item_vectors.select(ITEM, "content_hash"),
+        searches,
+        Spool(warehouse).done("embedding", fit),
+        settings.embedding.encoder,
+        settings.seed,
+    )
+    words = warehouse.query("live_texts")
+    learned = PARTS_OF_FIT[fit]
+    window = fit_window(
+        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches
+    )
+    return window, recommendable, digest
 
 
 def fit_window(

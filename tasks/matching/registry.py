@@ -1,17 +1,20 @@
 """Matchers by name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.matching.base import read_description
-from tasks.matching.contract import Matcher
+from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
 from tasks.matching.popularity import Popularity
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
+from tasks.section import Section
 from tasks.settings_matching import Matching
+from tasks.space import Space, spaces_of
 
 
 class Kind(NamedTuple):
@@ -40,6 +43,28 @@ def build(name: str, settings: Matching) -> Matcher:
     kind = KINDS[_known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}
     return kind.make(**section, **kind.arguments)
+
+
+def searched(name: str) -> dict[str, Space]:
+    """Name of a matcher's setting to where it is searched; empty where there is nothing to search."""
+    section = section_of(name)
+    return spaces_of(section) if section else {}
+
+
+def section_of(name: str) -> type[Section] | None:
+    """The section of [matching] that a matcher is made with, if it has one."""
+    key = KINDS[_known(name)].section
+    return None if key is None else type(getattr(Matching(), key))
+
+
+def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) -> Matching:
+    """The settings with other values in a matcher's section, checked as those of a file are."""
+    key = KINDS[_known(name)].section
+    if key is None:
+        raise ValueError(f"matcher {name} has no settings; leave it out")
+    section = getattr(settings, key)
+    changed = type(section).model_validate({**section.model_dump(), **values})
+    return settings.model_copy(update={key: changed})
 
 
 def load(folder: Path) -> Matcher:

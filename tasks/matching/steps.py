@@ -14,19 +14,18 @@ from prefect.cache_policies import NO_CACHE
 from tasks.codes import category_matrix, interaction_matrix
 from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Matcher
-from tasks.matching.data import Fit, fit_window
+from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.measures import contains, ild, mean_defined, ndcg
 from tasks.progress import progress
-from tasks.recommendable import recommendable_items
+from tasks.recommendable import relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
     ALL,
     FIT,
-    HISTORY_OF_FIT,
     ITEM,
     MATCHER,
     PARTS_OF_FIT,
@@ -49,7 +48,8 @@ def match(run: StageRun, fit: str) -> bool:
 
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
-    window, recommendable, digest = _load(run, fit)
+    window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
+    digest = fingerprint(digest, run.settings.matching.model_dump(mode="json"))
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
@@ -117,39 +117,6 @@ def finish(run: StageRun) -> None:
     run.fingerprint = fingerprint(
         [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
     )
-
-
-def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
-    """A window's arrays, which items may be recommended, and the hash of all that its scores depend on."""
-    warehouse, settings = run.warehouse, run.settings
-    users, items = warehouse.query("users"), warehouse.query("items")
-    parts = list(HISTORY_OF_FIT[fit])
-    events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=parts)
-    texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
-    item_vectors = warehouse.query("item_vectors")
-    searches = warehouse.query(
-        "fit_searches", protocol=settings.data.protocol, parts=parts, everything=fit == ALL
-    )
-    recommendable = recommendable_items(warehouse, settings, fit)
-    digest = fingerprint(
-        users.select(USER),
-        items.select(ITEM).filter(recommendable),
-        items.select(ITEM, "content_hash"),
-        events,
-        texts.select(ITEM, "slot", "content_hash"),
-        item_vectors.select(ITEM, "content_hash"),
-        searches,
-        Spool(warehouse).done("embedding", fit),
-        settings.matching.model_dump(mode="json"),
-        settings.embedding.encoder,
-        settings.seed,
-    )
-    words = warehouse.query("live_texts")
-    learned = PARTS_OF_FIT[fit]
-    window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches
-    )
-    return window, recommendable, digest
 
 
 def _fit(
@@ -223,10 +190,7 @@ def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
     user_ids = warehouse.query("users")[USER].to_list()
     items = warehouse.query("items")
     item_ids = items[ITEM].to_list()
-    held = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=[VALIDATION])
-    recommendable = items.filter(recommendable_items(warehouse, settings, TRAIN))
-    held = held.join(recommendable, on=ITEM, how="semi")
-    relevant = interaction_matrix(held, user_ids, item_ids)
+    relevant = interaction_matrix(relevant_events(warehouse, settings, VALIDATION), user_ids, item_ids)
     categories, _ = category_matrix(items["categories"].to_list())
     judged = np.flatnonzero(np.diff(relevant.indptr) > 0)
     user_code = {user_id: code for code, user_id in enumerate(user_ids)}

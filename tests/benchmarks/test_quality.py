@@ -13,7 +13,7 @@ from benchmarks.quality import main
 from benchmarks.quality_data import Bench, read_bench, settings_for
 from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_ids, together
 from benchmarks.quality_process import PEERS, PYTHON, PeerFailed, PeerTooSlow, Process, write_part
-from tasks.fusion.weights import out_of_fold
+from tasks.halves import out_of_fold
 from tasks.settings import Settings
 from warehouse.columns import VALIDATION
 from warehouse.connection import writing

@@ -5,18 +5,19 @@ import pytest
 import pytrec_eval
 from scipy.sparse import csr_array
 from scipy.spatial.distance import cosine, jaccard, jensenshannon
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import ndcg_score, precision_score, recall_score
 
-from tasks.evaluation.metrics import Truth, evaluate_lists
+from tasks.evaluation.metrics import Truth, evaluate_at, evaluate_lists, truths_at
 
-TREC = {
-    "ndcg": "ndcg_cut_10",
-    "recall": "recall_10",
-    "precision": "P_10",
-    "hit_rate": "success_10",
+TREC = {  # a measure of trec_eval, which is cut at k as `<measure>.<k>`
+    "ndcg": "ndcg_cut",
+    "recall": "recall",
+    "precision": "P",
+    "hit_rate": "success",
     "mrr": "recip_rank",
-    "map": "map_cut_10",
+    "map": "map_cut",
 }
+LENGTHS = (10, 1, 3, 5, 20)
 USERS, ITEMS, K, CATEGORIES = 60, 80, 10, 7
 
 
@@ -24,8 +25,9 @@ USERS, ITEMS, K, CATEGORIES = 60, 80, 10, 7
 def case(request: pytest.FixtureRequest) -> tuple[np.ndarray, Truth]:
     """Random lists of random lengths (some empty), and a random truth (some users without any)."""
     generator = np.random.default_rng(request.param)
-    items = np.argsort(generator.random((USERS, ITEMS)), axis=1)[:, :K]
-    items[np.arange(K) >= generator.integers(0, K + 8, USERS)[:, None]] = -1
+    longest = max(LENGTHS)
+    items = np.argsort(generator.random((USERS, ITEMS)), axis=1)[:, :longest]
+    items[np.arange(longest) >= generator.integers(0, longest + 8, USERS)[:, None]] = -1
     density = generator.choice([0.0, 0.02, 0.1, 0.5], USERS)[:, None]
     vectors = generator.normal(size=(ITEMS, 6)).astype(np.float32)
     truth = Truth(
@@ -39,44 +41,56 @@ def case(request: pytest.FixtureRequest) -> tuple[np.ndarray, Truth]:
 
 
 @pytest.mark.parametrize("name", TREC)
-def test_accuracy_agrees_with_trec_eval(case: tuple[np.ndarray, Truth], name: str) -> None:
+def test_accuracy_agrees_with_trec_eval_at_every_k(case: tuple[np.ndarray, Truth], name: str) -> None:
     items, truth = case
     relevant = truth.relevant.toarray()
     judged = [user for user in range(USERS) if relevant[user].any()]
     wanted = {f"u{user}": {f"i{item}": 1 for item in np.nonzero(relevant[user])[0]} for user in judged}
-    # trec_eval wants a document for every query: one that nobody wants, last, stands for an empty list.
-    given = {
-        f"u{user}": {f"i{item}": float(K - rank) for rank, item in enumerate(items[user]) if item >= 0}
-        | {"none": 0.0}
-        for user in judged
-    }
-    measure = {"success_10": "success", "P_10": "P", "recall_10": "recall", "recip_rank": "recip_rank"}
-    evaluator = pytrec_eval.RelevanceEvaluator(
-        wanted, {measure.get(TREC[name], TREC[name].rsplit("_", 1)[0])}
-    )
-    theirs = {user: values[TREC[name]] for user, values in evaluator.evaluate(given).items()}
+    evaluation = evaluate_at(items, truths_at(truth, LENGTHS))
+    for k in LENGTHS:
+        # trec_eval wants a document for every query: one that nobody wants, last, stands for an empty list.
+        given = {
+            f"u{user}": {
+                f"i{item}": float(k - rank) for rank, item in enumerate(items[user, :k]) if item >= 0
+            }
+            | {"none": -1.0}
+            for user in judged
+        }
+        measure = TREC[name] if name == "mrr" else f"{TREC[name]}.{k}"
+        answer = measure if name == "mrr" else f"{TREC[name]}_{k}"
+        evaluator = pytrec_eval.RelevanceEvaluator(wanted, {measure})
+        theirs = {user: values[answer] for user, values in evaluator.evaluate(given).items()}
+        ours = evaluation.per_user[f"{name}_at_{k}"]
+        assert np.isnan(np.delete(ours, judged)).all()
+        np.testing.assert_allclose(ours[judged], [theirs[f"u{user}"] for user in judged], rtol=0, atol=1e-9)
+        mean = np.mean(list(theirs.values()))
+        assert evaluation.metrics[f"{name}_at_{k}"] == pytest.approx(mean, abs=1e-9)
 
-    evaluation = evaluate_lists(items, truth)
-    ours = evaluation.per_user[f"{name}_at_{K}"]
-    assert np.isnan(np.delete(ours, judged)).all()
-    np.testing.assert_allclose(ours[judged], [theirs[f"u{user}"] for user in judged], rtol=0, atol=1e-9)
-    assert evaluation.metrics[f"{name}_at_{K}"] == pytest.approx(np.mean(list(theirs.values())), abs=1e-9)
 
-
-def test_ndcg_agrees_with_scikit_learn(case: tuple[np.ndarray, Truth]) -> None:
+def test_ndcg_and_precision_agree_with_scikit_learn_at_every_k(case: tuple[np.ndarray, Truth]) -> None:
     items, truth = case
     relevant = truth.relevant.toarray()
-    full = [user for user in range(USERS) if relevant[user].any() and (items[user] >= 0).all()]
-    scores = np.zeros((USERS, ITEMS))
-    np.put_along_axis(scores, np.maximum(items, 0), np.arange(K, 0, -1, dtype=float)[None], axis=1)
-    theirs = [ndcg_score(relevant[[user]], scores[[user]], k=K, ignore_ties=True) for user in full]
-    ours = evaluate_lists(items, truth).per_user[f"ndcg_at_{K}"][full]
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+    evaluation = evaluate_at(items, truths_at(truth, LENGTHS))
+    for k in LENGTHS:
+        full = [user for user in range(USERS) if relevant[user].any() and (items[user, :k] >= 0).all()]
+        scores = np.zeros((USERS, ITEMS))
+        places = np.maximum(items[:, :k], 0)
+        np.put_along_axis(scores, places, np.arange(k, 0, -1, dtype=float)[None], axis=1)
+        shown = scores[full] > 0
+        theirs = {
+            "ndcg": ndcg_score(relevant[full], scores[full], k=k, ignore_ties=True),
+            "precision": precision_score(relevant[full], shown, average="samples"),
+            "recall": recall_score(relevant[full], shown, average="samples"),
+        }
+        for name, value in theirs.items():
+            ours = evaluation.per_user[f"{name}_at_{k}"][full].mean()
+            assert ours == pytest.approx(value, abs=1e-9), (name, k)
 
 
 def test_variety_agrees_with_scipy(case: tuple[np.ndarray, Truth]) -> None:
-    items, truth = case
+    items, truth = case[0][:, :K], case[1]
     assert truth.vectors is not None
+    vectors = truth.vectors.astype(np.float64)
     evaluation = evaluate_lists(items, truth)
     shares = truth.categories / np.maximum(truth.categories.sum(axis=1, keepdims=True), 1)
     history = truth.history.toarray()
@@ -88,18 +102,16 @@ def test_variety_agrees_with_scipy(case: tuple[np.ndarray, Truth]) -> None:
             continue
         compared += 1
         by_category = np.mean([jaccard(truth.categories[a], truth.categories[b]) for a, b in pairs])
-        by_vector = np.mean([cosine(truth.vectors[a], truth.vectors[b]) for a, b in pairs])
+        by_vector = np.mean([cosine(vectors[a], vectors[b]) for a, b in pairs])
         taste = jensenshannon(shares[chosen].sum(axis=0), shares[history[user]].sum(axis=0), base=2)
         assert evaluation.per_user[f"ild_at_{K}"][user] == pytest.approx(by_category, abs=1e-9)
-        assert evaluation.per_user[f"ild_embedding_at_{K}"][user] == pytest.approx(
-            by_vector, abs=1e-6
-        )  # float32
+        assert evaluation.per_user[f"ild_embedding_at_{K}"][user] == pytest.approx(by_vector, abs=1e-9)
         assert evaluation.per_user[f"calibration_at_{K}"][user] == pytest.approx(taste, abs=1e-9)
     assert compared > 20
 
 
 def test_catalogue_measures_agree_with_plain_loops(case: tuple[np.ndarray, Truth]) -> None:
-    items, truth = case
+    items, truth = case[0][:, :K], case[1]
     relevant = truth.relevant.toarray()
     counts, hit_items = [0] * ITEMS, set()
     for user in range(USERS):
@@ -119,7 +131,7 @@ def test_catalogue_measures_agree_with_plain_loops(case: tuple[np.ndarray, Truth
 
 
 def test_novelty_and_serendipity_agree_with_plain_loops(case: tuple[np.ndarray, Truth]) -> None:
-    items, truth = case
+    items, truth = case[0][:, :K], case[1]
     history, relevant = truth.history.toarray(), truth.relevant.toarray()
     evaluation = evaluate_lists(items, truth)
     popularity = history.sum(axis=0)

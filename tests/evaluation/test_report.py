@@ -86,6 +86,44 @@ def test_terminal_fits_eighty_columns() -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
+def groups(part: str) -> dict[str, Any]:
+    """One group with figures, and one without users."""
+
+    def figures(value: float) -> dict[str, Any]:
+        return {"ndcg_at_10": {"value": value, "low": 0.0, "high": 0.3}, "users": 281}
+
+    against = {"model": "ease", "difference": 0.034, "low": 0.021, "high": 0.049}
+    models = {"ease": figures(0.124), "fusion": figures(0.158)}
+    return {
+        "popularity": {
+            "tail": {part: {"members": 500, "models": models, "vs_best_single": against}},
+            "head": {},
+        }
+    }
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_groups_are_a_table_within_eighty_columns(part: str) -> None:
+    values = report() | {"k": 10, "groups": groups(part)}
+    out = io.StringIO()
+    Console(file=out, width=80).print(report_renderable(values))
+    assert "NDCG@10" in out.getvalue()
+    (line,) = [line for line in out.getvalue().splitlines() if "popularity: tail" in line]
+    assert line.split() == [
+        "popularity:",
+        "tail",
+        "281",
+        "0.124",
+        "0.158",
+        "+0.034",
+        "(+0.021",
+        "to",
+        "+0.049)",
+    ]
+    row = "| popularity: tail | 281 | 0.124 | 0.158 | +0.034 (+0.021 to +0.049) |"
+    assert row in report_markdown(values)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(0.001, 0.01, "fusion is better"), (-0.02, -0.01, "is worse"), (-0.1, 0.1, "zero")],

