@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tasks.recency import positions_back, recency_weights
+from tasks.recency import positions_back, rating_weights, recency_weights
 from tasks.vectors import centred, unit
 
 FloatArray = NDArray[np.float32]
@@ -12,8 +12,6 @@ IntArray = NDArray[np.int64]
 
 # One more interest for every so many events, up to the maximum.
 EVENTS_PER_INTEREST = 10
-# What the lowest rating weighs against the highest at least: to have chosen an item says something by itself.
-MIN_RATING_WEIGHT = 0.1
 MAX_ITERATIONS = 25
 
 
@@ -55,7 +53,7 @@ def interest_vectors(
     # The order within a block of equal times must not matter: sort by item there.
     order = np.lexsort((item, time, user))
     user, item, time, value = user[order], item[order], time[order], value[order]
-    weight = recency_weights(positions_back(user, time), half_life_items) * _rating_weights(value)
+    weight = recency_weights(positions_back(user, time), half_life_items) * rating_weights(value)
     directions = centred(item_vectors)
     usable = np.any(directions != 0, axis=1)[item] & (weight > 0)
     user, item, weight = user[usable], item[usable], weight[usable]
@@ -122,11 +120,3 @@ def _first_centres(
             break
         chosen.append(int(np.searchsorted(odds, rng.random() * odds[-1], side="right")))
     return points[chosen]
-
-
-def _rating_weights(value: FloatArray) -> NDArray[np.float64]:
-    """Weigh an event value / largest value, at least MIN_RATING_WEIGHT; all 1 when all are the same."""
-    largest = float(value.max(initial=0))
-    if largest <= 0:
-        return np.ones(len(value))
-    return np.maximum(value / largest, MIN_RATING_WEIGHT).astype(np.float64)

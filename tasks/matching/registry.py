@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.matching.attention import CosineAttention
 from tasks.matching.base import read_description
+from tasks.matching.content_knn import ContentKnn
 from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
+from tasks.matching.factor_map import FactorMap
 from tasks.matching.popularity import Popularity
 from tasks.matching.slit import Slit
+from tasks.matching.two_tower import TwoTower
 from tasks.settings_matching import Matching
 
 
@@ -23,11 +27,16 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "cosine_max": Kind(Cosine, arguments={"reduction": "max"}),
-    "cosine_mean": Kind(Cosine, arguments={"reduction": "mean"}),
+    "cosine_max": Kind(Cosine, "cosine", {"reduction": "max"}),
+    "cosine_mean": Kind(Cosine, "cosine", {"reduction": "mean"}),
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
+    "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),
+    "cosine_attention": Kind(CosineAttention, "cosine_attention"),
+    "content_knn": Kind(ContentKnn, "content_knn"),
+    "two_tower": Kind(TwoTower, "two_tower"),
+    "factor_map": Kind(FactorMap, "factor_map"),
 }
 
 

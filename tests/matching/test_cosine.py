@@ -77,5 +77,5 @@ def test_an_unknown_user_has_no_deciding_slot() -> None:
 
 
 def test_an_unknown_reduction_is_refused() -> None:
-    with pytest.raises(ValueError, match="one of max, mean, got 'median'"):
+    with pytest.raises(ValueError, match="one of max, mean, logsumexp, attention, got 'median'"):
         Cosine("median")  # type: ignore[arg-type]
