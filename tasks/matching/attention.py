@@ -1,7 +1,7 @@
 """Cosine whose slots are weighed by learned attention: which of an item's texts a user listens to.
 
-Additive and scaled attention as in Bahdanau et al., "Neural Machine Translation by Jointly Learning to Align and
-Translate", ICLR 2015, over the K texts of an item in the place of words.
+Attention as in Bahdanau et al., "Neural Machine Translation by Jointly Learning to Align and Translate",
+ICLR 2015, over the K texts of an item in the place of words.
 """
 
 from itertools import pairwise
@@ -30,10 +30,11 @@ FIRST_SCALE = 10.0  # of cosines, as logits of which item it was; learned furthe
 class CosineAttention(Cosine):
     """Cosine with a softmax over slots in the place of a fixed reduction.
 
-    Slot k of an item has the logit bias[k] + weight[k] . interest + slope * cosine; the score is the sum of the
-    cosines weighed by the softmax of these. At first all are zero, which is the mean. Learned from events of the
-    fit window: what the user had done before is one interest, and the item that came next should score higher
-    than items drawn at random. Without item vectors, or without events that have a past, the mean stays.
+    Slot k of an item has the logit bias[k] + weight[k] . interest + slope * cosine; the score is the sum of
+    the cosines weighed by the softmax of these. At first all are zero, which is the mean. Learned from events
+    of the fit window: what the user had done before is one interest, and the item that came next should score
+    higher than items drawn at random. Without item vectors, or without events that have a past, the mean
+    stays.
 
     Args:
         whitening: 0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary.
@@ -53,7 +54,9 @@ class CosineAttention(Cosine):
     ) -> None:
         super().__init__("attention", whitening)
         if epochs < 0:
-            raise ValueError(f"epochs must be at least 0, got {epochs}; set it in [matching.cosine_attention]")
+            raise ValueError(
+                f"epochs must be at least 0, got {epochs}; set it in [matching.cosine_attention]"
+            )
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -82,7 +85,11 @@ class CosineAttention(Cosine):
         self._arrays |= learned
 
     def _reduced(
-        self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None = None
+        self,
+        interests: FloatArray,
+        texts: FloatArray,
+        there: NDArray[np.bool_],
+        items: IntArray | None = None,
     ) -> FloatArray:
         """Reduce over slots by attention: (R, N), -inf where an item has no text."""
         logits = list(self._slot_logits(interests))
@@ -90,7 +97,8 @@ class CosineAttention(Cosine):
 
     def _importance(self, interests: FloatArray, similarity: FloatArray) -> FloatArray:
         """The logits: (K, R, P)."""
-        logits = self._slot_logits(interests)[:, :, None] + self._array("slope")[0] * np.maximum(similarity, LOWEST)
+        there = np.maximum(similarity, LOWEST)
+        logits = self._slot_logits(interests)[:, :, None] + self._array("slope")[0] * there
         return np.where(similarity == NONE, NONE, logits)
 
     def _slot_logits(self, interests: FloatArray) -> FloatArray:
@@ -127,7 +135,7 @@ class CosineAttention(Cosine):
         return interests, cosines
 
     def _train(self, interests: FloatArray, cosines: FloatArray, seed: int) -> dict[str, FloatArray]:
-        """Learn to tell what came next from what was drawn: softmax cross-entropy over 1 + NEGATIVES items."""
+        """Learn to tell what came next from what was drawn, by softmax cross-entropy over these items."""
         n_slots = cosines.shape[2]
         with repeatable(seed) as generator:
             queries, values = torch.from_numpy(interests), torch.from_numpy(cosines)

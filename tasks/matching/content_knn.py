@@ -1,7 +1,8 @@
 """Content kNN: what resembles what a user did, by vectors of items and texts.
 
-The neighbourhood model of Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", WWW 2001,
-with content in the place of co-ratings, so that a new item has neighbours before anybody has seen it.
+The neighbourhood model of Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms",
+WWW 2001, with content in the place of co-ratings, so that a new item has neighbours before anybody has seen
+it.
 """
 
 import numpy as np
@@ -70,13 +71,16 @@ class ContentKnn(ArrayMatcher):
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
-        known = self._known(users.users)
-        return (self._matrix("history")[known] @ self._matrix("similar")).toarray()
+        return self._dense(self._matrix("history")[self._known(users.users)])
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32, every event weighing like one with the highest rating."""
-        similar = self._matrix("similar")
-        return (visitors.history(similar.shape[0], self.half_life_items) @ similar).toarray()
+        n_items = len(self._array("similar_start")) - 1
+        return self._dense(visitors.history(n_items, self.half_life_items))
+
+    def _dense(self, histories: sparse.csr_matrix) -> FloatArray:
+        """Score histories (B, N)."""
+        return np.asarray((histories @ self._matrix("similar")).toarray(), dtype=np.float32)
 
     def _matrix(self, name: str) -> sparse.csr_matrix:
         """Lay a fitted matrix with N columns out again."""

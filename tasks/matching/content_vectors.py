@@ -19,8 +19,8 @@ def check_text_share(text_share: float, section: str) -> float:
 def content_vectors(data: TrainingData, text_share: float, whitening: float = 0.0) -> FloatArray:
     """Lay the item's own vector and the mean of its texts side by side, weighed.
 
-    A cosine of two such vectors is (1 - text_share) times that of the items' own vectors plus text_share times
-    that of their mean texts; where an item lacks one of them, the other counts alone.
+    A cosine of two such vectors is (1 - text_share) times that of the items' own vectors plus text_share
+    times that of their mean texts; where an item lacks one of them, the other counts alone.
 
     Args:
         data: item_vectors and text_vectors are read, no event is.

@@ -28,9 +28,9 @@ class Cosine(ArrayMatcher):
     """The best of a user's interests against an item's texts: at their best, together, or in between.
 
     Texts are centred on their mean, as interests are on the mean item, and both go through the same whitening
-    map. The mean over K of inner products is the inner product with the mean vector, so it costs one slot; the
-    others run slot by slot, so that only a few (B, N) matrices live at once. A missing text is left out; with
-    nothing to match, the score is 0, which is what an average text gets.
+    map. The mean over K of inner products is the inner product with the mean vector, so it costs one slot;
+    the others run slot by slot, so that only a few (B, N) matrices live at once. A missing text is left out;
+    with nothing to match, the score is 0, which is what an average text gets.
 
     Args:
         reduction: "max", "mean" or "logsumexp".
@@ -105,7 +105,11 @@ class Cosine(ArrayMatcher):
         return out
 
     def _reduced(
-        self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None = None
+        self,
+        interests: FloatArray,
+        texts: FloatArray,
+        there: NDArray[np.bool_],
+        items: IntArray | None = None,
     ) -> FloatArray:
         """Reduce over slots: (R, N), -inf where an item has no text.
 
@@ -132,7 +136,7 @@ class Cosine(ArrayMatcher):
         return self._match(pairs)[0]
 
     def best_slot(self, pairs: PairBatch) -> IntArray:
-        """Return (P,) int64: the slot that weighs most for the interest that decided the score, -1 for none."""
+        """Return (P,) int64: the slot that weighs most for the interest that decided, -1 for none."""
         return self._match(pairs)[1]
 
     def _match(self, pairs: PairBatch) -> tuple[FloatArray, IntArray]:

@@ -1,7 +1,8 @@
 """A learned map from content to collaborative factors: what EASE would say of an item nobody has seen yet.
 
-Gantner et al., "Learning Attribute-to-Feature Mappings for Cold-Start Recommendations", ICDM 2010, with the closed
-form of Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, in the place of matrix factors.
+Gantner et al., "Learning Attribute-to-Feature Mappings for Cold-Start Recommendations", ICDM 2010, with the
+closed form of Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019, in the place of
+matrix factors.
 """
 
 import numpy as np
@@ -16,8 +17,8 @@ from tasks.matching.ease import Ease
 class FactorMap(LinearMatcher):
     """EASE whose columns are foretold from content.
 
-    The factors of an item are its column of EASE's item-item matrix: what each item of a history says about it.
-    They are regressed on content by kernel ridge regression over the items with events, with the kernel
+    The factors of an item are its column of EASE's item-item matrix: what each item of a history says about
+    it. They are regressed on content by kernel ridge regression over the items with events, with the kernel
     exp(-width (1 - cosine)). Warm and cold items are scored by foretold columns alike, so that a cold item
     stands on one scale with all others.
 

@@ -10,7 +10,7 @@ from tasks.recency import recency_weights
 
 
 class Pasts(NamedTuple):
-    """Events before M events: `event[j]` lies `distance[j]` events before event `row[j]` of those asked for."""
+    """Events before M others: `event[j]` lies `distance[j]` events before the other number `row[j]`."""
 
     row: IntArray
     event: IntArray

@@ -1,8 +1,8 @@
 """From K similarities of an item to one score, slot by slot: no (B, N, K) tensor is ever held.
 
 Every function takes the similarities of one slot after the other, (R, N) each and -inf where an item has no
-text in the slot, may write into them, and returns (R, N), -inf where an item has no text at all. R are users or
-interests.
+text in the slot, may write into them, and returns (R, N), -inf where an item has no text at all. R are
+users or interests.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -51,11 +51,13 @@ def log_mean_exp(similarities: Iterable[FloatArray], temperature: float) -> Floa
     return total
 
 
-def attended(similarities: Iterable[FloatArray], slot_logits: Sequence[FloatArray], slope: float) -> FloatArray:
+def attended(
+    similarities: Iterable[FloatArray], slot_logits: Sequence[FloatArray], slope: float
+) -> FloatArray:
     """Weigh slots by softmax(slot_logits[k] + slope * similarity), and sum up.
 
-    The softmax is made in one pass, sums being scaled down whenever a higher logit comes: Milakov & Gimelshein,
-    "Online normalizer calculation for softmax", arXiv 1805.02867, 2018.
+    The softmax is made in one pass, sums being scaled down whenever a higher logit comes: Milakov &
+    Gimelshein, "Online normalizer calculation for softmax", arXiv 1805.02867, 2018.
 
     Args:
         similarities: K times (R, N).

@@ -52,10 +52,11 @@ def train_towers(
 ) -> tuple[dict[str, FloatArray], int]:
     """Train a user and an item tower so that a user is near to the item that comes next.
 
-    The logit of item j for example i is cosine / temperature - log q_j, with q_j the share of the examples that
-    have item j: an item that is drawn often as a negative is not held back for that. The same item elsewhere in a
-    batch is no negative. With a patience, the newest events are not learned from, and the weights are those of the
-    epoch whose loss on them is least, once that many epochs brought nothing better.
+    The logit of item j for example i is cosine / temperature - log q_j, with q_j the share of the examples
+    that have item j: an item that is drawn often as a negative is not held back for that. The same item
+    elsewhere in a batch is no negative. With a patience, the newest events are not learned from, and the
+    weights are those of the epoch whose loss on them is least, once that many epochs brought nothing
+    better.
 
     Args:
         examples: at least one.
@@ -112,5 +113,8 @@ def train_towers(
 def _tower(n_inputs: int, how: Training) -> nn.Sequential:
     """One hidden layer."""
     return nn.Sequential(
-        nn.Linear(n_inputs, how.hidden), nn.ReLU(), nn.Dropout(how.dropout), nn.Linear(how.hidden, how.outputs)
+        nn.Linear(n_inputs, how.hidden),
+        nn.ReLU(),
+        nn.Dropout(how.dropout),
+        nn.Linear(how.hidden, how.outputs),
     )

@@ -1,6 +1,7 @@
 """Two-tower: a network for users' histories and one for items' content, trained to meet.
 
-Covington, Adams & Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys 2016; Yi et al., RecSys 2019.
+Covington, Adams & Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys 2016; how they are
+trained is in tasks/matching/towers.py.
 """
 
 import numpy as np
@@ -16,15 +17,16 @@ from tasks.vectors import unit
 
 # A history is pooled at several speeds: what was just done, lately, and over a long time.
 HALF_LIVES_ITEMS = (4.0, 20.0)
-REACH = 60  # events of a past that is learned from; with the half-lives above, older ones weigh next to nothing
+REACH = 60  # events of a past that is learned from; older ones weigh next to nothing
 
 
 class TwoTower(ArrayMatcher):
     """The cosine between a user's and an item's tower.
 
-    The item tower reads the principal components of an item's own vector and its mean text vector, so it places
-    new items too. The user tower reads the same components of the history, averaged with weights 0.5 ** (position
-    back / half-life) for each of the half-lives, so that it places new users too. Both have one hidden layer.
+    The item tower reads the principal components of an item's own vector and its mean text vector, so it
+    places new items too. The user tower reads the same components of the history, averaged once for each of
+    the half-lives with weights 0.5 ** (position back / half-life), so that it places new users too. Both have
+    one hidden layer.
 
     Args:
         text_share: what texts weigh beside items' own vectors.
@@ -128,7 +130,7 @@ class TwoTower(ArrayMatcher):
         return Examples(_pooled(histories, inputs), data.item[events], newest)
 
     def _placed(self, tower: str, inputs: FloatArray) -> FloatArray:
-        """Send inputs (R, F) through a tower: (R, outputs) of unit length; zeros where nothing was learned."""
+        """Send inputs (R, F) through a tower: (R, outputs) of unit length; zeros if nothing was learned."""
         if f"{tower}.0.weight" not in self._arrays:
             return np.zeros((len(inputs), self.training.outputs), dtype=np.float32)
         hidden = inputs @ self._array(f"{tower}.0.weight").T + self._array(f"{tower}.0.bias")
@@ -137,7 +139,7 @@ class TwoTower(ArrayMatcher):
 
 
 def principal_components(vectors: FloatArray, n: int) -> FloatArray:
-    """(N, F) float32 of mean square 1: what vectors (N, D) are along the F = min(n, D) directions of most variance.
+    """(N, F) float32 of mean square 1: vectors (N, D) along the F = min(n, D) directions of most variance.
 
     The sign of a direction is that of its largest part, so that it does not depend on the solver.
     """

@@ -1,7 +1,7 @@
 """Taking out of vectors what all of them share: their mean, and in part the directions along which most vary.
 
-Su et al., "Whitening Sentence Representations for Better Semantics and Faster Retrieval", arXiv 2103.15316, 2021;
-the shrinkage towards equal variances is that of Ledoit & Wolf, "A well-conditioned estimator for
+Su et al., "Whitening Sentence Representations for Better Semantics and Faster Retrieval", arXiv 2103.15316,
+2021; the shrinkage towards equal variances is that of Ledoit & Wolf, "A well-conditioned estimator for
 large-dimensional covariance matrices", Journal of Multivariate Analysis 88, 2004, with a given weight.
 """
 
