@@ -80,7 +80,8 @@ class ContentKnn(ArrayMatcher):
 
     def _dense(self, histories: sparse.csr_matrix) -> FloatArray:
         """Score histories (B, N)."""
-        return np.asarray((histories @ self._matrix("similar")).toarray(), dtype=np.float32)
+        scores = sparse.csr_matrix(histories @ self._matrix("similar"))
+        return np.asarray(scores.toarray(), dtype=np.float32)
 
     def _matrix(self, name: str) -> sparse.csr_matrix:
         """Lay a fitted matrix with N columns out again."""

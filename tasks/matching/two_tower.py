@@ -16,8 +16,8 @@ from tasks.recency import recency_weights
 from tasks.vectors import unit
 
 # A history is pooled at several speeds: what was just done, lately, and over a long time.
-HALF_LIVES_ITEMS = (4.0, 20.0)
-REACH = 60  # events of a past that is learned from; older ones weigh next to nothing
+HALF_LIVES_ITEMS = (2.0, 8.0, 40.0)
+REACH = 80  # events of a past that is learned from; older ones weigh little even at the slowest speed
 
 
 class TwoTower(ArrayMatcher):
