@@ -63,6 +63,8 @@ class ContentKnn(Section):
     """Of a similarity, the part of the texts; the rest is that of items' own vectors."""
     half_life_items: float | None = Field(default=8.0, gt=0)
     """An item this many positions back in a history weighs half."""
+    whitening: float = Field(default=0.0, ge=0, lt=1)
+    """0 only centres vectors; the nearer to 1, the more alike all their directions vary."""
 
 
 class TwoTower(Section):

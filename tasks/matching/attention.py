@@ -19,7 +19,7 @@ from tasks.matching.repeatable import repeatable
 from tasks.matching.whitening import mapped
 from tasks.vectors import centred, unit
 
-MOMENTS = 20_000  # events learned from at most: there are few parameters
+MOMENTS = 10_000  # events learned from at most: there are few parameters
 REACH = 60  # events of a past: with the half-life below, older ones weigh next to nothing
 HALF_LIFE_ITEMS = 15.0
 NEGATIVES = 15

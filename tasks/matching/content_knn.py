@@ -18,6 +18,7 @@ from tasks.matching.contract import (
     VisitorBatch,
 )
 from tasks.matching.retrieve import top_items
+from tasks.matching.whitening import check_whitening
 from tasks.recency import rating_weights, recency_weights
 
 BLOCK_ITEMS = 256  # similarities of so many items with all others live at once
@@ -33,13 +34,18 @@ class ContentKnn(ArrayMatcher):
         neighbours: of each item.
         text_share: of a similarity, the part of the texts; the rest is that of items' own vectors.
         half_life_items: an event this many positions back counts half; None weighs all alike.
+        whitening: 0 only centres vectors; the nearer to 1, the more alike all their directions vary.
     """
 
     name = "content_knn"
     reads_texts = True
 
     def __init__(
-        self, neighbours: int, text_share: float = 0.5, half_life_items: float | None = None
+        self,
+        neighbours: int,
+        text_share: float = 0.5,
+        half_life_items: float | None = None,
+        whitening: float = 0.0,
     ) -> None:
         super().__init__()
         if neighbours < 1:
@@ -49,6 +55,7 @@ class ContentKnn(ArrayMatcher):
         self.neighbours = neighbours
         self.text_share = check_text_share(text_share, "content_knn")
         self.half_life_items = half_life_items
+        self.whitening = check_whitening(whitening, "content_knn")
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
@@ -56,11 +63,12 @@ class ContentKnn(ArrayMatcher):
             "neighbours": self.neighbours,
             "text_share": self.text_share,
             "half_life_items": self.half_life_items,
+            "whitening": self.whitening,
         }
 
     def fit(self, data: TrainingData) -> None:
         """Find every item's neighbours, block by block, and weigh the histories."""
-        similar = nearest(content_vectors(data, self.text_share), self.neighbours)
+        similar = nearest(content_vectors(data, self.text_share, self.whitening), self.neighbours)
         weight = recency_weights(data.position_back, self.half_life_items) * rating_weights(data.value)
         history = data.weighted(weight)
         self._arrays = {

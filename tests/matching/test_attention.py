@@ -28,7 +28,9 @@ def one_telling_slot() -> TrainingData:
     ]
     interests = camp[np.arange(N_USERS) % 2][:, None]
     data = training_data(events, N_USERS, N_ITEMS, unit(texts.astype(np.float32)), interests)
-    return replace(data, item_vectors=unit((of_item + 0.1 * rng.normal(size=(N_ITEMS, D))).astype(np.float32)))
+    return replace(
+        data, item_vectors=unit((of_item + 0.1 * rng.normal(size=(N_ITEMS, D))).astype(np.float32))
+    )
 
 
 def everyone() -> UserBatch:
@@ -76,7 +78,7 @@ def test_without_item_vectors_or_pasts_nothing_is_learned() -> None:
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"epochs must be at least 0, got -1; set it in \[matching.cosine_att"):
+    with pytest.raises(ValueError, match=r"at least 0, got -1; set it in \[matching.cosine_attention"):
         CosineAttention(epochs=-1)
-    with pytest.raises(ValueError, match=r"whitening must be .* got 1.0; set it in \[matching.cosine_attention\]"):
+    with pytest.raises(ValueError, match=r"below 1, got 1.0; set it in \[matching.cosine_attention"):
         CosineAttention(whitening=1.0)

@@ -63,7 +63,9 @@ def test_blocks_do_not_matter() -> None:
 
 
 def test_recent_and_liked_items_weigh_more() -> None:
-    data = films([(0, 0, 1), (0, 2, 2)], np.concatenate([CROSS, unit(CROSS + CROSS[[2, 3, 1, 0]])]), np.zeros((8, 2)))
+    data = films(
+        [(0, 0, 1), (0, 2, 2)], np.concatenate([CROSS, unit(CROSS + CROSS[[2, 3, 1, 0]])]), np.zeros((8, 2))
+    )
     # Item 4 lies between items 0 and 2.
     scores = everyone(ContentKnn(7, 0.0, half_life_items=1.0), data)[0]
     assert scores[4] == pytest.approx(0.5 * np.sqrt(0.5) + np.sqrt(0.5), abs=1e-5)
@@ -79,7 +81,7 @@ def test_an_item_that_nobody_has_seen_is_scored_by_what_it_resembles() -> None:
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"neighbours must be at least 1, got 0; set it in \[matching.content_knn\]"):
+    with pytest.raises(ValueError, match=r"neighbours must be at least 1, got 0; set it in \[matching.con"):
         ContentKnn(0)
     with pytest.raises(ValueError, match=r"text_share must be between 0 and 1, got 1.5"):
         ContentKnn(5, text_share=1.5)

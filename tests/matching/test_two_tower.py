@@ -113,12 +113,13 @@ def test_an_item_that_nobody_has_seen_is_liked_by_its_camp() -> None:
 def test_somebody_without_history_gets_what_suits_all() -> None:
     matcher = TwoTower(text_share=1.0)
     matcher.fit(checkerboard())
-    nobody = VisitorBatch(np.zeros(0, np.int64), np.zeros(2, np.int64), np.zeros((1, 1, 6), np.float32), [""])
+    start = np.zeros(2, np.int64)
+    nobody = VisitorBatch(np.zeros(0, np.int64), start, np.zeros((1, 1, 6), np.float32), [""])
     np.testing.assert_allclose(
         matcher.score_visitors(nobody), matcher.score(UserBatch(np.array([N_USERS - 1]))), atol=1e-6
     )
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"epochs must be at least 1, got 0; set it in \[matching.two_tower\]"):
+    with pytest.raises(ValueError, match=r"epochs must be at least 1, got 0; set it in \[matching.two"):
         TwoTower(epochs=0)
