@@ -1,7 +1,10 @@
-"""How far back in a user's history an event lies, and what it therefore weighs."""
+"""How far back in a user's history an event lies, how it was rated, and what it therefore weighs."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+# What the lowest rating weighs against the highest at least: to have chosen an item says something by itself.
+MIN_RATING_WEIGHT = 0.1
 
 
 def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -44,3 +47,15 @@ def recency_weights(positions: NDArray[np.int64], half_life_items: float | None)
     if not half_life_items > 0:
         raise ValueError(f"the half-life must be above 0 items, got {half_life_items}; None switches it off")
     return np.power(0.5, positions / half_life_items)
+
+
+def rating_weights(value: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Weigh an event value / largest value, at least MIN_RATING_WEIGHT; all 1 when all are the same.
+
+    >>> rating_weights(np.array([5, 4, 0], dtype=np.float32)).round(2)
+    array([1. , 0.8, 0.1])
+    """
+    largest = float(value.max(initial=0))
+    if largest <= 0:
+        return np.ones(len(value))
+    return np.maximum(value / largest, MIN_RATING_WEIGHT).astype(np.float64)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from tasks.section import Section
-from tasks.space import Real
+from tasks.space import Real, Whole
 
 
 class Ease(Section):
@@ -63,6 +63,83 @@ class SearchSemantic(Section):
     """A search this many searches back weighs half."""
 
 
+class Cosine(Section):
+    """Cosine of interests and texts: cosine_max, cosine_mean and cosine_logsumexp."""
+
+    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
+    """0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary."""
+    temperature: Annotated[float, Real(0.01, 1, log=True)] = Field(default=0.1, ge=0.001)
+    """Of cosine_logsumexp: near 0 it is the maximum over texts, the higher the more it is the mean."""
+
+
+class CosineAttention(Section):
+    """Cosine of interests and texts, weighed by learned attention over slots."""
+
+    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
+    """0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary."""
+    epochs: Annotated[int, Whole(1, 40, log=True)] = Field(default=10, ge=0)
+    """Passes over the events that it learns from."""
+    learning_rate: Annotated[float, Real(0.001, 0.1, log=True)] = Field(default=0.01, gt=0)
+    """Of AdamW."""
+    weight_decay: Annotated[float, Real(0.0001, 1, log=True)] = Field(default=0.01, ge=0)
+    """Pulls slots towards equal weights."""
+
+
+class ContentKnn(Section):
+    """What resembles what a user did, by vectors of items and texts."""
+
+    neighbours: Annotated[int, Whole(10, 1000, log=True)] = Field(default=200, ge=1)
+    """Of each item."""
+    text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
+    """Of a similarity, the part of the texts; the rest is that of items' own vectors."""
+    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
+    """An item this many positions back in a history weighs half."""
+    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
+    """0 only centres vectors; the nearer to 1, the more alike all their directions vary."""
+
+
+class TwoTower(Section):
+    """A network for histories and one for items' content, trained to meet."""
+
+    text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
+    """What texts weigh beside items' own vectors."""
+    components: Annotated[int, Whole(16, 256, log=True)] = Field(default=128, ge=1)
+    """Principal components of these vectors that the towers read."""
+    hidden: Annotated[int, Whole(32, 256, log=True)] = Field(default=128, ge=1)
+    """Units of the hidden layer of each tower."""
+    outputs: Annotated[int, Whole(16, 128, log=True)] = Field(default=64, ge=1)
+    """Dimensions in which the towers meet."""
+    temperature: Annotated[float, Real(0.02, 0.5, log=True)] = Field(default=0.1, gt=0)
+    """Cosines are divided by it in training."""
+    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=5, ge=1)
+    """Passes over the events; the most, with a patience."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop when so many epochs bring nothing better on the newest events, which are not learned from then."""
+    batch: int = Field(default=512, ge=2)
+    """Examples at once; the others' items are what an item is told from."""
+    learning_rate: Annotated[float, Real(0.0001, 0.01, log=True)] = Field(default=0.001, gt=0)
+    """Of Adam."""
+    dropout: Annotated[float, Real(0, 0.6)] = Field(default=0.3, ge=0, lt=1)
+    """Share of hidden units that are left out of each step."""
+    max_events: int = Field(default=200_000, ge=1)
+    """Events learned from at most, drawn at random beyond."""
+
+
+class FactorMap(Section):
+    """EASE foretold from content: for items that nobody has seen yet."""
+
+    regularisation: Annotated[float, Real(20, 5000, log=True)] = Field(default=500.0, gt=0)
+    """The ridge term lambda of EASE."""
+    ridge: Annotated[float, Real(0.1, 100, log=True)] = Field(default=3.0, gt=0)
+    """The ridge term of the regression on content."""
+    width: Annotated[float, Real(0.5, 10, log=True)] = Field(default=3.0, gt=0)
+    """The higher, the nearer in content an item must be to count."""
+    text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
+    """Of nearness, the part of the texts; the rest is that of items' own vectors."""
+    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=6.0, gt=0)
+    """An item this many positions back in a history weighs half when the model is applied."""
+
+
 class Matching(Section):
     """The matchers and what they are fitted with."""
 
@@ -79,3 +156,8 @@ class Matching(Section):
     slit: Slit = Slit()
     search_keyword: SearchKeyword = SearchKeyword()
     search_semantic: SearchSemantic = SearchSemantic()
+    cosine: Cosine = Cosine()
+    cosine_attention: CosineAttention = CosineAttention()
+    content_knn: ContentKnn = ContentKnn()
+    two_tower: TwoTower = TwoTower()
+    factor_map: FactorMap = FactorMap()

@@ -117,6 +117,11 @@ class LinearMatcher(ArrayMatcher):
             "history_start": history.indptr,
         }
 
+    @property
+    def item_item(self) -> FloatArray:
+        """(N, N): out[j, n] = what having j says about n."""
+        return self._array("item_item")
+
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
         item_item = self._array("item_item")

@@ -1,8 +1,10 @@
 """Cosine between a user's interests and the K texts of every item, reduced over K."""
 
-from typing import Literal, get_args
+from collections.abc import Iterator
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.matching.base import ArrayMatcher
@@ -15,87 +17,126 @@ from tasks.matching.contract import (
     UserBatch,
     VisitorBatch,
 )
+from tasks.matching.reductions import NONE, Reduction, log_mean_exp, maximum
+from tasks.matching.whitening import check_whitening, mapped, whitening_matrix
 from tasks.vectors import centred
 
-Reduction = Literal["max", "mean"]
 PAIR_BLOCK = 4096  # pairs of one user whose text vectors are copied at once
 
 
 class Cosine(ArrayMatcher):
-    """The best of a user's interests against an item's texts, taken at their best (max) or together (mean).
+    """The best of a user's interests against an item's texts: at their best, together, or in between.
 
-    Texts are centred on their mean, as interests are on the mean item. The mean over K of inner products is
-    the inner product with the mean vector, so it costs one slot; the maximum runs slot by slot, so that
-    only a few (B, N) matrices live at once. A missing text is left out; with nothing to match, the score is
-    0, which is what an average text gets.
+    Texts are centred on their mean, as interests are on the mean item, and both go through the same whitening
+    map. The mean over K of inner products is the inner product with the mean vector, so it costs one slot;
+    the others run slot by slot, so that only a few (B, N) matrices live at once. A missing text is left out;
+    with nothing to match, the score is 0, which is what an average text gets.
 
     Args:
-        reduction: "max" or "mean".
+        reduction: "max", "mean" or "logsumexp".
+        whitening: 0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary.
+        temperature: of "logsumexp"; near 0 it is the maximum, the higher the more it is the mean.
     """
 
     reads_texts = True
+    section = "cosine"
 
-    def __init__(self, reduction: Reduction) -> None:
+    def __init__(self, reduction: Reduction, whitening: float = 0.0, temperature: float = 0.1) -> None:
         super().__init__()
         if reduction not in get_args(Reduction):
             raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}, got {reduction!r}")
+        if not temperature >= 0.001:
+            raise ValueError(
+                f"temperature must be at least 0.001, got {temperature}; set it in [matching.cosine]"
+            )
         self.reduction: Reduction = reduction
+        self.whitening = check_whitening(whitening, self.section)
+        self.temperature = temperature
         self.name = f"cosine_{reduction}"
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
-        return {"reduction": self.reduction}
+        return {
+            "reduction": self.reduction,
+            "whitening": self.whitening,
+            "temperature": self.temperature,
+        }
 
     def fit(self, data: TrainingData) -> None:
-        """Centre the texts and lay them out by slot."""
-        texts = centred(data.text_vectors).swapaxes(0, 1)  # (K, N, D)
+        """Centre and whiten the texts, lay them out by slot, and send interests through the same map."""
+        texts = centred(data.text_vectors)  # (N, K, D)
+        matrix = whitening_matrix(texts, self.whitening)
+        texts = np.ascontiguousarray(mapped(texts, matrix).swapaxes(0, 1))  # (K, N, D)
         there = np.any(texts != 0, axis=-1)  # (K, N)
         self._arrays = {
             "n_users": np.array([data.n_users]),
-            "texts": np.ascontiguousarray(texts),
+            "texts": texts,
             "there": there,
-            "interests": np.ascontiguousarray(data.interests),
+            "interests": np.ascontiguousarray(mapped(data.interests, matrix)),
         }
+        if matrix is not None:
+            self._arrays["whitening"] = matrix
         if self.reduction == "mean":
             n_texts = np.maximum(there.sum(axis=0), 1)  # (N,)
             self._arrays["mean_text"] = (texts.sum(axis=0) / n_texts[:, None]).astype(np.float32)
 
     def score(self, users: UserBatch) -> FloatArray:
-        """Return (B, N) float32 cosines, the maximum over interests of the reduction over slots."""
+        """Return (B, N) float32, the maximum over interests of the reduction over slots."""
         return self._best(self._array("interests")[self._known(users.users)])
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32: the same for interests that are brought along."""
-        return self._best(visitors.interests)
+        self._array("texts")  # refuses when nothing is fitted
+        return self._best(mapped(visitors.interests, self._arrays.get("whitening")))
 
     def _best(self, interests: FloatArray) -> FloatArray:
         """Score interests (B, I, D): (B, N)."""
-        targets, present = self._array("texts"), self._array("there")  # (K, N, D), (K, N)
-        if self.reduction == "mean":
-            targets, present = self._array("mean_text")[None], np.any(present, axis=0)[None]
-        out = np.full((len(interests), targets.shape[1]), -np.inf, dtype=np.float32)
+        texts, there = self._array("texts"), self._array("there")
+        out = np.full((len(interests), texts.shape[1]), NONE, dtype=np.float32)
         for interest in interests.swapaxes(0, 1):  # (B, D)
             rows = np.flatnonzero(np.any(interest != 0, axis=1))
             if not len(rows):
                 continue
-            every = len(rows) == len(interest)
-            for target, there in zip(targets, present, strict=True):
-                similarity = (interest if every else interest[rows]) @ target.T  # (rows, N)
-                if not there.all():
-                    similarity[:, ~there] = -np.inf
-                if every:
-                    np.maximum(out, similarity, out=out)
-                else:
-                    out[rows] = np.maximum(out[rows], similarity)
+            if len(rows) == len(interest):
+                np.maximum(out, self._reduced(interest, texts, there), out=out)
+            else:
+                out[rows] = np.maximum(out[rows], self._reduced(interest[rows], texts, there))
         out[np.isneginf(out)] = 0
         return out
+
+    def _reduced(
+        self,
+        interests: FloatArray,
+        texts: FloatArray,
+        there: NDArray[np.bool_],
+        items: IntArray | None = None,
+    ) -> FloatArray:
+        """Reduce over slots: (R, N), -inf where an item has no text.
+
+        Args:
+            interests: (R, D), none of them zero.
+            texts: (K, N, D).
+            there: (K, N).
+            items: which items the N are, when they are not all.
+        """
+        if self.reduction == "mean":
+            mean_text = self._array("mean_text") if items is None else self._array("mean_text")[items]
+            return next(similarities(interests, mean_text[None], np.any(there, axis=0)[None]))
+        by_slot = similarities(interests, texts, there)
+        if self.reduction == "max":
+            return maximum(by_slot)
+        return log_mean_exp(by_slot, self.temperature)
+
+    def _importance(self, interests: FloatArray, similarity: FloatArray) -> FloatArray:
+        """Say which slot decides: (K, R, P), the higher the more, from similarities (K, R, P)."""
+        return similarity
 
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Return (P,) float32, from the vectors of the pairs alone."""
         return self._match(pairs)[0]
 
     def best_slot(self, pairs: PairBatch) -> IntArray:
-        """Return (P,) int64: the slot nearest to the interest that decided the score, -1 for none."""
+        """Return (P,) int64: the slot that weighs most for the interest that decided, -1 for none."""
         return self._match(pairs)[1]
 
     def _match(self, pairs: PairBatch) -> tuple[FloatArray, IntArray]:
@@ -119,13 +160,21 @@ class Cosine(ArrayMatcher):
     def _match_items(self, interests: FloatArray, items: IntArray) -> tuple[FloatArray, IntArray]:
         """Match one user's interests (I, D) with items (P,): scores (P,) and slots (P,)."""
         texts, there = self._array("texts")[:, items], self._array("there")[:, items]  # (K, P, D), (K, P)
-        similarity = (interests @ texts.reshape(-1, texts.shape[2]).T).reshape(-1, *there.shape)  # (I, K, P)
-        if self.reduction == "max":
-            reduced = np.where(there, similarity, -np.inf).max(axis=1)  # (I, P)
-        else:
-            reduced = np.where(there, similarity, 0).sum(axis=1) / np.maximum(there.sum(axis=0), 1)
+        reduced = self._reduced(interests, texts, there, items)  # (I, P)
+        similarity = np.stack(list(similarities(interests, texts, there)))  # (K, I, P)
         pair = np.arange(len(items))
         interest = reduced.argmax(axis=0)
-        slot = np.where(there.T, similarity[interest, :, pair], -np.inf).argmax(axis=1)
+        slot = self._importance(interests, similarity)[:, interest, pair].argmax(axis=0)
         known = there.any(axis=0)
         return np.where(known, reduced[interest, pair], 0), np.where(known, slot, -1)
+
+
+def similarities(
+    interests: FloatArray, targets: FloatArray, present: NDArray[np.bool_]
+) -> Iterator[FloatArray]:
+    """Yield interests (R, D) times each slot of targets (K, N, D): (R, N), -inf where there is no text."""
+    for target, there in zip(targets, present, strict=True):
+        similarity = interests @ target.T
+        if not there.all():
+            similarity[:, ~there] = NONE
+        yield similarity

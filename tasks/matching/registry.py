@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.matching.attention import CosineAttention
 from tasks.matching.base import read_description
+from tasks.matching.content_knn import ContentKnn
 from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
+from tasks.matching.factor_map import FactorMap
 from tasks.matching.popularity import Popularity
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
+from tasks.matching.two_tower import TwoTower
 from tasks.section import Section
 from tasks.settings_matching import Matching
 from tasks.space import Space, spaces_of
@@ -28,13 +32,18 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "cosine_max": Kind(Cosine, arguments={"reduction": "max"}),
-    "cosine_mean": Kind(Cosine, arguments={"reduction": "mean"}),
+    "cosine_max": Kind(Cosine, "cosine", {"reduction": "max"}),
+    "cosine_mean": Kind(Cosine, "cosine", {"reduction": "mean"}),
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
     "search_keyword": Kind(SearchKeyword, "search_keyword"),
     "search_semantic": Kind(SearchSemantic, "search_semantic"),
+    "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),
+    "cosine_attention": Kind(CosineAttention, "cosine_attention"),
+    "content_knn": Kind(ContentKnn, "content_knn"),
+    "two_tower": Kind(TwoTower, "two_tower"),
+    "factor_map": Kind(FactorMap, "factor_map"),
 }
 
 

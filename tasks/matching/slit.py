@@ -10,6 +10,7 @@ from scipy import linalg, sparse
 
 from tasks.matching.base import LinearMatcher, check_dense_items
 from tasks.matching.contract import IntArray, Parameter, TrainingData
+from tasks.matching.moments import ranges
 from tasks.recency import recency_weights
 
 # A weight below 0.5 ** 7.5, half a percent, is left out: it would only make the sums longer.
@@ -87,9 +88,9 @@ class Slit(LinearMatcher):
             # Whole blocks only: the one that holds the last event within reach comes in entirely.
             first = block_start[np.maximum(user_start[moment], moment - 1 - reach)]
             last = block_end[np.minimum(user_end[moment] - 1, moment + reach)]
-            row, event = _ranges(first, moment)
+            row, event = ranges(first, moment)
             past = self._matrix(data, row, event, moment[row] - block_end[event], len(moment))
-            row, event = _ranges(moment, last)
+            row, event = ranges(moment, last)
             future = self._matrix(data, row, event, block_start[event] - moment[row], len(moment))
             yield past, future
 
@@ -98,15 +99,3 @@ class Slit(LinearMatcher):
     ) -> sparse.csr_matrix:
         weight = recency_weights(distance, self.half_life_items)
         return sparse.csr_matrix((weight, (row, data.item[event])), shape=(n_rows, data.n_items))
-
-
-def _ranges(start: IntArray, stop: IntArray) -> tuple[IntArray, IntArray]:
-    """Write out ranges: row r once for each event of start[r]..stop[r]-1, and those events.
-
-    >>> [part.tolist() for part in _ranges(np.array([0, 5]), np.array([2, 6]))]
-    [[0, 0, 1], [0, 1, 5]]
-    """
-    length = stop - start
-    row = np.repeat(np.arange(len(start)), length)
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    return row, start[row] + within

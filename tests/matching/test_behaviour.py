@@ -19,7 +19,14 @@ from tasks.settings import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
 # Settings for a handful of events.
-TOY_SIZED = Matching.model_validate({"ease": {"regularisation": 1}, "slit": {"regularisation": 1}})
+TOY_SIZED = Matching.model_validate(
+    {
+        "ease": {"regularisation": 1},
+        "slit": {"regularisation": 1},
+        "factor_map": {"regularisation": 1, "ridge": 0.1},
+        "two_tower": {"epochs": 40, "learning_rate": 0.01},
+    }
+)
 PERSONAL = sorted(set(registry.KINDS) - {"popularity", "search_keyword", "search_semantic"})
 
 
@@ -153,5 +160,5 @@ def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, da
     if name in ("ease", "slit"):
         assert not without.score(me).any()
         assert known.score(me).any()
-    if not name.startswith(("cosine", "search")):  # these learn from texts, interests and queries alone
+    if not name.startswith(("cosine", "content", "search")):  # these learn from vectors and queries alone
         assert (learned.score(others) != known.score(others)).any()

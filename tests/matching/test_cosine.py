@@ -1,37 +1,48 @@
 import numpy as np
 import pytest
 
-from tasks.matching.contract import PairBatch, TrainingData, UserBatch
+from tasks.matching.contract import PairBatch, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.cosine import Cosine
+from tasks.matching.whitening import mapped, whitening_matrix
 from tasks.vectors import centred, unit
 from tests.matching.toys import N_ITEMS, N_SLOTS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
+TEMPERATURE = 0.1
+REDUCE = {
+    "max": np.max,
+    "mean": np.mean,
+    "logsumexp": lambda cosines: TEMPERATURE * np.log(np.mean(np.exp(cosines / TEMPERATURE))),
+}
 
-def naive(data: TrainingData, reduction: str) -> tuple[np.ndarray, np.ndarray]:
+
+def naive(data: TrainingData, reduction: str, whitening: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Scores and slots by loops over everything."""
     texts = centred(data.text_vectors)
+    matrix = whitening_matrix(texts, whitening)
+    texts, interests = mapped(texts, matrix), mapped(data.interests, matrix)
     scores, slots = np.zeros((N_USERS, N_ITEMS)), np.full((N_USERS, N_ITEMS), -1)
     for user in range(N_USERS):
         for item in range(N_ITEMS):
             there = [slot for slot in range(N_SLOTS) if texts[item, slot].any()]
             best = -np.inf
-            for interest in (vector for vector in data.interests[user] if vector.any()):
+            for interest in (vector for vector in interests[user] if vector.any()):
                 cosines = np.array([interest @ texts[item, slot] for slot in there])
                 if not there:
                     continue
-                value = cosines.max() if reduction == "max" else cosines.mean()
+                value = REDUCE[reduction](cosines)
                 if value > best:
                     best = value
                     scores[user, item], slots[user, item] = value, there[int(cosines.argmax())]
     return scores, slots
 
 
-@pytest.mark.parametrize("reduction", ["max", "mean"])
-def test_agrees_with_loops(reduction: str) -> None:
+@pytest.mark.parametrize("whitening", [0.0, 0.7])
+@pytest.mark.parametrize("reduction", sorted(REDUCE))
+def test_agrees_with_loops(reduction: str, whitening: float) -> None:
     data = checkerboard()
-    cosine = Cosine(reduction)  # type: ignore[arg-type]
+    cosine = Cosine(reduction, whitening, TEMPERATURE)  # type: ignore[arg-type]
     cosine.fit(data)
-    scores, slots = naive(data, reduction)
+    scores, slots = naive(data, reduction, whitening)
     users, items = (axis.ravel() for axis in np.indices((N_USERS, N_ITEMS)))
     np.testing.assert_allclose(cosine.score(UserBatch(np.arange(N_USERS))), scores, atol=1e-6)
     np.testing.assert_array_equal(cosine.best_slot(PairBatch(users, items)), slots[users, items])
@@ -63,7 +74,7 @@ def test_what_all_texts_share_says_nothing() -> None:
 def test_missing_texts_and_missing_interests_score_zero_and_name_no_slot() -> None:
     texts = np.array([[[1.0, 0.0]], [[-1.0, 0.0]], [[0.0, 0.0]]])
     interests = np.array([[[1.0, 0.0]], [[0.0, 0.0]]])
-    for reduction in ("max", "mean"):
+    for reduction in ("max", "mean", "logsumexp"):
         cosine = Cosine(reduction)
         cosine.fit(training_data([], 2, 3, texts, interests))
         np.testing.assert_allclose(cosine.score(UserBatch(np.arange(2))), [[1, -1, 0], [0, 0, 0]], atol=1e-6)
@@ -76,6 +87,21 @@ def test_an_unknown_user_has_no_deciding_slot() -> None:
     assert cosine.best_slot(PairBatch(np.array([UNKNOWN_USER]), np.array([0]))).tolist() == [-1]
 
 
+def test_a_visitors_interests_are_whitened_too() -> None:
+    data = checkerboard()
+    cosine = Cosine("max", whitening=0.7)
+    cosine.fit(data)
+    nothing_done = np.zeros(0, np.int64), np.zeros(N_USERS + 1, np.int64)
+    visitors = VisitorBatch(*nothing_done, data.interests, [""] * N_USERS)
+    expected = cosine.score(UserBatch(np.arange(N_USERS)))
+    np.testing.assert_allclose(cosine.score_visitors(visitors), expected, atol=1e-6)
+
+
+def test_a_temperature_near_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least 0.001, got 0.0; set it in \[matching.cosine\]"):
+        Cosine("logsumexp", temperature=0.0)
+
+
 def test_an_unknown_reduction_is_refused() -> None:
-    with pytest.raises(ValueError, match="one of max, mean, got 'median'"):
+    with pytest.raises(ValueError, match="one of max, mean, logsumexp, attention, got 'median'"):
         Cosine("median")  # type: ignore[arg-type]

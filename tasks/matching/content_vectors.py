@@ -1,0 +1,36 @@
+"""One vector an item, of its own content and of its texts: what matchers by content compare items by."""
+
+import numpy as np
+
+from tasks.matching.contract import FloatArray, TrainingData
+from tasks.matching.whitening import whitened
+from tasks.vectors import centred, unit
+
+
+def check_text_share(text_share: float, section: str) -> float:
+    """Refuse what is no share."""
+    if not 0 <= text_share <= 1:
+        raise ValueError(
+            f"text_share must be between 0 and 1, got {text_share}; set it in [matching.{section}]"
+        )
+    return text_share
+
+
+def content_vectors(data: TrainingData, text_share: float, whitening: float = 0.0) -> FloatArray:
+    """Lay the item's own vector and the mean of its texts side by side, weighed.
+
+    A cosine of two such vectors is (1 - text_share) times that of the items' own vectors plus text_share
+    times that of their mean texts; where an item lacks one of them, the other counts alone.
+
+    Args:
+        data: item_vectors and text_vectors are read, no event is.
+        text_share: what texts weigh, from 0 to 1.
+        whitening: of both, as in tasks/matching/whitening.py.
+
+    Returns:
+        (N, 2 D) float32 of unit length; zeros where an item has neither.
+    """
+    own = whitened(data.item_vectors, whitening)  # (N, D)
+    texts = whitened(centred(data.text_vectors).sum(axis=1), whitening)
+    weights = np.sqrt(np.array([1 - text_share, text_share], dtype=np.float32))
+    return unit(np.concatenate([weights[0] * own, weights[1] * texts], axis=1))

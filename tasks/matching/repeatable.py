@@ -1,0 +1,31 @@
+"""Training in torch that gives the same twice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# Sums depend on how work is cut up among threads, so their number is part of the result.
+THREADS = 1
+
+
+@contextmanager
+def repeatable(seed: int) -> Iterator[torch.Generator]:
+    """Seed torch, fix its threads and allow only deterministic algorithms; afterwards all is as it was.
+
+    Args:
+        seed: of weights, order and whatever is drawn.
+
+    Yields:
+        A generator for what is drawn by hand.
+    """
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(THREADS)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield torch.Generator().manual_seed(seed)
+        finally:
+            torch.use_deterministic_algorithms(strict)
+            torch.set_num_threads(threads)

@@ -1,0 +1,120 @@
+"""Training of two towers: sampled softmax over in-batch negatives, corrected for how often items are drawn.
+
+Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from tasks.matching.contract import FloatArray, IntArray
+from tasks.matching.repeatable import repeatable
+
+NEVER = -1e9  # a logit that no softmax sees
+
+
+@dataclass(frozen=True)
+class Examples:
+    """M moments at which a user took an item.
+
+    Args:
+        users: (M, F_u) float32, what the user tower sees of what was done before.
+        items: (M,) int64, the item that was taken.
+        newest: (M,) bool, whether it is of the user's newest block of events: what early stopping looks at.
+    """
+
+    users: FloatArray
+    items: IntArray
+    newest: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How towers are trained: hidden units and outputs of each, and the course of it."""
+
+    hidden: int
+    outputs: int
+    temperature: float
+    epochs: int
+    patience: int | None
+    batch: int
+    learning_rate: float
+    dropout: float
+
+
+def train_towers(
+    examples: Examples, item_inputs: FloatArray, how: Training, seed: int
+) -> tuple[dict[str, FloatArray], int]:
+    """Train a user and an item tower so that a user is near to the item that comes next.
+
+    The logit of item j for example i is cosine / temperature - log q_j, with q_j the share of the examples
+    that have item j: an item that is drawn often as a negative is not held back for that. The same item
+    elsewhere in a batch is no negative. With a patience, the newest events are not learned from, and the
+    weights are those of the epoch whose loss on them is least, once that many epochs brought nothing
+    better.
+
+    Args:
+        examples: at least one.
+        item_inputs: (N, F) float32.
+        how: see there.
+        seed: of weights, order and dropout.
+
+    Returns:
+        Weights of both towers by name, and how many epochs they have seen.
+    """
+    with repeatable(seed) as generator:
+        inputs = torch.from_numpy(item_inputs)
+        users, items = torch.from_numpy(examples.users), torch.from_numpy(examples.items)
+        drawn = np.bincount(examples.items, minlength=len(item_inputs)) / len(examples.items)
+        log_q = torch.from_numpy(np.log(np.maximum(drawn, 1e-12)).astype(np.float32))
+        towers = nn.ModuleDict({"user": _tower(users.shape[1], how), "item": _tower(inputs.shape[1], how)})
+        optimiser = torch.optim.Adam(towers.parameters(), lr=how.learning_rate)
+
+        def loss_of(chosen: torch.Tensor) -> torch.Tensor:
+            of_batch = items[chosen]
+            user = functional.normalize(towers["user"](users[chosen]), dim=1)
+            item = functional.normalize(towers["item"](inputs[of_batch]), dim=1)
+            logits = user @ item.T / how.temperature - log_q[of_batch]  # (B, B)
+            same = of_batch[:, None] == of_batch[None, :]
+            logits = logits.masked_fill(same.fill_diagonal_(False), NEVER)
+            return functional.cross_entropy(logits, torch.arange(len(chosen)))
+
+        held = examples.newest if how.patience else np.zeros(len(examples.items), dtype=bool)
+        learned = torch.from_numpy(np.flatnonzero(~held))
+        kept = torch.from_numpy(np.random.default_rng(seed).permutation(np.flatnonzero(held)))
+        best, best_loss, best_epoch = deepcopy(towers.state_dict()), np.inf, 0
+        for epoch in range(1, how.epochs + 1):
+            towers.train()
+            order = learned[torch.randperm(len(learned), generator=generator)]
+            for chosen in order.split(how.batch):
+                loss = loss_of(chosen)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+            if not how.patience:
+                continue
+            towers.eval()
+            with torch.no_grad():
+                found = sum(float(loss_of(part)) * len(part) for part in kept.split(how.batch)) / len(kept)
+            if found < best_loss:
+                best, best_loss, best_epoch = deepcopy(towers.state_dict()), found, epoch
+            elif epoch - best_epoch >= how.patience:
+                break
+        if not how.patience:
+            best, best_epoch = towers.state_dict(), how.epochs
+        return {name: value.numpy().copy() for name, value in best.items()}, best_epoch
+
+
+def _tower(n_inputs: int, how: Training) -> nn.Sequential:
+    """One hidden layer."""
+    return nn.Sequential(
+        nn.Linear(n_inputs, how.hidden),
+        nn.ReLU(),
+        nn.Dropout(how.dropout),
+        nn.Linear(how.hidden, how.outputs),
+    )

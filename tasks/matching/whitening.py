@@ -1,0 +1,55 @@
+"""Taking out of vectors what all of them share: their mean, and in part the directions along which most vary.
+
+Su et al., "Whitening Sentence Representations for Better Semantics and Faster Retrieval", arXiv 2103.15316,
+2021; the shrinkage towards equal variances is that of Ledoit & Wolf, "A well-conditioned estimator for
+large-dimensional covariance matrices", Journal of Multivariate Analysis 88, 2004, with a given weight.
+"""
+
+import numpy as np
+
+from tasks.matching.contract import FloatArray
+from tasks.vectors import centred, unit
+
+
+def check_whitening(whitening: float, section: str) -> float:
+    """Refuse a share for which directions without variance would have to be stretched without end."""
+    if not 0 <= whitening < 1:
+        raise ValueError(
+            f"whitening must be at least 0 and below 1, got {whitening}; set it in [matching.{section}]"
+        )
+    return whitening
+
+
+def whitening_matrix(vectors: FloatArray, whitening: float) -> FloatArray | None:
+    """Find the map that evens out the variance of centred vectors; None where nothing is to be mapped.
+
+    With C the covariance of the vectors that are there, v its mean variance and w the whitening, the map is
+    (w C / v + (1 - w) I)^-1/2, symmetric: at 0 it is the identity, near 1 all directions vary alike. It acts
+    on directions, so vectors that live in the same centred space, such as interests, go through it as well.
+
+    Args:
+        vectors: (..., D), centred; a zero vector means "missing".
+        whitening: w, from 0 to below 1.
+
+    Returns:
+        (D, D) float32, or None.
+    """
+    flat = vectors.reshape(-1, vectors.shape[-1])
+    present = flat[np.any(flat != 0, axis=1)].astype(np.float64)
+    if whitening == 0 or not len(present):
+        return None
+    values, directions = np.linalg.eigh(present.T @ present / len(present))
+    variance = np.maximum(values, 0) / values.mean()
+    scale = 1 / np.sqrt(whitening * variance + (1 - whitening))
+    return ((directions * scale) @ directions.T).astype(np.float32)
+
+
+def mapped(vectors: FloatArray, matrix: FloatArray | None) -> FloatArray:
+    """Send vectors (..., D) through a matrix and scale them to length 1; zero vectors stay zero."""
+    return vectors if matrix is None else unit(vectors @ matrix)
+
+
+def whitened(vectors: FloatArray, whitening: float) -> FloatArray:
+    """Centre vectors (..., D), even out their variance and scale them to length 1; zero vectors stay zero."""
+    directions = centred(vectors)
+    return mapped(directions, whitening_matrix(directions, whitening))
