@@ -91,7 +91,7 @@ class Window:
         no_texts = warehouse.query("live_text_vectors").clear()
         item_vectors, words = warehouse.query("item_vectors"), warehouse.query("live_texts")
         window = fit_window(
-            *tables, no_texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+            *tables, no_texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit], fit
         )
         return cls(window, truth, judged, settings)
 

@@ -155,7 +155,7 @@ def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
-    names |= {"EngineError", "ReviewError", "AngleError", "VersionError"}
+    names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "ExternalError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -58,6 +58,7 @@ class TrainingData:
             everywhere when not given.
         categories: (N, C) bool. Without columns when not given.
         names: what the codes stand for, where that is known.
+        fit: the name of the window, where that is known: for matchers that read files.
     """
 
     n_users: int
@@ -73,6 +74,7 @@ class TrainingData:
     item_vectors: FloatArray = None  # type: ignore[assignment] - set below
     categories: NDArray[np.bool_] = None  # type: ignore[assignment] - set below
     names: Names | None = None
+    fit: str = ""
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):

@@ -33,6 +33,7 @@ def fit_window(
     words: pl.DataFrame,
     seed: int,
     learned_parts: Sequence[str] | None = None,
+    fit: str = "",
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -46,6 +47,7 @@ def fit_window(
         words: item_id, slot, text of live texts.
         seed: of the run.
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
+        fit: the window's name.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     text_vectors = text_tensor(texts, item_ids)
@@ -73,6 +75,7 @@ def fit_window(
         item_vectors=by_item,
         categories=category_matrix(items["categories"].to_list())[0],
         names=_names(user_ids, items, words, text_vectors.shape[1]),
+        fit=fit,
     )
     return Fit(data, user_ids, item_ids, text_ids)
 

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 from tasks.matching.base import read_description
 from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
-from tasks.matching.ease import Ease
+from tasks.matching.category_popularity import CategoryPopularity
+from tasks.matching.ease import Ease, PlainEase
+from tasks.matching.external import External
+from tasks.matching.ials import Ials
 from tasks.matching.popularity import Popularity
 from tasks.matching.slit import Slit
 from tasks.settings_matching import Matching
@@ -28,11 +31,17 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
+    "ease_plain": Kind(PlainEase, "ease_plain"),
+    "ials": Kind(Ials, "ials"),
+    "category_popularity": Kind(CategoryPopularity, "category_popularity"),
 }
 
 
 def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
+    for one in settings.external:
+        if one.name == name and name not in KINDS:
+            return External(one.name, one.files)
     kind = KINDS[_known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}
     return kind.make(**section, **kind.arguments)
@@ -40,7 +49,8 @@ def build(name: str, settings: Matching) -> Matcher:
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    return KINDS[_known(read_description(folder)["name"])].make.load(folder)
+    kind = read_description(folder)["kind"]
+    return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
 
 
 def _known(name: str) -> str:

@@ -14,6 +14,7 @@ from tasks.codes import category_matrix, interaction_matrix
 from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, fit_window
+from tasks.matching.external import content_hash
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import contains, ild, mean_defined, ndcg
@@ -130,13 +131,14 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
         texts.select(ITEM, "slot", "content_hash"),
         item_vectors.select(ITEM, "content_hash"),
         Spool(warehouse).done("embedding", fit),
-        settings.matching.model_dump(mode="json"),
+        settings.matching.model_dump(mode="json", exclude={"external"}),
+        {one.name: content_hash(one.files, fit) for one in settings.matching.chosen_external},
         settings.embedding.encoder,
         settings.seed,
     )
     words = warehouse.query("live_texts")
     window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+        users, items, events, texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit], fit
     )
     return window, recommendable, digest
 
