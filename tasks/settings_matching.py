@@ -71,6 +71,31 @@ class CategoryPopularity(Section):
     """An item this many positions back in a history counts half for its categories."""
 
 
+class Sasrec(Section):
+    """SASRec, self-attention over what a user did in order."""
+
+    factors: int = Field(default=64, ge=2, le=1024)
+    """The length of an item's vector: an even number."""
+    blocks: int = Field(default=1, ge=1, le=12)
+    """How many blocks of self-attention there are."""
+    length: int = Field(default=50, ge=2, le=1000)
+    """It reads so many of the newest items of a history."""
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    """The share of values set to 0 in training."""
+    epochs: int = Field(default=24, ge=1)
+    """How often all histories are read in training, at every fit alike."""
+    batch: int = Field(default=32, ge=1)
+    """Sequences of a training step."""
+    learning_rate: float = Field(default=0.002, gt=0)
+    """Of Adam."""
+    half_life_items: float = Field(default=8.0, gt=0)
+    """Of the items that come next, one this many places ahead is asked for half as often."""
+    negatives: int = Field(default=256, ge=0)
+    """A target is told from so many items drawn at each step; 0 takes all items."""
+    text_start: bool = True
+    """Whether the vectors of items begin as the main components of their texts' and their own."""
+
+
 class External(Section):
     """Scores of a model outside, in a Parquet file with user_id, item_id and score for each fit."""
 
@@ -107,6 +132,7 @@ class Matching(Section):
     ease_plain: PlainEase = PlainEase()
     ials: Ials = Ials()
     category_popularity: CategoryPopularity = CategoryPopularity()
+    sasrec: Sasrec = Sasrec()
     external: tuple[External, ...] = ()
 
     @field_validator("external")

@@ -11,6 +11,7 @@ from tasks.matching.ease import Ease, PlainEase
 from tasks.matching.external import External
 from tasks.matching.ials import Ials
 from tasks.matching.popularity import Popularity
+from tasks.matching.sasrec import Sasrec
 from tasks.matching.slit import Slit
 from tasks.settings_matching import Matching
 
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "ease_plain": Kind(PlainEase, "ease_plain"),
     "ials": Kind(Ials, "ials"),
     "category_popularity": Kind(CategoryPopularity, "category_popularity"),
+    "sasrec": Kind(Sasrec, "sasrec"),
 }
 
 
