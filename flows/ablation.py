@@ -27,14 +27,14 @@ from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.matching.contract import Matcher
-from tasks.matching.data import Fit, fit_window
+from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import Codes, mean_defined
 from tasks.recommendable import FIT_OF_PART
 from tasks.settings import Settings, SettingsError
 from tasks.stage import StageNotReady
-from warehouse.columns import HISTORY_OF_FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEST, USER, VALIDATION
+from warehouse.columns import ITEM, MATCHER, SCORE, TEST, USER, VALIDATION
 from warehouse.connection import Warehouse
 
 FloatArray = NDArray[np.float32]
@@ -82,18 +82,9 @@ class Window:
             )
         truth, judged, _ = read_truth(warehouse, settings, part)
         fit = FIT_OF_PART[part]
-        interests = warehouse.query("user_vectors", fit=fit)
-        if interests.is_empty():
+        if warehouse.query("user_vectors", fit=fit).is_empty():
             raise StageNotReady(f"no user has interests of the fit {fit}; run all stages: polyrec run")
-        events = warehouse.query(
-            "fit_interactions", protocol=settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
-        )
-        tables = warehouse.query("users"), warehouse.query("items"), events
-        no_texts = warehouse.query("live_text_vectors").clear()
-        item_vectors, words = warehouse.query("item_vectors"), warehouse.query("live_texts")
-        window = fit_window(
-            *tables, no_texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
-        )
+        window, _, _ = read_fit(warehouse, settings, fit)
         return cls(window, truth, judged, settings)
 
     @cached_property

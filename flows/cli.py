@@ -176,7 +176,7 @@ def _for_users(error: Exception) -> bool:
     """Whether an error was written for users; told by name, so that nothing heavy is imported."""
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
-    names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError"}
+    names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError", "ExternalError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -215,6 +215,13 @@ class Settings(BaseSettings):
     evaluation: Evaluation = Evaluation()
     visitors: Visitors = Visitors()
 
+    @field_validator("matching")
+    @classmethod
+    def _place_external(cls, matching: Matching, info: ValidationInfo) -> Matching:
+        base = info.data.get("base", PROJECT)
+        placed = [one.model_copy(update={"files": str(base / one.files)}) for one in matching.external]
+        return matching.model_copy(update={"external": tuple(placed)})
+
     @classmethod
     def settings_customise_sources(
         cls,

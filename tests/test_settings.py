@@ -11,13 +11,18 @@ from pydantic.fields import FieldInfo
 from tasks.settings import PROJECT, Corpus, Section, Settings, SettingsError, load_settings
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Also
+from tasks.settings_matching import External
 from tasks.settings_openai import OpenAi
 
 FILE = PROJECT / "polyrec.toml"
 TABLE = re.compile(r"(?:# )?\[+([\w.]+)\]+")
 # Lists of tables: what each of them may hold.
 ONE = '{name = "use", instruction = "its use", template = "{{ facts }}\\nIt", language = "en"}'
-LISTED: dict[str, type[BaseModel]] = {"corpus.angles": Angle, "data.items.also": Also}
+LISTED: dict[str, type[BaseModel]] = {
+    "corpus.angles": Angle,
+    "data.items.also": Also,
+    "matching.external": External,
+}
 KEY = re.compile(r"(?:# )?(\w+) = .+")
 
 
@@ -65,6 +70,7 @@ def test_file_sets_every_default_that_toml_can_hold() -> None:
             "base": True,
             "data": {"items": {"also"}},
             "corpus": {"noun", "angles"},  # the angle set's
+            "matching": {"external"},
         },
     )
     assert tomllib.loads(FILE.read_text(encoding="utf-8")) == defaults

@@ -32,6 +32,8 @@ class ArrayMatcher:
     """A matcher that keeps everything it learned in named arrays."""
 
     name: str
+    kind: str | None = None
+    """The kind in the registry, where it is not the name."""
     reads_texts = False
 
     def __init__(self) -> None:
@@ -65,7 +67,12 @@ class ArrayMatcher:
             raise self._not_fitted()
         folder.mkdir(parents=True, exist_ok=True)
         save_file({key: np.ascontiguousarray(array) for key, array in self._arrays.items()}, folder / ARRAYS)
-        description = {"format": FORMAT, "name": self.name, "parameters": self.parameters()}
+        description = {
+            "format": FORMAT,
+            "kind": self.kind or self.name,
+            "name": self.name,
+            "parameters": self.parameters(),
+        }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -134,6 +141,13 @@ class LinearMatcher(ArrayMatcher):
         item_item = self._array("item_item")
         histories = visitors.history(len(item_item), self.applied_half_life_items)
         return np.asarray(histories @ item_item, dtype=np.float32)
+
+
+def above_zero(name: str, **values: float) -> None:
+    """Refuse a matcher's arguments that are not above 0."""
+    for key, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.{name}]")
 
 
 def check_dense_items(name: str, n_items: int) -> None:

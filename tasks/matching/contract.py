@@ -84,6 +84,7 @@ class TrainingData:
         categories: (N, C) bool. Without columns when not given.
         names: what the codes stand for, where that is known.
         searches: what users searched for; None when nothing is recorded.
+        fit: the name of the window, where that is known: for matchers that read files.
     """
 
     n_users: int
@@ -100,6 +101,7 @@ class TrainingData:
     categories: NDArray[np.bool_] = None  # type: ignore[assignment] - set below
     names: Names | None = None
     searches: Searches | None = None
+    fit: str = ""
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):

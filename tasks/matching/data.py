@@ -68,7 +68,7 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> tuple[Fit, N
     words = warehouse.query("live_texts")
     learned = PARTS_OF_FIT[fit]
     window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches
+        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches, fit
     )
     return window, recommendable, digest
 
@@ -84,6 +84,7 @@ def fit_window(
     seed: int,
     learned_parts: Sequence[str] | None = None,
     searches: pl.DataFrame | None = None,
+    fit: str = "",
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -98,6 +99,7 @@ def fit_window(
         seed: of the run.
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
         searches: user_id, query, event_time of the window, by user and time.
+        fit: the window's name.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     text_vectors = text_tensor(texts, item_ids)
@@ -126,6 +128,7 @@ def fit_window(
         categories=category_matrix(items["categories"].to_list())[0],
         names=_names(user_ids, items, words, text_vectors.shape[1]),
         searches=_searches(searches, user_ids),
+        fit=fit,
     )
     return Fit(data, user_ids, item_ids, text_ids)
 

@@ -1,49 +1,75 @@
-"""EASE, applied to recency-weighted histories.
+"""EASE, applied to recency-weighted histories, with what items are as side information.
 
-Harald Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
+Harald Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019; Jeunen et al., "Closed-Form Models for
+Collaborative Filtering with Side-Information", RecSys 2020.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
-from tasks.matching.base import LinearMatcher, check_dense_items
+from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.contract import Parameter, TrainingData
+from tasks.vectors import centred
 
 
 class Ease(LinearMatcher):
-    """A linear item-item model with a closed form, learned from who has what.
+    """A linear item-item model with a closed form, learned from who has what, and from what items are.
 
-    With X (U, N) binary, P = (X'X + regularisation I)^-1 and B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0. A
-    user's scores are h B, where h (N,) holds 0.5 ** (position back / half_life_items) for the items of the
-    history: what one did last says more about what comes next. Only h knows recency, so B uses all events.
+    With X (U, N) binary, F (N, F) the items' features, G = X'X + content F F' and P = (G + regularisation I)^-1,
+    B[i, j] = -P[i, j] / P[j, j] and B[j, j] = 0: each column of F counts as `content` users more (CEASE). A user's
+    scores are h B, where h (N,) holds 0.5 ** (position back / half_life_items) for the items of the history: what
+    one did last says more about what comes next. Only h knows recency, so B uses all events.
 
     Args:
         regularisation: the ridge term, above 0.
         half_life_items: an item this many positions back counts half; None weighs all alike, as in the paper.
+        content: what an item's features weigh beside a user's events; 0 leaves them out.
     """
 
     name = "ease"
 
-    def __init__(self, regularisation: float, half_life_items: float | None = None) -> None:
+    def __init__(
+        self, regularisation: float, half_life_items: float | None = None, content: float = 0.0
+    ) -> None:
         super().__init__()
-        if not regularisation > 0:
-            raise ValueError(
-                f"regularisation must be above 0, got {regularisation}; set it in [matching.ease]"
-            )
+        above_zero(self.name, regularisation=regularisation)
+        if not content >= 0:
+            raise ValueError(f"content must be 0 or more, got {content}; set it in [matching.{self.name}]")
         self.regularisation = regularisation
         self.half_life_items = self.applied_half_life_items = half_life_items
+        self.content = content
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
-        return {"regularisation": self.regularisation, "half_life_items": self.half_life_items}
+        return {
+            "regularisation": self.regularisation,
+            "half_life_items": self.half_life_items,
+            "content": self.content,
+        }
 
     def fit(self, data: TrainingData) -> None:
         """Invert the item-item matrix in float64."""
         check_dense_items(self.name, data.n_items)
         seen = data.learned.seen
         gram = (seen.T @ seen).toarray().astype(np.float64)  # (N, N)
+        if self.content:
+            features = item_features(data)
+            gram += self.content * (features @ features.T)
         gram[np.diag_indices_from(gram)] += self.regularisation
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
         inverse /= -np.diag(inverse)
         np.fill_diagonal(inverse, 0)
         self._keep(inverse, data)
+
+
+class PlainEase(Ease):
+    """The same with settings of its own: as published it forgets nothing, and fusion can use both."""
+
+    name = "ease_plain"
+
+
+def item_features(data: TrainingData) -> NDArray[np.float64]:
+    """(N, C + D): categories of unit length, then vectors of the items' own content, centred; zeros where none."""
+    categories = data.categories / np.sqrt(np.maximum(data.categories.sum(axis=1, keepdims=True), 1))
+    return np.hstack([categories, centred(data.item_vectors)]).astype(np.float64)

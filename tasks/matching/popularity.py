@@ -1,11 +1,23 @@
 """Time-decayed popularity: the same scores for everyone."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 
 DAY_S = 86_400
+
+
+def decayed_counts(data: TrainingData, half_life_days: float) -> NDArray[np.float64]:
+    """(N,) events per item, each counting 0.5 ** (age / half-life); age counts from the newest event.
+
+    Args:
+        data: the events.
+        half_life_days: an event this many days before the newest one counts half.
+    """
+    age_days = (data.time.max(initial=0) - data.time) / DAY_S
+    return np.bincount(data.item, np.power(0.5, age_days / half_life_days), data.n_items)
 
 
 class Popularity(ArrayMatcher):
@@ -34,9 +46,7 @@ class Popularity(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Count the window's events per item, the older the less."""
-        learned = data.learned
-        age_days = (learned.time.max(initial=0) - learned.time) / DAY_S
-        counts = np.bincount(learned.item, np.power(0.5, age_days / self.half_life_days), data.n_items)
+        counts = decayed_counts(data.learned, self.half_life_days)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "popularity": np.log1p(counts).astype(np.float32),

@@ -6,12 +6,16 @@ from typing import Any, NamedTuple
 
 from tasks.matching.attention import CosineAttention
 from tasks.matching.base import read_description
+from tasks.matching.category_popularity import CategoryPopularity
 from tasks.matching.content_knn import ContentKnn
 from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.cosine import Cosine
-from tasks.matching.ease import Ease
+from tasks.matching.ease import Ease, PlainEase
+from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
+from tasks.matching.ials import Ials
 from tasks.matching.popularity import Popularity
+from tasks.matching.sasrec import Sasrec
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
@@ -44,11 +48,18 @@ KINDS: dict[str, Kind] = {
     "content_knn": Kind(ContentKnn, "content_knn"),
     "two_tower": Kind(TwoTower, "two_tower"),
     "factor_map": Kind(FactorMap, "factor_map"),
+    "ease_plain": Kind(PlainEase, "ease_plain"),
+    "ials": Kind(Ials, "ials"),
+    "category_popularity": Kind(CategoryPopularity, "category_popularity"),
+    "sasrec": Kind(Sasrec, "sasrec"),
 }
 
 
 def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
+    for one in settings.external:
+        if one.name == name and name not in KINDS:
+            return External(one.name, one.files)
     kind = KINDS[_known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}
     return kind.make(**section, **kind.arguments)
@@ -78,7 +89,8 @@ def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) 
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    return KINDS[_known(read_description(folder)["name"])].make.load(folder)
+    kind = read_description(folder)["kind"]
+    return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
 
 
 def _known(name: str) -> str:

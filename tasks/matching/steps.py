@@ -15,6 +15,7 @@ from tasks.codes import category_matrix, interaction_matrix
 from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
+from tasks.matching.external import content_hash
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
@@ -49,7 +50,12 @@ def match(run: StageRun, fit: str) -> bool:
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
     window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
-    digest = fingerprint(digest, run.settings.matching.model_dump(mode="json"))
+    matching = run.settings.matching
+    digest = fingerprint(
+        digest,
+        matching.model_dump(mode="json", exclude={"external"}),
+        {one.name: content_hash(one.files, fit) for one in matching.chosen_external},
+    )
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users

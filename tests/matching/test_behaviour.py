@@ -1,9 +1,14 @@
 """What holds for every matcher."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tasks.matching import registry
@@ -18,16 +23,40 @@ from tasks.matching.contract import (
 from tasks.settings import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
-# Settings for a handful of events.
+FOLDER = Path(tempfile.mkdtemp(prefix="polyrec-external-"))
+EXTERNAL = {"external": [{"name": "external", "files": str(FOLDER / "{fit}.parquet")}]}
+# Settings that are quick to fit, and settings for a handful of events.
+DEFAULTS = Matching.model_validate({"sasrec": {"epochs": 2}, **EXTERNAL})
 TOY_SIZED = Matching.model_validate(
     {
         "ease": {"regularisation": 1},
         "slit": {"regularisation": 1},
+        "ease_plain": {"regularisation": 1},
+        "ials": {"factors": 4},
+        "sasrec": {"factors": 8, "epochs": 20, "dropout": 0, "learning_rate": 0.01},
         "factor_map": {"regularisation": 1, "ridge": 0.1},
         "two_tower": {"epochs": 40, "learning_rate": 0.01},
+        **EXTERNAL,
     }
 )
-PERSONAL = sorted(set(registry.KINDS) - {"popularity", "search_keyword", "search_semantic"})
+NAMES = sorted([*registry.KINDS, "external"])
+PERSONAL = sorted(set(NAMES) - {"popularity", "search_keyword", "search_semantic"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def external_scores() -> Iterator[None]:
+    """Files in which each known user has scored the items of the own camp."""
+    rows = [
+        {"user_id": f"u{user}", "item_id": f"i{item}", "score": 1.0 + item / N_ITEMS}
+        for user in range(UNKNOWN_USER)
+        for item in range(N_ITEMS)
+        if item % 2 == user % 2
+    ]
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(FOLDER / "train.parquet")
+    frame.clear().write_parquet(FOLDER / "empty.parquet")
+    yield
+    shutil.rmtree(FOLDER)
 
 
 @pytest.fixture
@@ -35,9 +64,9 @@ def data() -> TrainingData:
     return checkerboard()
 
 
-@pytest.fixture(params=sorted(registry.KINDS))
+@pytest.fixture(params=NAMES)
 def matcher(request: pytest.FixtureRequest, data: TrainingData) -> Matcher:
-    built = registry.build(request.param, Matching())
+    built = registry.build(request.param, DEFAULTS)
     built.fit(data)
     return built
 
@@ -78,7 +107,10 @@ def test_a_visitor_with_a_users_history_gets_that_users_scores(matcher: Matcher,
     visitors = VisitorBatch(np.concatenate(items), start, data.interests, [""] * N_USERS)
     scores = matcher.score_visitors(visitors)
     assert scores.dtype == np.float32
-    np.testing.assert_allclose(scores, matcher.score(everyone()), rtol=1e-5, atol=1e-5)
+    if matcher.name == "external":  # a file knows no visitors
+        assert not scores.any()
+    else:
+        np.testing.assert_allclose(scores, matcher.score(everyone()), rtol=1e-5, atol=1e-5)
 
 
 def test_no_users_and_no_pairs_give_nothing(matcher: Matcher) -> None:
@@ -88,7 +120,7 @@ def test_no_users_and_no_pairs_give_nothing(matcher: Matcher) -> None:
 
 
 def test_two_fits_with_one_seed_are_equal(matcher: Matcher, data: TrainingData) -> None:
-    again = registry.build(matcher.name, Matching())
+    again = registry.build(matcher.name, DEFAULTS)
     again.fit(data)
     np.testing.assert_array_equal(again.score(everyone()), matcher.score(everyone()))
 
@@ -102,6 +134,41 @@ def test_an_unknown_user_gets_finite_scores(matcher: Matcher) -> None:
 def test_no_events_and_no_vectors_give_finite_scores(matcher: Matcher) -> None:
     matcher.fit(training_data([], n_users=2, n_items=3))
     assert np.isfinite(matcher.score(UserBatch(np.arange(2)))).all()
+
+
+ODD = {
+    "one event each": [(user, user, 5) for user in range(4)],
+    "all at one time": [(user, item, 7) for user in range(4) for item in range(4)],
+    "one item": [(user, 0, user) for user in range(4)],
+    "the same again and again": [(0, 1, time) for time in range(60)],
+}
+
+
+@pytest.mark.parametrize("events", ODD.values(), ids=ODD)
+def test_odd_histories_give_finite_scores(matcher: Matcher, events: list[tuple[int, int, int]]) -> None:
+    """Users and items without events, texts, vectors and categories are among them."""
+    matcher.fit(training_data(events, n_users=6, n_items=5) if matcher.name != "external" else checkerboard())
+    assert np.isfinite(matcher.score(UserBatch(np.arange(6)))).all()
+
+
+def test_ratings_that_are_all_the_same_give_finite_scores(matcher: Matcher, data: TrainingData) -> None:
+    for value in (0.0, 5.0, -1.0):
+        matcher.fit(replace(data, value=np.full_like(data.value, value)))
+        assert np.isfinite(matcher.score(everyone())).all()
+
+
+def test_items_without_texts_vectors_or_categories_give_finite_scores(
+    matcher: Matcher, data: TrainingData
+) -> None:
+    bare: dict[str, Any] = {
+        "text_vectors": data.text_vectors.copy(),
+        "item_vectors": np.ones((N_ITEMS, data.text_vectors.shape[2]), dtype=np.float32),
+        "categories": data.categories.copy(),
+    }
+    for array in bare.values():
+        array[[0, 3]] = 0
+    matcher.fit(replace(data, **bare))
+    assert np.isfinite(matcher.score(everyone())).all()
 
 
 def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
@@ -124,7 +191,7 @@ def test_checkerboard_ranks_the_held_back_item_of_the_own_camp_first(name: str, 
 
 
 def test_unfitted_says_what_to_do(matcher: Matcher, tmp_path: Path) -> None:
-    fresh = registry.build(matcher.name, Matching())
+    fresh = registry.build(matcher.name, DEFAULTS)
     with pytest.raises(RuntimeError, match=f"{matcher.name} is not fitted; call fit or load"):
         fresh.score(everyone())
     with pytest.raises(RuntimeError, match="is not fitted"):
@@ -139,7 +206,7 @@ def test_a_user_code_outside_the_window_is_refused(matcher: Matcher, user: int) 
         matcher.score_pairs(PairBatch(np.array([user]), np.array([0])))
 
 
-@pytest.mark.parametrize("name", sorted(registry.KINDS))
+@pytest.mark.parametrize("name", NAMES)
 def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, data: TrainingData) -> None:
     """User 0 is unseen but for two events: others are scored as if these were not, user 0 by them."""
     mine = data.user == 0
@@ -149,7 +216,7 @@ def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, da
 
     def fitted(keep: np.ndarray, given: np.ndarray | None) -> Matcher:
         events = {name: getattr(data, name)[keep] for name in ("user", "item", "value", "time")}
-        matcher = registry.build(name, Matching())
+        matcher = registry.build(name, DEFAULTS)
         matcher.fit(replace(data, **events, given=given))
         return matcher
 
@@ -157,8 +224,8 @@ def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, da
     others = UserBatch(np.arange(1, N_USERS))
     np.testing.assert_array_equal(known.score(others), without.score(others))
     me = UserBatch(np.array([0]))
-    if name in ("ease", "slit"):
+    if name in ("ease", "slit", "ease_plain", "ials", "sasrec"):
         assert not without.score(me).any()
         assert known.score(me).any()
-    if not name.startswith(("cosine", "content", "search")):  # these learn from vectors and queries alone
+    if not name.startswith(("cosine", "content", "search", "external")):  # these learn from no events
         assert (learned.score(others) != known.score(others)).any()

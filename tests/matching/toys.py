@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.matching.contract import TrainingData
+from tasks.matching.contract import Names, TrainingData
 from tasks.vectors import unit
 
 N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
@@ -17,8 +17,12 @@ def training_data(
     n_items: int,
     text_vectors: np.ndarray | None = None,
     interests: np.ndarray | None = None,
+    categories: np.ndarray | None = None,
 ) -> TrainingData:
-    """Make training data from (user, item, time) rows, all of value 1."""
+    """Make training data from (user, item, time) rows, all of value 1.
+
+    Ids are "u0", "u1", ... and "i0", "i1", ...; the fit is "train" with events, "empty" without.
+    """
     rows = np.array(sorted((user, time, item) for user, item, time in events), dtype=np.int64).reshape(-1, 3)
     texts = np.zeros((n_items, 1, 2), dtype=np.float32) if text_vectors is None else text_vectors
     if interests is None:
@@ -33,11 +37,20 @@ def training_data(
         text_vectors=texts.astype(np.float32),
         interests=interests.astype(np.float32),
         seed=0,
+        categories=np.zeros((n_items, 0), dtype=bool) if categories is None else categories,
+        names=Names(
+            user_ids=[f"u{user}" for user in range(n_users)],
+            item_ids=[f"i{item}" for item in range(n_items)],
+            titles=[f"Item {item}" for item in range(n_items)],
+            descriptions=[""] * n_items,
+            texts=[[None] * texts.shape[1]] * n_items,
+        ),
+        fit="train" if len(rows) else "empty",
     )
 
 
 def checkerboard() -> TrainingData:
-    """Two camps that never mix; the last user has no events; the last item has one text of three."""
+    """Two camps that never mix, each a category; the last user has no events; the last item has one text of three."""
     events = [
         (user, item, 1_000 * ((item + user) % N_ITEMS))  # everyone starts elsewhere: each item follows others
         for user in range(UNKNOWN_USER)
@@ -56,5 +69,10 @@ def checkerboard() -> TrainingData:
         if user >= 4:
             interests[user, 1] = camp[user % 2] + 0.1 * rng.normal(size=N_DIMENSIONS)
     return training_data(
-        events, N_USERS, N_ITEMS, unit(texts.astype(np.float32)), unit(interests.astype(np.float32))
+        events,
+        N_USERS,
+        N_ITEMS,
+        unit(texts.astype(np.float32)),
+        unit(interests.astype(np.float32)),
+        np.eye(2, dtype=bool)[np.arange(N_ITEMS) % 2],
     )

@@ -1,0 +1,130 @@
+"""iALS: implicit alternating least squares.
+
+Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, with the objective
+and the regularisation of Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
+RecSys 2022.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tasks.matching.base import ArrayMatcher, above_zero
+from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.recency import recency_weights
+
+Floats = NDArray[np.float64]
+FLOATS_AT_ONCE = 4_000_000  # of gathered factors: 32 MB
+INITIAL_DEVIATION = 0.1  # of a user's or item's whole vector
+
+
+class Ials(ArrayMatcher):
+    """Factors of users and items, each solved for in turn while the other is held.
+
+    With S the events, w_u and h_i (D,) the factors and n the number of a row's events, it minimises
+
+        sum over S of (1 - w_u h_i)^2  +  unobserved sum over all (u, i) of (w_u h_i)^2
+            + regularisation (sum over u of (n_u + unobserved N)^scaling |w_u|^2 + the same over i)
+
+    Memory grows with users and items, never with items x items. A user's factors are solved for once more from
+    the history as it is when lists are made, where an event weighs 0.5 ** (position back / half_life_items):
+    so visitors and given events need no new fit.
+
+    Args:
+        factors: D.
+        epochs: how often both sides are solved for.
+        unobserved: what a pair without an event weighs against one with, above 0.
+        regularisation: above 0.
+        scaling: the power of a row's weight by which its regularisation grows: 0 for all alike, 1 in proportion.
+        half_life_items: of the history that the item factors are applied to; None weighs all alike.
+    """
+
+    name = "ials"
+
+    def __init__(
+        self,
+        factors: int,
+        epochs: int,
+        unobserved: float,
+        regularisation: float,
+        scaling: float,
+        half_life_items: float | None = None,
+    ) -> None:
+        super().__init__()
+        above_zero(self.name, factors=factors, epochs=epochs)
+        above_zero(self.name, unobserved=unobserved, regularisation=regularisation)
+        self.factors = factors
+        self.epochs = epochs
+        self.unobserved = unobserved
+        self.regularisation = regularisation
+        self.scaling = scaling
+        self.half_life_items = half_life_items
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the arguments that make this matcher again."""
+        return {
+            "factors": self.factors,
+            "epochs": self.epochs,
+            "unobserved": self.unobserved,
+            "regularisation": self.regularisation,
+            "scaling": self.scaling,
+            "half_life_items": self.half_life_items,
+        }
+
+    def fit(self, data: TrainingData) -> None:
+        """Alternate from seeded item factors, then solve for all users by their histories as they are now."""
+        by_user = data.learned.seen.astype(np.float64)
+        by_item = by_user.T.tocsr()
+        rng = np.random.default_rng(data.seed)
+        items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(self.factors), (data.n_items, self.factors))
+        for _ in range(self.epochs):
+            users = self._solve(by_user, items)
+            items = self._solve(by_item, users)
+        history = data.weighted(recency_weights(data.position_back, self.half_life_items))
+        self._arrays = {
+            "n_users": np.array([data.n_users]),
+            "items": items.astype(np.float32),
+            "users": self._solve(history, items).astype(np.float32),
+        }
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32; a user without history scores 0 everywhere."""
+        return self._array("users")[self._known(users.users)] @ self._array("items").T
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32, by factors solved for from what the visitors did."""
+        items = self._array("items")
+        history = visitors.history(len(items), self.half_life_items)
+        return self._solve(history, items.astype(np.float64)).astype(np.float32) @ items.T
+
+    def _solve(self, weights: sparse.csr_matrix, other: Floats) -> Floats:
+        """Return (R, D) float64: the factors of all rows, given those of the columns.
+
+        Rows are taken by length, so that padding to the longest of a block costs little.
+
+        Args:
+            weights: (R, M), what each event weighs.
+            other: (M, D).
+        """
+        n_rows, size = weights.shape[0], other.shape[1]
+        out = np.zeros((n_rows, size))
+        length = np.diff(weights.indptr)
+        everything = self.unobserved * (other.T @ other)  # (D, D)
+        base = self.unobserved * len(other)
+        order = np.argsort(length, kind="stable")
+        order = order[np.searchsorted(length[order], 1) :]  # a row without events keeps zeros
+        while len(order):
+            longest = int(length[order[-1]])
+            rows = order[-max(1, FLOATS_AT_ONCE // (max(longest, size) * size)) :]
+            order = order[: -len(rows)]
+            place = np.arange(longest)
+            there = place < length[rows, None]  # (B, L)
+            event = np.minimum(weights.indptr[rows, None] + place, len(weights.data) - 1)
+            weight = np.where(there, weights.data[event], 0.0)
+            gathered = other[weights.indices[event]]  # (B, L, D)
+            weighted = gathered * weight[:, :, None]
+            gram = weighted.swapaxes(1, 2) @ gathered + everything  # (B, D, D)
+            ridge = self.regularisation * (weight.sum(axis=1) + base) ** self.scaling
+            gram[:, np.arange(size), np.arange(size)] += ridge[:, None]
+            out[rows] = np.linalg.solve(gram, weighted.sum(axis=1)[:, :, None])[:, :, 0]
+        return out

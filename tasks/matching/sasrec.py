@@ -1,0 +1,220 @@
+"""SASRec: self-attention over what a user did, in order.
+
+Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained with a
+softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec really better than
+SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al., "PinnerFormer", KDD 2022.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from tasks.matching.base import ArrayMatcher, above_zero
+from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.sasrec_network import HALF_LIVES, Network
+from tasks.matching.sequences import in_order, later_events, newest_items, windows
+from tasks.vectors import centred, unit
+
+THREADS = 1  # sums depend on how many threads share them; several wait for one another more than they gain
+USERS_AT_ONCE = 256
+DEVIATION = 0.05  # of item vectors before training
+AVERAGED = 0.99  # what a step keeps of the mean of the weights
+
+
+class Sasrec(ArrayMatcher):
+    """What comes next, from a network that reads the last items of a history.
+
+    In training every place of every history predicts an item of a later block, the nearer the likelier, against
+    all items (or so many drawn at random, for large catalogues). Events of one block are shuffled anew in each
+    epoch. The weights kept are an exponential mean over the steps. Scores are inner products of what the network
+    knows after a user's last item with the items' vectors; a user without history scores 0 everywhere.
+
+    Args:
+        factors: D, an even number.
+        blocks: of self-attention.
+        length: the network reads so many of the newest items.
+        dropout: the share of values set to 0 in training, below 1.
+        epochs: how often all histories are read; found on validation and kept when it is fitted again.
+        batch: sequences a step.
+        learning_rate: of Adam.
+        half_life_items: of how far ahead the items lie that are predicted.
+        negatives: items drawn at random for each step, which a target is told from; 0 takes all items.
+        text_start: whether item vectors begin as the main components of text and content vectors.
+    """
+
+    name = "sasrec"
+    reads_texts = True
+
+    def __init__(
+        self,
+        factors: int,
+        blocks: int,
+        length: int,
+        dropout: float,
+        epochs: int,
+        batch: int,
+        learning_rate: float,
+        half_life_items: float,
+        negatives: int,
+        text_start: bool,
+    ) -> None:
+        super().__init__()
+        above_zero(self.name, factors=factors, blocks=blocks, length=length, epochs=epochs, batch=batch)
+        above_zero(self.name, learning_rate=learning_rate, half_life_items=half_life_items)
+        if factors % len(HALF_LIVES):
+            raise ValueError(
+                f"factors must be a multiple of {len(HALF_LIVES)}, got {factors}; set it in [matching.sasrec]"
+            )
+        self.factors, self.blocks, self.length, self.dropout = factors, blocks, length, dropout
+        self.epochs, self.batch, self.learning_rate = epochs, batch, learning_rate
+        self.half_life_items, self.negatives, self.text_start = half_life_items, negatives, text_start
+        self.reads_texts = text_start
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the arguments that make this matcher again."""
+        return {
+            "factors": self.factors,
+            "blocks": self.blocks,
+            "length": self.length,
+            "dropout": self.dropout,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "learning_rate": self.learning_rate,
+            "half_life_items": self.half_life_items,
+            "negatives": self.negatives,
+            "text_start": self.text_start,
+        }
+
+    def fit(self, data: TrainingData) -> None:
+        """Train, then read every history as it is now."""
+        with _reproducible(data.seed):
+            network = self._made(data.n_items)
+            with torch.no_grad():
+                network.items.weight.copy_(torch.from_numpy(self._first_vectors(data)))
+            self._train(network, data.learned)
+            self._arrays = {
+                f"network.{key}": value.numpy() for key, value in network.state_dict().items()
+            } | {"n_users": np.array([data.n_users])}
+            ties = np.random.default_rng(data.seed).permutation(data.n_items)
+            order = in_order(data, ties[data.item])
+            items, size = newest_items(data.user, data.item[order], data.n_users, self.length)
+            self._arrays["users"] = self._read(network, items, size)
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32; a user without history scores 0 everywhere."""
+        return self._array("users")[self._known(users.users)] @ self._array("network.items.weight").T
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32 for what the visitors did, in their order."""
+        vectors = self._array("network.items.weight")
+        with torch.device("meta"):  # no weights are drawn: those of the fit take their places
+            network = self._made(len(vectors))
+        prefix = "network."
+        network.load_state_dict(
+            {
+                key.removeprefix(prefix): torch.from_numpy(value)
+                for key, value in self._arrays.items()
+                if key.startswith(prefix)
+            },
+            assign=True,
+        )
+        who = np.repeat(np.arange(len(visitors)), np.diff(visitors.start))
+        return self._read(network, *newest_items(who, visitors.item, len(visitors), self.length)) @ vectors.T
+
+    def _made(self, n_items: int) -> Network:
+        return Network(n_items, self.factors, self.blocks, self.dropout)
+
+    def _first_vectors(self, data: TrainingData) -> FloatArray:
+        """(N, D): random, or the main components of what texts and content say of the items."""
+        vectors = np.random.default_rng(data.seed).normal(size=(data.n_items, self.factors))
+        texts = unit(
+            data.text_vectors.sum(axis=1)
+        )  # a missing text is 0, so this is the mean of those there are
+        content = np.hstack([centred(texts), centred(data.item_vectors)])  # (N, 2 D')
+        if self.text_start and content.any():
+            left, strength, _ = np.linalg.svd(content, full_matrices=False)
+            components = (left * strength)[:, : self.factors]
+            there = content.any(axis=1)
+            vectors[there, : components.shape[1]] = components[there] / components[there].std()
+        return (DEVIATION * vectors).astype(np.float32)
+
+    def _train(self, network: Network, data: TrainingData) -> None:
+        """Put the mean of the weights over the steps of all epochs into the network."""
+        rng = np.random.default_rng(data.seed)
+        optimiser = torch.optim.Adam(network.parameters(), self.learning_rate, betas=(0.9, 0.98))
+        mean = [parameter.detach().clone() for parameter in network.parameters()]
+        steps = 0
+        network.train()
+        for _ in range(self.epochs):
+            for items, targets in self._batches(data, rng):
+                loss = self._loss(network, items, targets, rng)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                steps += 1
+                kept = min(AVERAGED, steps / (steps + 9))
+                with torch.no_grad():
+                    for value, parameter in zip(mean, network.parameters(), strict=True):
+                        value.lerp_(parameter, 1 - kept)
+        with torch.no_grad():
+            for value, parameter in zip(mean, network.parameters(), strict=True):
+                parameter.copy_(value)
+
+    def _batches(
+        self, data: TrainingData, rng: np.random.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield items and targets (B, L), -1 where nothing is to be predicted, of one epoch."""
+        item = data.item[in_order(data, rng.random(len(data.user)))]
+        later = later_events(data, self.half_life_items, rng)
+        cut = windows(data.user, data.n_users, self.length, rng)
+        cut = cut[rng.permutation(len(cut))]
+        for start in range(0, len(cut), self.batch):
+            place = cut[start : start + self.batch]
+            target = np.where(place >= 0, later[place], -1)
+            if (target >= 0).any():
+                items = np.where(place >= 0, item[place], 0)
+                yield torch.from_numpy(items), torch.from_numpy(np.where(target >= 0, item[target], -1))
+
+    def _loss(
+        self, network: Network, items: torch.Tensor, targets: torch.Tensor, rng: np.random.Generator
+    ) -> torch.Tensor:
+        """Mean of -log softmax at the targets, over all items or the target and the drawn ones."""
+        wanted = targets >= 0
+        hidden, target = network(items)[wanted], targets[wanted]  # (T, D), (T,)
+        n_items = network.items.num_embeddings
+        if not 0 < self.negatives < n_items:
+            return nn.functional.cross_entropy(hidden @ network.items.weight.T, target)
+        drawn = torch.from_numpy(rng.choice(n_items, self.negatives, replace=False))
+        own = (hidden * network.items(target)).sum(dim=1, keepdim=True)  # (T, 1)
+        # Each drawn item stands for as many as it was drawn from.
+        others = hidden @ network.items(drawn).T + np.log(n_items / self.negatives)
+        others = others.masked_fill(drawn == target[:, None], -torch.inf)
+        return (torch.logsumexp(torch.cat([own, others], dim=1), dim=1) - own[:, 0]).mean()
+
+    def _read(self, network: Network, items: IntArray, size: IntArray) -> FloatArray:
+        """(U, D) what the network knows after the last of `size` (U,) items of each row (U, L)."""
+        network.eval()
+        out = np.zeros((len(items), self.factors), dtype=np.float32)
+        with torch.no_grad():
+            for start in range(0, len(items), USERS_AT_ONCE):
+                some = slice(start, start + USERS_AT_ONCE)
+                hidden = network(torch.from_numpy(items[some])).numpy()  # (B, L, D)
+                out[some] = hidden[np.arange(len(hidden)), np.maximum(size[some] - 1, 0)]
+        out[size == 0] = 0
+        return out
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Draw from the seed, on a fixed number of threads; leave both as they were."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(threads)
