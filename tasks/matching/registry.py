@@ -8,6 +8,7 @@ from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
 from tasks.matching.ease import Ease
 from tasks.matching.popularity import Popularity
+from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.slit import Slit
 from tasks.settings_matching import Matching
 
@@ -28,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
+    "relevance_student": Kind(RelevanceStudent, "relevance_student"),
 }
 
 

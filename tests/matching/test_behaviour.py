@@ -153,5 +153,5 @@ def test_given_events_are_history_and_nothing_is_learned_from_them(name: str, da
     if name in ("ease", "slit"):
         assert not without.score(me).any()
         assert known.score(me).any()
-    if not name.startswith("cosine"):  # it learns from texts and interests alone
+    if not name.startswith(("cosine", "relevance")):  # they learn from texts, interests, judgements alone
         assert (learned.score(others) != known.score(others)).any()
