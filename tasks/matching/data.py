@@ -1,5 +1,6 @@
 """A fit window's tables as arrays."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import polars as pl
 
 from tasks.codes import category_matrix, codes, text_tensor
 from tasks.content import titled
-from tasks.matching.contract import Names, TrainingData
+from tasks.matching.contract import Judgements, Names, TrainingData
 from warehouse.columns import INTEREST, ITEM, PART, SLOT, TEXT_ID, TIME, USER, VALUE, VECTOR
 
 
@@ -33,6 +34,7 @@ def fit_window(
     words: pl.DataFrame,
     seed: int,
     learned_parts: Sequence[str] | None = None,
+    judgements: pl.DataFrame | None = None,
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -46,6 +48,7 @@ def fit_window(
         words: item_id, slot, text of live texts.
         seed: of the run.
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
+        judgements: user_id, item_id, text_id, context, relevance, of a language model; None without.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     text_vectors = text_tensor(texts, item_ids)
@@ -73,6 +76,7 @@ def fit_window(
         item_vectors=by_item,
         categories=category_matrix(items["categories"].to_list())[0],
         names=_names(user_ids, items, words, text_vectors.shape[1]),
+        judgements=None if judgements is None else judgements_of(judgements, text_ids, item_ids),
     )
     return Fit(data, user_ids, item_ids, text_ids)
 
@@ -90,4 +94,33 @@ def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_
         titles=[titled(*row) for row in items.select("title", "year").iter_rows()],
         descriptions=items["description"].fill_null("").to_list(),
         texts=texts,
+    )
+
+
+def judgements_of(
+    rows: pl.DataFrame, text_ids: Sequence[Sequence[str | None]], item_ids: Sequence[str]
+) -> Judgements:
+    """Judgements by code; those of texts that are no longer live are left out.
+
+    Args:
+        rows: text_id, context (a JSON array of item ids), relevance.
+        text_ids: text_ids[n][k] is the text in slot k of item n.
+        item_ids: N ids, sorted.
+    """
+    places = [(text, n, k) for n, of_item in enumerate(text_ids) for k, text in enumerate(of_item) if text]
+    live = pl.DataFrame(places, schema={TEXT_ID: pl.String, "item": pl.Int64, "slot": pl.Int64}, orient="row")
+    judged = rows.join(live.rename({"slot": "place"}), on=TEXT_ID, maintain_order="left")
+    code = {item_id: number for number, item_id in enumerate(item_ids)}
+    told = judged["context"].unique().sort()
+    contexts = [[code[item] for item in json.loads(one) if item in code] for one in told]
+    context = np.full((len(told), max(map(len, contexts), default=1)), -1, dtype=np.int64)
+    for row, items in enumerate(contexts):
+        context[row, context.shape[1] - len(items) :] = items
+    group = {one: row for row, one in enumerate(told)}
+    return Judgements(
+        context=context,
+        group=np.array([group[one] for one in judged["context"]], dtype=np.int64),
+        item=judged["item"].to_numpy(),
+        slot=judged["place"].to_numpy(),
+        value=judged["relevance"].cast(pl.Float32).to_numpy(),
     )

@@ -12,6 +12,8 @@ from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.slit import Slit
 from tasks.settings_matching import Matching
 
+STUDENT = RelevanceStudent.name
+
 
 class Kind(NamedTuple):
     """How a matcher of a name is made."""

@@ -14,6 +14,7 @@ from tasks.codes import category_matrix, interaction_matrix
 from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, fit_window
+from tasks.matching.judgements import read_judgements
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import contains, ild, mean_defined, ndcg
@@ -122,6 +123,7 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
     texts, interests = warehouse.query("live_text_vectors"), warehouse.query("user_vectors", fit=fit)
     item_vectors = warehouse.query("item_vectors")
     recommendable = recommendable_items(warehouse, settings, fit)
+    judgements = read_judgements(warehouse, settings.matching)
     digest = fingerprint(
         users.select(USER),
         items.select(ITEM).filter(recommendable),
@@ -130,13 +132,23 @@ def _load(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
         texts.select(ITEM, "slot", "content_hash"),
         item_vectors.select(ITEM, "content_hash"),
         Spool(warehouse).done("embedding", fit),
-        settings.matching.model_dump(mode="json"),
+        settings.matching.model_dump(mode="json", exclude={"relevance", "cross_encoder"}),
+        *([] if judgements is None else [judgements]),
         settings.embedding.encoder,
         settings.seed,
     )
     words = warehouse.query("live_texts")
     window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, PARTS_OF_FIT[fit]
+        users,
+        items,
+        events,
+        texts,
+        interests,
+        item_vectors,
+        words,
+        settings.seed,
+        PARTS_OF_FIT[fit],
+        judgements,
     )
     return window, recommendable, digest
 
