@@ -78,7 +78,10 @@ class CrossEncoder:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.seed)
             self._network = _Network()
-            optimiser = torch.optim.AdamW(self._network.parameters(), lr=self.learning_rate)
+            # Word vectors are half of all weights, and so few steps meet too few of the words to tune them.
+            self._network.encoder.get_input_embeddings().requires_grad_(False)
+            tuned = [one for one in self._network.parameters() if one.requires_grad]
+            optimiser = torch.optim.AdamW(tuned, lr=self.learning_rate)
             schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
             self._network.train()
             for _ in range(self.steps if len(events) else 0):
@@ -90,7 +93,7 @@ class CrossEncoder:
                 optimiser.step()
                 schedule.step()
                 if on_step is not None:
-                    on_step(float(loss))
+                    on_step(loss.item())
             self._network.eval()
 
     def _rate(self, step: int) -> float:

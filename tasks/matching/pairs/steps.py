@@ -58,7 +58,9 @@ def judge(run: StageRun) -> bool:
     key = [USER, TEXT_ID, "prompt_hash"]
     stale = known.join(wanted, on=key, how="anti")
     if stale.height:
-        warehouse.replace(TABLE, known.join(wanted, on=key).with_columns(fit=pl.lit(TRAIN)), {FIT: TRAIN})
+        warehouse.replace(
+            TABLE, known.join(wanted, on=key, how="semi").with_columns(fit=pl.lit(TRAIN)), {FIT: TRAIN}
+        )
     pending = wanted.join(known, on=key, how="anti", maintain_order="left")
     run.counts |= {
         "relevance_pairs": wanted.select(USER, ITEM).unique().height,

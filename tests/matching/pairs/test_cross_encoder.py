@@ -29,13 +29,13 @@ def candidates(window: TrainingData) -> PairBatch:
 
 
 def encoder(steps: int) -> CrossEncoder:
-    return CrossEncoder(items=2, max_tokens=32, steps=steps, groups=4, negatives=2, learning_rate=2e-4)
+    return CrossEncoder(items=2, max_tokens=32, steps=steps, groups=4, negatives=2, learning_rate=5e-4)
 
 
 def test_it_learns_what_comes_next_and_keeps_it(tmp_path: Path) -> None:
     window = data()
     losses: list[float] = []
-    matcher = encoder(12)
+    matcher = encoder(8)
     matcher.fit(window, candidates(window), losses.append)
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     pairs = PairBatch(np.repeat(np.arange(9), 8), np.tile(np.arange(8), 9))
