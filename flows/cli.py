@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -65,7 +65,7 @@ def run(
     if force:
         os.environ["POLYREC_DATA__FORCE"] = "true"
     settings = load_settings(config)
-    _flow(settings, stage)(str(config.resolve()) if config else None)
+    _flow(settings, stage.value if stage else "nightly")(str(config.resolve()) if config else None)
     if stage in (None, Stage.evaluation):
         _print_outcome(settings)
 
@@ -147,6 +147,16 @@ def report(
 
 
 @app.command()
+def relevance(as_json: Json = False, config: Config = None) -> None:
+    """Ask a language model about a sample of users, and say what it, its student and a cross-encoder add."""
+    settings = load_settings(config)
+    answer = _flow(settings, "relevance")(str(config.resolve()) if config else None)
+    from flows.relevance import relevance_table
+
+    print_answer(answer, as_json, relevance_table)
+
+
+@app.command()
 def ui(config: Config = None) -> None:
     """Start the Prefect and MLflow servers on this project's stores; Ctrl-C stops both."""
     from flows.servers import serve_ui
@@ -200,8 +210,8 @@ def _fail(error: Exception) -> int:
     return 2
 
 
-def _flow(settings: Settings, stage: Stage | None) -> Callable[[str | None], None]:
-    """The flow to run, on this project's Prefect database or its running server."""
+def _flow(settings: Settings, name: str) -> Callable[[str | None], Any]:
+    """The flow of this name, on this project's Prefect database or its running server."""
     from flows.servers import prefect_environment
 
     # The traceback of a failed flow is in the Prefect UI; here its one line is enough.
@@ -209,7 +219,6 @@ def _flow(settings: Settings, stage: Stage | None) -> Callable[[str | None], Non
     prefect_environment(settings)
     from importlib import import_module
 
-    name = stage.value if stage else "nightly"
     return getattr(import_module(f"flows.{name}"), name)
 
 

@@ -4,14 +4,19 @@ from prefect import flow
 
 from flows.common import stage
 from tasks.matching import steps
-from warehouse.columns import FITS
+from tasks.matching.pairs import steps as pair_steps
+from warehouse.columns import FITS, TRAIN
 
 
 @flow(name="matching")
 def matching(config: str | None = None) -> None:
     """Fit and score the matchers on every fit window that changed."""
     with stage(config, "matching") as run:
-        changed = [steps.match(run, fit) for fit in FITS]
+        asked = run.settings.matching.relevance.enabled
+        changed = [steps.match(run, TRAIN)] if asked else []  # whose candidates the language model judges
+        if asked:
+            pair_steps.judge(run)
+        changed += [steps.match(run, fit) for fit in FITS]
         if any(changed):
             steps.track(run)
         steps.finish(run)

@@ -9,7 +9,8 @@ from warehouse.snapshot import remove_old_snapshots
 
 # All that is kept of a text beside its vectors.
 TEXT_TABLES = tuple(
-    f"features.{name}" for name in ("texts", "idle_texts", "text_quality", "text_spread", "text_reviews")
+    f"features.{name}"
+    for name in ("texts", "idle_texts", "text_quality", "text_spread", "text_reviews", "relevance")
 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -62,6 +63,37 @@ class Searches:
 
 
 @dataclass(frozen=True, eq=False)
+class Judgements:
+    """How relevant a language model found texts to people: what a student learns from.
+
+    Args:
+        context: (G, L) int64 item codes: what the model was told of G people, -1 where there was less.
+        group: (R,) int64: the row of `context` that each of R judgements is about.
+        item: (R,) int64 codes.
+        slot: (R,) int64: which of the item's texts.
+        value: (R,) float32: log p(text | context) - log p(text).
+    """
+
+    context: IntArray
+    group: IntArray
+    item: IntArray
+    slot: IntArray
+    value: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.context.ndim != 2:
+            raise ValueError(f"context must have shape (G, L), got {self.context.shape}")
+        for name in ("item", "slot", "value"):
+            if getattr(self, name).shape != self.group.shape:
+                raise ValueError(
+                    f"{name} must be one value a judgement, got shape {getattr(self, name).shape}"
+                )
+        _check_codes("group", self.group, len(self.context))
+        if not np.isfinite(self.value).all():
+            raise ValueError("value holds NaN or infinity; leave such judgements out")
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingData:
     """The events of one fit window, and the vectors that go with it.
 
@@ -85,6 +117,7 @@ class TrainingData:
         names: what the codes stand for, where that is known.
         searches: what users searched for; None when nothing is recorded.
         fit: the name of the window, where that is known: for matchers that read files.
+        judgements: of a language model, of some users' candidates in fit `train`. None when there are none.
     """
 
     n_users: int
@@ -102,6 +135,7 @@ class TrainingData:
     names: Names | None = None
     searches: Searches | None = None
     fit: str = ""
+    judgements: Judgements | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):
@@ -152,6 +186,29 @@ class TrainingData:
     def position_back(self) -> IntArray:
         """(E,) how many events of the same user happened strictly later."""
         return positions_back(self.user, self.time)
+
+    def latest(self, length: int) -> IntArray:
+        """(U, length) int64: the distinct items that each user had last, the newest last, -1 before them.
+
+        Items of one time have no order: a hash of seed and item decides, so that it stays what it is when the
+        catalogue grows.
+        """
+        items = self.names.item_ids if self.names else [str(code) for code in range(self.n_items)]
+        drawn = [blake2b(f"{self.seed}:{item}".encode(), digest_size=8).digest() for item in items]
+        place = np.empty(self.n_items, dtype=np.int64)
+        place[sorted(range(self.n_items), key=lambda code: (drawn[code], items[code]))] = np.arange(
+            self.n_items
+        )
+        order = np.lexsort((place[self.item], self.time, self.user))
+        user, item = self.user[order], self.item[order]
+        from_end = np.unique((user * self.n_items + item)[::-1], return_index=True)[1]
+        kept = np.sort(len(user) - 1 - from_end)  # of an item's events the last
+        user, item = user[kept], item[kept]
+        back = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))
+        out = np.full((self.n_users, length), -1, dtype=np.int64)
+        near = back < length
+        out[user[near], length - 1 - back[near]] = item[near]
+        return out
 
     @cached_property
     def seen(self) -> sparse.csr_matrix:
@@ -283,6 +340,28 @@ class Matcher(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a matcher that `save` wrote."""
+        ...
+
+
+class PairMatcher(Protocol):
+    """A matcher that is too dear for all pairs: it scores a sample of users' best candidates.
+
+    Fusion leaves it out: it would have to count 0 for everybody outside the sample. `polyrec relevance` says
+    what it is worth on the sample, and a cheap student may learn from it.
+    """
+
+    name: str
+
+    def fit(self, data: TrainingData, candidates: PairBatch) -> None:
+        """Learn from one fit window, and from what other matchers propose there."""
+        ...
+
+    def score_pairs(self, pairs: PairBatch) -> FloatArray:
+        """Return (P,) float32: higher is better among the pairs of one user; finite for unknown users too."""
+        ...
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return what the matcher was made with."""
         ...
 
 

@@ -1,5 +1,6 @@
 """A fit window's tables as arrays."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from tasks.codes import category_matrix, codes, text_tensor
 from tasks.content import titled
 from tasks.fingerprint import fingerprint
-from tasks.matching.contract import Names, Searches, TrainingData
+from tasks.matching.contract import Judgements, Names, Searches, TrainingData
+from tasks.matching.judgements import read_judgements
 from tasks.recommendable import recommendable_items
 from tasks.settings import Settings
 from warehouse.columns import (
@@ -52,6 +54,7 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> tuple[Fit, N
     searches = warehouse.query(
         "fit_searches", protocol=settings.data.protocol, parts=parts, everything=fit == ALL
     )
+    judgements = read_judgements(warehouse, settings.matching)
     recommendable = recommendable_items(warehouse, settings, fit)
     digest = fingerprint(
         users.select(USER),
@@ -61,14 +64,16 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> tuple[Fit, N
         texts.select(ITEM, SLOT, "content_hash"),
         item_vectors.select(ITEM, "content_hash"),
         searches,
+        *([] if judgements is None else [judgements]),
         Spool(warehouse).done("embedding", fit),
         settings.embedding.encoder,
         settings.seed,
     )
     words = warehouse.query("live_texts")
     learned = PARTS_OF_FIT[fit]
+    vectors = texts, interests, item_vectors
     window = fit_window(
-        users, items, events, texts, interests, item_vectors, words, settings.seed, learned, searches, fit
+        users, items, events, *vectors, words, settings.seed, learned, searches, fit, judgements
     )
     return window, recommendable, digest
 
@@ -85,6 +90,7 @@ def fit_window(
     learned_parts: Sequence[str] | None = None,
     searches: pl.DataFrame | None = None,
     fit: str = "",
+    judgements: pl.DataFrame | None = None,
 ) -> Fit:
     """Lay tables out as arrays.
 
@@ -100,6 +106,7 @@ def fit_window(
         learned_parts: events of other parts (their column `part`) are known, but not learned from.
         searches: user_id, query, event_time of the window, by user and time.
         fit: the window's name.
+        judgements: user_id, item_id, text_id, context, relevance, of a language model; None without.
     """
     user_ids, item_ids = users[USER].to_list(), items[ITEM].to_list()
     text_vectors = text_tensor(texts, item_ids)
@@ -129,6 +136,7 @@ def fit_window(
         names=_names(user_ids, items, words, text_vectors.shape[1]),
         searches=_searches(searches, user_ids),
         fit=fit,
+        judgements=None if judgements is None else judgements_of(judgements, text_ids, item_ids),
     )
     return Fit(data, user_ids, item_ids, text_ids)
 
@@ -158,4 +166,33 @@ def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_
         descriptions=items["description"].fill_null("").to_list(),
         texts=texts,
         categories=items["categories"].to_list(),
+    )
+
+
+def judgements_of(
+    rows: pl.DataFrame, text_ids: Sequence[Sequence[str | None]], item_ids: Sequence[str]
+) -> Judgements:
+    """Judgements by code; those of texts that are no longer live are left out.
+
+    Args:
+        rows: text_id, context (a JSON array of item ids), relevance.
+        text_ids: text_ids[n][k] is the text in slot k of item n.
+        item_ids: N ids, sorted.
+    """
+    places = [(text, n, k) for n, of_item in enumerate(text_ids) for k, text in enumerate(of_item) if text]
+    live = pl.DataFrame(places, schema={TEXT_ID: pl.String, "item": pl.Int64, "slot": pl.Int64}, orient="row")
+    judged = rows.join(live.rename({"slot": "place"}), on=TEXT_ID, maintain_order="left")
+    code = {item_id: number for number, item_id in enumerate(item_ids)}
+    told = judged["context"].unique().sort()
+    contexts = [[code[item] for item in json.loads(one) if item in code] for one in told]
+    context = np.full((len(told), max(map(len, contexts), default=1)), -1, dtype=np.int64)
+    for row, items in enumerate(contexts):
+        context[row, context.shape[1] - len(items) :] = items
+    group = {one: row for row, one in enumerate(told)}
+    return Judgements(
+        context=context,
+        group=np.array([group[one] for one in judged["context"]], dtype=np.int64),
+        item=judged["item"].to_numpy(),
+        slot=judged["place"].to_numpy(),
+        value=judged["relevance"].cast(pl.Float32).to_numpy(),
     )

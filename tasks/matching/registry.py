@@ -15,6 +15,7 @@ from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
 from tasks.matching.popularity import Popularity
+from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.sasrec import Sasrec
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
@@ -23,6 +24,8 @@ from tasks.matching.two_tower import TwoTower
 from tasks.section import Section
 from tasks.settings_matching import Matching
 from tasks.space import Space, spaces_of
+
+STUDENT = RelevanceStudent.name
 
 
 class Kind(NamedTuple):
@@ -52,6 +55,7 @@ KINDS: dict[str, Kind] = {
     "ials": Kind(Ials, "ials"),
     "category_popularity": Kind(CategoryPopularity, "category_popularity"),
     "sasrec": Kind(Sasrec, "sasrec"),
+    "relevance_student": Kind(RelevanceStudent, "relevance_student"),
 }
 
 

@@ -51,11 +51,9 @@ def match(run: StageRun, fit: str) -> bool:
     """
     window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
     matching = run.settings.matching
-    digest = fingerprint(
-        digest,
-        matching.model_dump(mode="json", exclude={"external"}),
-        {one.name: content_hash(one.files, fit) for one in matching.chosen_external},
-    )
+    made = {name: build(name, matching).parameters() for name in (*matching.matchers, *FOR_VISITORS)}
+    files = {one.name: content_hash(one.files, fit) for one in matching.chosen_external}
+    digest = fingerprint(digest, matching.matchers, made, files, matching.candidates)
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users

@@ -17,6 +17,8 @@ from tokenizers import Tokenizer
 from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
 
 Int = NDArray[np.int64]
+# Continuations of one prompt that are scored in one step: bounds what is padded, and the logits (100 MB).
+CONTINUATIONS_AT_ONCE = 16
 
 
 class CausalEngine(Engine):
@@ -28,6 +30,14 @@ class CausalEngine(Engine):
     @abstractmethod
     def reset(self) -> None:
         """Forget every row of the cache."""
+
+    @abstractmethod
+    def keep(self) -> None:
+        """Remember the cache as it is now."""
+
+    @abstractmethod
+    def go_back(self) -> None:
+        """Make the cache what it was when `keep` was last called; this may be done again and again."""
 
     @abstractmethod
     def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:
@@ -95,9 +105,37 @@ class CausalEngine(Engine):
         total = np.zeros(len(prompts))
         for row, target in enumerate(targets):
             if target:
-                # (T, V): what predicts each token
-                before = torch.from_numpy(logits[row, -len(target) - 1 : -1].astype(np.float64))
-                total[row] = float(before.log_softmax(dim=1)[np.arange(len(target)), target].sum())
+                total[row] = _log_prob_of(logits[row, -len(target) - 1 : -1], target)
+        return total
+
+    def log_prob_after(self, prompt: Prompt, continuations: Sequence[str]) -> NDArray[np.float64]:
+        """Return log p(continuation | prompt) in nats, the prompt read once: (P,).
+
+        Continuations are read in batches of like length, so that little is computed for padding; each batch
+        goes on from the cache as the prompt left it.
+        """
+        total = np.zeros(len(continuations))
+        targets = [self._encode(continuation) for continuation in continuations]
+        rows = sorted((row for row, target in enumerate(targets) if target), key=lambda at: len(targets[at]))
+        if not rows:
+            return total
+        *prefix, last = (token for part in prompt for token in self._encode(part))
+        self.reset()
+        if prefix:
+            ids, read = _pad_left([prefix])
+            self.forward(ids, read, np.arange(len(prefix))[None], np.zeros(1, dtype=np.int64), 1)
+        self.keep()
+        for start in range(0, len(rows), CONTINUATIONS_AT_ONCE):
+            batch = rows[start : start + CONTINUATIONS_AT_ONCE]
+            # The prompt's last token predicts the first of a continuation, whose own last predicts nothing.
+            ids, own = _pad_left([[last, *targets[row][:-1]] for row in batch])
+            mask = np.concatenate([np.ones((len(batch), len(prefix)), dtype=np.int64), own], axis=1)
+            positions = np.maximum(mask.cumsum(axis=1) - 1, 0)[:, len(prefix) :]
+            branches = np.zeros(len(batch), dtype=np.int64) if prefix else np.arange(len(batch))
+            self.go_back()
+            logits = self.forward(ids, mask, positions, branches, ids.shape[1])
+            for at, row in enumerate(batch):
+                total[row] = _log_prob_of(logits[at, -len(targets[row]) :], targets[row])
         return total
 
     def prompt_length(self, prompt: Prompt) -> int:
@@ -146,6 +184,12 @@ class CausalEngine(Engine):
     def _text(self, prompt: Prompt, tokens: list[int]) -> str:
         """The opening that the prompt gives the answer, and what the model wrote after it."""
         return (opening_of(prompt) + self.tokenizer.decode(tokens)).strip()
+
+
+def _log_prob_of(logits: NDArray[np.float32], tokens: Sequence[int]) -> float:
+    """Sum of log p(token) over T tokens, from the logits (T, V) that predict each."""
+    likely = torch.from_numpy(logits.astype(np.float64)).log_softmax(dim=1)
+    return float(likely[np.arange(len(tokens)), tokens].sum())
 
 
 def _pad_left(rows: Sequence[Sequence[int]]) -> tuple[Int, Int]:

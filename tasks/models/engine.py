@@ -62,6 +62,13 @@ class Engine(ABC):
     def log_prob(self, prompts: Sequence[Prompt], continuations: Sequence[str]) -> NDArray[np.float64]:
         """Return log p(continuation | prompt) in nats: (P,). An empty continuation has 0."""
 
+    def log_prob_after(self, prompt: Prompt, continuations: Sequence[str]) -> NDArray[np.float64]:
+        """Return log p(continuation | prompt) in nats for many continuations of one prompt: (P,).
+
+        What `log_prob` gives for the prompt P times; an engine that can reads the prompt once.
+        """
+        return self.log_prob([prompt] * len(continuations), continuations)
+
     @abstractmethod
     def prompt_length(self, prompt: Prompt) -> int:
         """Return how many tokens a prompt has: an estimate where the tokenizer is not at hand."""

@@ -48,6 +48,15 @@ class OpenVinoEngine(CausalEngine):
         """Forget every row of the cache."""
         self._request.reset_state()
 
+    def keep(self) -> None:
+        """Remember the cache as it is now."""
+        self._kept = [np.array(state.state.data) for state in self._request.query_state()]
+
+    def go_back(self) -> None:
+        """Make the cache what it was; see `CausalEngine.go_back`."""
+        for state, kept in zip(self._request.query_state(), self._kept, strict=True):
+            state.state = openvino.Tensor(kept)
+
     def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:
         """Extend cache rows by tokens; see `CausalEngine.forward`."""
         self._request.infer(

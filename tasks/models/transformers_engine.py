@@ -1,5 +1,6 @@
 """The portable engine: transformers runs the network, the shared loop decodes."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,14 @@ class TransformersEngine(CausalEngine):
     def reset(self) -> None:
         """Forget every row of the cache."""
         self._cache = DynamicCache()
+
+    def keep(self) -> None:
+        """Remember the cache as it is now."""
+        self._kept = deepcopy(self._cache)
+
+    def go_back(self) -> None:
+        """Make the cache what it was; see `CausalEngine.go_back`."""
+        self._cache = deepcopy(self._kept)
 
     @torch.inference_mode()
     def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:

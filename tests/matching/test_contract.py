@@ -63,3 +63,18 @@ def test_visitors_that_do_not_fit_together_are_refused() -> None:
         VisitorBatch(np.array([0, 1]), np.array([0, 1]), interests, [""])
     with pytest.raises(ValueError, match="1 visitors need interests"):
         VisitorBatch(np.array([0]), np.array([0, 1]), interests, [])
+
+
+def test_the_latest_items_are_distinct_and_the_newest_stands_last() -> None:
+    events = [(0, 0, 1), (0, 1, 2), (0, 0, 3), (0, 2, 4), (2, 3, 9)]
+    data = training_data(events, n_users=3, n_items=4)
+    assert data.latest(2).tolist() == [[0, 2], [-1, -1], [-1, 3]]
+    assert data.latest(4)[0].tolist() == [-1, 1, 0, 2]
+
+
+def test_items_of_one_time_are_latest_in_a_drawn_order() -> None:
+    data = training_data([(0, item, 5) for item in range(6)], n_users=1, n_items=6)
+    orders = {tuple(replace(data, seed=seed).latest(6)[0]) for seed in range(20)}
+    assert len(orders) > 10
+    assert all(sorted(order) == list(range(6)) for order in orders)
+    assert data.latest(3)[0].tolist() == data.latest(6)[0, 3:].tolist()

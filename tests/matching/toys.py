@@ -1,8 +1,10 @@
 """Small worlds with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from tasks.matching.contract import Names, TrainingData
+from tasks.matching.contract import Judgements, Names, TrainingData
 from tasks.vectors import unit
 
 N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
@@ -68,7 +70,7 @@ def checkerboard() -> TrainingData:
         interests[user, 0] = camp[user % 2]
         if user >= 4:
             interests[user, 1] = camp[user % 2] + 0.1 * rng.normal(size=N_DIMENSIONS)
-    return training_data(
+    data = training_data(
         events,
         N_USERS,
         N_ITEMS,
@@ -76,3 +78,13 @@ def checkerboard() -> TrainingData:
         unit(interests.astype(np.float32)),
         np.eye(2, dtype=bool)[np.arange(N_ITEMS) % 2],
     )
+    return replace(data, judgements=judgements())
+
+
+def judgements() -> Judgements:
+    """A language model that was told of two items of each known user: it likes texts of the user's camp."""
+    context = np.array([[user % 2, user % 2 + 4] for user in range(UNKNOWN_USER)])
+    group, item, slot = np.indices((len(context), N_ITEMS, N_SLOTS)).reshape(3, -1)
+    value = np.where(item % 2 == group % 2, 1, -1).astype(np.float32)
+    there = (item < N_ITEMS - 1) | (slot == 0)
+    return Judgements(context, group[there], item[there], slot[there], value[there])

@@ -41,6 +41,20 @@ def test_log_probability_of_given_texts() -> None:
     assert engine.log_prob([], []).shape == (0,)
 
 
+def test_a_prompt_with_many_continuations_is_read_once() -> None:
+    engine = ToyEngine()
+    texts = ["x", "", *(f"text number {number}" for number in range(40)), " a longer one than all of these."]
+    found = engine.log_prob_after(("Write.", "Heat\n"), texts)
+    calls = list(engine.calls)
+    exact = [engine.exact_log_prob("Write.Heat\n", text) for text in texts]
+    np.testing.assert_allclose(found, exact, atol=1e-3)
+    read = sum(tokens for _, tokens in calls)
+    assert calls[0] == (1, len("Write.Heat"))
+    assert read == len("Write.Heat") + sum(map(len, texts))  # nothing twice
+    assert engine.log_prob_after(("W",), ["x"]) == pytest.approx(engine.exact_log_prob("W", "x"), abs=1e-3)
+    assert engine.log_prob_after(("W",), []).shape == (0,)
+
+
 def test_every_shared_part_is_read_once() -> None:
     engine = ToyEngine()
     engine.generate(PROMPTS, sampling(max_new_tokens=1), SEEDS)

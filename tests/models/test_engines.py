@@ -155,6 +155,22 @@ def test_likelier_texts_score_higher(engine: Engine) -> None:
     assert sense > nonsense + 1
 
 
+def test_many_continuations_of_one_prompt_are_as_likely_as_one_by_one(
+    engine: Engine, tokenizer: Tokenizer
+) -> None:
+    """The prompt is read once for all of them, and left as it was for the next batch."""
+    texts = [
+        "",
+        *CONTINUATIONS,
+        *(f"{text} It was made in {year}." for text in CONTINUATIONS for year in (1950, 1995)),
+    ]
+    n_tokens = np.array([len(tokenizer.encode(text, add_special_tokens=False).ids) for text in texts])
+    shared = engine.log_prob_after(PROMPTS[0], texts)
+    plain = engine.log_prob([PROMPTS[0]] * len(texts), texts)
+    assert shared[0] == 0
+    np.testing.assert_allclose(shared, plain, atol=1e-2 if is_exact(engine) else 0.05 * n_tokens.max())
+
+
 def test_engines_agree(models: Path) -> None:
     """The same weights: one engine reads them converted, the other straight from the package."""
     first, second = (in_process(name, models) for name in IN_PROCESS)

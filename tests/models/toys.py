@@ -60,6 +60,13 @@ class ToyEngine(CausalEngine):
         self._rows: list[list[int]] | None = None
         self._mask = np.zeros((1, 0), dtype=np.int64)
 
+    def keep(self) -> None:
+        self._kept = None if self._rows is None else [list(row) for row in self._rows], self._mask.copy()
+
+    def go_back(self) -> None:
+        rows, self._mask = self._kept
+        self._rows = None if rows is None else [list(row) for row in rows]
+
     def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:
         assert ids.shape == positions.shape and len(ids) == len(mask) == len(rows)
         if self._rows is None:  # before anything was read, any number of rows may begin

@@ -1,0 +1,137 @@
+"""Relevance by a language model: how much likelier a text becomes when the model knows the person.
+
+Pointwise mutual information of text and history, under the model: log p(text | history) - log p(text).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.content import neutral
+from tasks.matching.contract import FloatArray, IntArray, Names, PairBatch, Parameter, TrainingData
+from tasks.matching.pairs.prompts import relevance_prompt
+from tasks.models.engine import Engine, Prompt
+from tasks.settings_matching import Relevance
+
+Floats = NDArray[np.float64]
+
+
+class Judged(NamedTuple):
+    """Log-probabilities of T texts in nats, and their tokens."""
+
+    log_prob_with: Floats
+    log_prob_without: Floats
+    n_tokens: IntArray
+
+
+class LanguageModelRelevance:
+    """Judges pairs of a user and an item by the item's texts.
+
+    What the user had last is read once for all texts that are judged, a text without the user once for all
+    users.
+
+    Args:
+        load: gives the engine, which is not loaded before something is judged.
+        noun: what an item is called in prompts.
+        settings: of the context, the texts and their reduction.
+    """
+
+    name = "language_model"
+
+    def __init__(self, load: Callable[[], Engine], noun: str, settings: Relevance) -> None:
+        self._load = load
+        self.noun, self.settings = noun, settings
+        self.frame = relevance_prompt(noun, [])
+        self.without: dict[str, float] = {}
+        """log p(text) of texts, by the text as it is judged; may be filled with what is known."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return what the matcher was made with."""
+        return {"noun": self.noun, **self.settings.model_dump()}
+
+    def fit(self, data: TrainingData, candidates: PairBatch | None = None) -> None:
+        """Look up what each user had last; nothing is learned.
+
+        Args:
+            data: with the names of items.
+            candidates: not needed.
+        """
+        if data.names is None:
+            raise ValueError("a language model judges words; give TrainingData names")
+        self._names: Names = data.names
+        self.latest = data.latest(self.settings.items)
+
+    @property
+    def engine(self) -> Engine:
+        """The language model."""
+        return self._load()
+
+    def prompt(self, user: int) -> Prompt:
+        """Return what the model is told of a user."""
+        return relevance_prompt(self.noun, [self._names.titles[item] for item in self.context(user)])
+
+    def context(self, user: int) -> list[int]:
+        """Return the codes of the items that a user had last, the newest last."""
+        return [int(item) for item in self.latest[user] if item >= 0]
+
+    def judged_text(self, item: int, slot: int) -> str | None:
+        """Return a text as it is judged; None where there is none."""
+        text = self._names.texts[item][slot]
+        if text is None or not text.strip():
+            return None
+        return f"{neutral(self._names.titles[item])}: {text}" if self.settings.with_title else text
+
+    def judge(self, user: int, texts: Sequence[str]) -> Judged:
+        """Judge texts, as `judged_text` gives them, for one user."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.without]
+        self.without |= dict(zip(new, self.engine.log_prob_after(self.frame, new), strict=True))
+        known = self.engine.log_prob_after(self.prompt(user), texts)
+        n_tokens = np.array([self.engine.prompt_length((text,)) for text in texts], dtype=np.int64)
+        return Judged(known, np.array([self.without[text] for text in texts], dtype=np.float64), n_tokens)
+
+    def score_pairs(self, pairs: PairBatch) -> FloatArray:
+        """Return (P,) float32: the relevance of an item's texts, reduced; 0 without text or history."""
+        out = np.zeros(len(pairs.users), dtype=np.float32)
+        for user in np.unique(pairs.users):
+            if not self.context(user):
+                continue
+            chosen = np.flatnonzero(pairs.users == user)
+            places, texts = [], []
+            for place in chosen:
+                item = int(pairs.items[place])
+                for slot in range(len(self._names.texts[item])):
+                    if (text := self.judged_text(item, slot)) is not None:
+                        places.append(place)
+                        texts.append(text)
+            if texts:
+                judged = self.judge(int(user), texts)
+                values = relevance(*judged, per_token=self.settings.per_token)
+                at = np.array(places)
+                out[np.unique(at)] = reduced(values, at, self.settings.reduction)
+        return out
+
+
+def relevance(with_user: Floats, without: Floats, n_tokens: IntArray, *, per_token: bool) -> Floats:
+    """Return log p(text | user) - log p(text) of T texts, in nats, or in nats a token.
+
+    >>> relevance(np.array([-8.0]), np.array([-10.0]), np.array([4]), per_token=True)
+    array([0.5])
+    """
+    difference = with_user - without
+    return difference / np.maximum(n_tokens, 1) if per_token else difference
+
+
+def reduced(values: Floats, owner: IntArray, reduction: str) -> Floats:
+    """Take the values of each owner together, owners ascending: their highest ("max") or their mean.
+
+    >>> reduced(np.array([1.0, 3.0, 5.0]), np.array([7, 7, 9]), "mean")
+    array([2., 5.])
+    """
+    owners, row = np.unique(owner, return_inverse=True)
+    if reduction == "mean":
+        return np.bincount(row, values) / np.bincount(row)
+    out = np.full(len(owners), -np.inf)
+    np.maximum.at(out, row, values)
+    return out
