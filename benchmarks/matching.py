@@ -193,12 +193,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--items", type=int, default=100_000, help="items [default: 100000]")
     parser.add_argument("--slots", type=int, default=4, help="texts an item [default: 4]")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured [default: 3]")
-    parser.add_argument("--films", type=int, help="encode so many films only [default: all]")
+    parser.add_argument(
+        "--vectors", type=Path, metavar="FILE", help="keep the films' vectors there [default: made anew]"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the vectors [default: 0]")
     parser.add_argument("--measure", nargs=3, metavar=("WHAT", "FROM", "TO"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     sizes = {"users": given.users, "items": given.items, "slots": given.slots}
-    if min(*sizes.values(), given.rounds, given.films or 1) < 1 or given.items < M:
+    if min(*sizes.values(), given.rounds) < 1 or given.items < M:
         parser.error(f"all sizes must be at least 1, and --items at least {M}, got {sizes}")
     if given.measure:
         what, source, target = given.measure
@@ -208,9 +210,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     with tempfile.TemporaryDirectory(prefix="polyrec-") as temporary:
         try:
-            with console.status("encoding films"):
-                np.save(Path(temporary) / "real.npy", real_vectors(given.films))
-            measured = _measure_all(Path(temporary), sizes, given.rounds, given.seed, console)
+            vectors = given.vectors or Path(temporary) / "films.npy"
+            if not vectors.exists():
+                with console.status("encoding films"):
+                    np.save(vectors, real_vectors())
+            measured = _measure_all(Path(temporary), vectors, sizes, given.rounds, given.seed, console)
         except RunFailed as error:
             print(error, file=sys.stderr)
             return 1
@@ -232,7 +236,7 @@ def _measure(what: str, real: FloatArray, sizes: Mapping[str, int], rounds: int,
 
 
 def _measure_all(
-    folder: Path, sizes: Mapping[str, int], rounds: int, seed: int, console: Console
+    folder: Path, vectors: Path, sizes: Mapping[str, int], rounds: int, seed: int, console: Console
 ) -> dict[str, Any]:
     """Measure everything, each in a fresh process."""
 
@@ -242,7 +246,7 @@ def _measure_all(
         command = [sys.executable, "-m", "benchmarks.matching", *options]
         with console.status(f"{what}: {sizes}"):
             _, peak = measure(
-                [*command, "--measure", what, str(folder / "real.npy"), str(answer)],
+                [*command, "--measure", what, str(vectors.resolve()), str(answer)],
                 os.environ,
                 folder / "log.txt",
             )

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from tasks.content import text_content
-from tasks.corpus.faithfulness import item_data
+from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.fallback import fallback_text
 from tasks.ingest.movielens import read_movielens
 from tasks.matching.contract import FloatArray
@@ -30,12 +30,13 @@ BLOCK = 4096  # rows made at once
 NEAR, OF_NEAR = 40, 10
 
 
-def real_vectors(max_items: int | None = None) -> FloatArray:
+def real_vectors() -> FloatArray:
     """Return (films, 4, 384) float32: the vectors of four plain sentences of every film."""
-    films = read_movielens(max_items).items
+    rows = read_movielens().items.select("title", "year", "categories").iter_rows()
+    films = [ItemData(title, year, categories) for title, year, categories in rows]
     texts = [
         text_content(film.title, film.year, film.categories, fallback_text(film, "film", angle))
-        for film in item_data(films).values()
+        for film in films
         for angle in ANGLES
     ]
     return load_encoder().encode(texts).reshape(-1, len(ANGLES), DIMENSIONS)
