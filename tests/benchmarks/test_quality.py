@@ -219,7 +219,7 @@ def test_item_that_a_peer_did_not_return_counts_as_its_lowest(bench: Bench) -> N
 
 def test_other_protocol_in_a_given_home_splits_a_copy(settings: Settings, bench: Bench) -> None:
     other = settings.model_copy(
-        update={"data": settings.data.model_copy(update={"protocol": "leave_one_out"})}
+        update={"data": settings.data.model_copy(update={"protocol": "stratified_item"})}
     )
     found = read_bench(other, is_own=False)
     assert found.split_hash != bench.split_hash
