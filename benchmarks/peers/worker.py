@@ -107,11 +107,11 @@ class Model:
     fit: Callable[[Events, Mapping[str, Any], int], Recommend]
     """Events, parameters and a seed to what recommends."""
     defaults: dict[str, Any]
-    """The package's own; the search tries them first."""
+    """The package's own."""
     space: dict[str, dict[str, Any]]
     """Parameter to its kind (int, float, categorical), low, high, log or choices."""
     starts: list[dict[str, Any]] = field(default_factory=list)
-    """What the search tries next, such as what its documentation says of small data."""
+    """What the search tries before the defaults, where those are known to be meant for other data."""
 
 
 def best_of(events: Events, score: Callable[[NDArray[np.int64]], NDArray[Any]], top_n: int) -> Lists:
