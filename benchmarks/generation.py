@@ -3,9 +3,9 @@
 All engines get the same prompts about MovieLens films, in the same batches, and end a text at the same
 marks; each gives the log-probability of what it writes. By turns and each in a fresh process, after a first
 try that is not counted: ours (openvino, the default, and transformers), transformers as its documentation
-says, in bfloat16 and in float32, and llama.cpp, which needs `make peers` and writes one text after the other,
-as llama-cpp-python does. Then each engine scores the plain texts of the same items, after the prompt without
-the opening, 16 at once.
+says, in bfloat16 and in float32, and llama.cpp, which needs `make peers-llama` and writes one text after the
+other, as llama-cpp-python does. Then each engine scores the plain texts of the same items, after the prompt
+without the opening, 16 at once.
 
 - vs_transformers, vs_llama_cpp: the default engine's tokens per second over those of plain transformers in
   bfloat16 and of llama.cpp; the median over the rounds. A processor without bfloat16 is slow at it, hence
@@ -57,6 +57,11 @@ NAMES = {
 CHANGES = 5
 Measured = Mapping[str, Sequence[Mapping[str, Any]]]
 """Engine to its figures, one a round."""
+
+
+def has_llama_cpp() -> bool:
+    """Whether the environment of peers is there with llama-cpp-python in it."""
+    return PEERS.exists() and any(PEERS.parent.parent.glob("lib/python*/site-packages/llama_cpp"))
 
 
 class MeasuringFailed(RuntimeError):
@@ -188,10 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if min(given.items, given.rounds) < 1:
         parser.error("--items and --rounds must be at least 1")
-    if not PEERS.exists():
+    if not has_llama_cpp():
         parser.error(
             f"llama.cpp is measured in an environment of its own, {PEERS.parent.parent.name}, which is not "
-            "there; make it (it is compiled, which takes minutes): make peers"
+            "there; make it (it is compiled, which takes minutes): make peers-llama"
         )
     console = Console()
     with tempfile.TemporaryDirectory(prefix="polyrec-") as temporary:

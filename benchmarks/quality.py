@@ -4,7 +4,7 @@ Polyrec's matchers and their fusion, implicit (iALS, BPR), LensKit (item kNN, iA
 and popularity; and the same fusion over the peers' own scores. `make peers` installs the packages.
 
 - Peers get the events of the fit window, the items that may be recommended and a seed, as Parquet, and give
-  scored lists back. Each is tuned on validation: its package's defaults first, then Optuna's TPE over its
+  scored lists back. Each is tuned on validation: from its package's defaults on, by Optuna's TPE over its
   documented parameters, --trials each and an equal share of --budget-minutes, whichever ends first. What is
   found is kept below the home of the settings, so that the same question is not searched for twice.
 - Polyrec's matchers have the parameters of the settings (polyrec.toml, or --config), which were chosen on

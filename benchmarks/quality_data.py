@@ -94,7 +94,8 @@ def read_bench(settings: Settings, is_own: bool) -> Bench:
                 f"{settings.home} holds other data than asked for; give its settings with --config, "
                 "or another --home"
             )
-        (settings.data_folder / DATABASE).unlink()
+        for file in settings.data_folder.glob(f"{DATABASE}*"):
+            file.unlink()
         known = None
     if known is None:
         with stage_run(settings, "ingest") as run:

@@ -31,7 +31,7 @@ from tasks.measures import contains, mean_defined, ndcg
 from warehouse.columns import ITEM, MATCHER, RANK, SCORE, USER
 
 TOP_N = 200
-ONE_FIT_S = 1800.0  # of a fit that no budget bounds: the first trial, and those with settings already chosen
+ONE_FIT_S = 1800.0  # of a fit that no budget bounds: the first trial, and what is fitted with chosen settings
 STARTUP_TRIALS = 5
 
 
@@ -41,7 +41,7 @@ class Budget:
 
     trials: int
     minutes: float
-    """What is used up first ends a peer's search; the first trial, the package's defaults, is waited for."""
+    """What is used up first ends a peer's search; its first trial is waited for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Bout:
         validation = parts["validation"]
         self._judged_ids = judged_ids(validation)
         self._half = out_of_fold(self._judged_ids, seed)
+        self._answered: dict[str, tuple[Path, dict[str, float]]] = {}
 
     def tune(self, budget: Budget, cache: Path, on_trial: Callable[[str, float], None]) -> Tuned:
         """Search on validation, unless the same search is in the cache.
@@ -92,14 +93,15 @@ class Bout:
             cache: a JSON file, of this split.
             on_trial: called with what was tried and its NDCG.
         """
-        known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
         key = self._key(budget)
-        if known.get(self.peer.name, {}).get("asked") != key:
-            tuned = self._search(budget, on_trial)
-            known[self.peer.name] = {"asked": key, "found": asdict(tuned)}
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            cache.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-        return Tuned(**known[self.peer.name]["found"])
+        known = _read(cache).get(self.peer.name, {})
+        if known.get("asked") == key:
+            return Tuned(**known["found"])
+        tuned = self._search(budget, on_trial)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        kept = {**_read(cache), self.peer.name: {"asked": key, "found": asdict(tuned)}}
+        cache.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        return tuned
 
     def answer(self, part: str, tuned: Tuned) -> Answer:
         """Scored lists with the settings found: out of fold on validation."""
@@ -116,8 +118,21 @@ class Bout:
         return Answer(rows, for_b.fit_s, for_b.score_s)
 
     def ask(self, part: str, parameters: Mapping[str, Any], timeout_s: float) -> Answer:
-        """Fit on a part's window with some parameters; lists that may not be are refused."""
-        answer = self._folder / f"{self.peer.name}-{part}.parquet"
+        """Fit on a part's window with some parameters; lists that may not be are refused.
+
+        What was asked before is not fitted again: searches end with lists that validation needs.
+        """
+        key = json.dumps([part, parameters], sort_keys=True)
+        if key not in self._answered:
+            answer = self._folder / f"{self.peer.name}-{part}-{len(self._answered)}.parquet"
+            self._answered[key] = answer, self._fit(answer, part, parameters, timeout_s)
+        answer, seconds = self._answered[key]
+        return Answer(pl.read_parquet(answer), seconds["fit_s"], seconds["score_s"])
+
+    def _fit(
+        self, answer: Path, part: str, parameters: Mapping[str, Any], timeout_s: float
+    ) -> dict[str, float]:
+        """The seconds of a fit; its lists lie in a file."""
         asked = {
             "part": str(self._folder / part),
             "parameters": dict(parameters),
@@ -126,9 +141,8 @@ class Bout:
             "answer": str(answer),
         }
         seconds = self._process.ask(asked, timeout_s)
-        rows = pl.read_parquet(answer).with_columns(pl.col(USER, ITEM).cast(pl.String))
-        check_rows(rows, self._parts[part], self.peer.name)
-        return Answer(rows, seconds["fit_s"], seconds["score_s"])
+        check_rows(pl.read_parquet(answer), self._parts[part], self.peer.name)
+        return seconds
 
     def _key(self, budget: Budget) -> dict[str, Any]:
         """All that a search depends on, besides the split."""
@@ -143,13 +157,13 @@ class Bout:
         }
 
     def _search(self, budget: Budget, on_trial: Callable[[str, float], None]) -> Tuned:
-        """TPE after the defaults; trials one after the other, since each learns from those before."""
+        """TPE after what is recommended; one trial after the other, since each learns from those before."""
         known = self._process.known
         study = optuna.create_study(
             direction="maximize",
             sampler=optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=STARTUP_TRIALS),
         )
-        for parameters in (known["defaults"], *known["starts"]):
+        for parameters in (*known["starts"], known["defaults"]):
             study.enqueue_trial(parameters)
         tried: list[dict[str, Any]] = []
         values: list[NDArray[np.float64]] = []
@@ -254,6 +268,11 @@ def together(answers: Mapping[str, Answer], window: Window) -> Scored:
         pl.concat(rows), window.fit.user_ids, window.fit.item_ids, list(answers)
     )
     return Scored(candidates, {name: judge(answer, window) for name, answer in answers.items()})
+
+
+def _read(cache: Path) -> dict[str, Any]:
+    """What was found before, by peer."""
+    return json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
 
 
 def _suggest(trial: optuna.Trial, name: str, one: Mapping[str, Any]) -> Any:

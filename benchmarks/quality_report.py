@@ -16,10 +16,20 @@ from tasks.evaluation.significance import bootstrap_mean, paired_difference, pai
 from tasks.measures import effective_catalogue
 
 PARTS = ("test", "validation")
-MEASURES = ("ndcg", "recall", "precision", "coverage", "effective_catalogue", "ild", "novelty")
+MEASURES = (
+    "ndcg",
+    "recall",
+    "precision",
+    "coverage",
+    "effective_catalogue",
+    "ild",
+    "ild_embedding",
+    "novelty",
+)
 TITLES = {
     "ndcg": "NDCG",
     "effective_catalogue": "effective catalogue",
+    "ild_embedding": "ild by vectors",
 }
 
 
@@ -51,8 +61,7 @@ def result_rows(lines: Sequence[Line], k: int, resamples: int, seed: int) -> lis
                 "part": part,
                 f"ndcg_at_{k}": metrics[f"ndcg_at_{k}"],
                 "ndcg_ci": [interval.low, interval.high],
-                # A measure that is not defined, such as ild where no item has a category, is null.
-                **{f"{name}_at_{k}": metrics.get(f"{name}_at_{k}") for name in MEASURES[1:]},
+                **{f"{name}_at_{k}": _defined(metrics, f"{name}_at_{k}") for name in MEASURES[1:]},
                 "fit_s": round(judged.fit_s, 3),
                 "score_s": round(judged.score_s, 3),
             }
@@ -111,6 +120,12 @@ def tables(values: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield from (Text(note) for note in values["notes"])
 
 
+def _defined(metrics: Mapping[str, float], name: str) -> float | None:
+    """A measure; None where it has no value, such as ild where no item has a category."""
+    value = metrics.get(name, np.nan)
+    return None if np.isnan(value) else value
+
+
 def _with_part(lines: Sequence[Line]) -> Iterator[tuple[str, Line]]:
     yield from ((part, line) for part in PARTS for line in lines if part in line.parts)
 
@@ -165,4 +180,4 @@ def _short(value: Any) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "" if value is None or np.isnan(value) else f"{value:.{digits}f}"
+    return "" if value is None else f"{value:.{digits}f}"

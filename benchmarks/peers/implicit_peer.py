@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from worker import Events, Lists, Model, Recommend, named, serve  # type: ignore[import-not-found]
+from worker import Events, Lists, Model, Recommend, named, serve
 
 # As the package asks for: its own threads share the work, BLAS must not do so again.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from worker import Events, Lists, Model, Recommend, named, serve  # type: ignore[import-not-found]
+from worker import Events, Lists, Model, Recommend, named, serve
 
 
 def _recommender(scorer: Any, events: Events, seed: int) -> Recommend:

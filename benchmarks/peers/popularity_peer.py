@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from worker import Events, Lists, Model, Recommend, best_of, serve  # type: ignore[import-not-found]
+from worker import Events, Lists, Model, Recommend, best_of, serve
 
 DAY_S = 86_400
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from worker import Events, Lists, Model, Recommend, named, serve  # type: ignore[import-not-found]
+from worker import Events, Lists, Model, Recommend, named, serve
 
 
 def _recommender(model: Any, events: Events, rows: tuple[NDArray[np.int64], ...]) -> Recommend:

@@ -59,8 +59,8 @@ class Events:
         return cls(
             user_ids,
             item_ids,
-            pc.index_in(events["user_id"], user_ids).to_numpy().astype(np.int64),
-            pc.index_in(events["item_id"], item_ids).to_numpy().astype(np.int64),
+            _codes(events["user_id"], user_ids),
+            _codes(events["item_id"], item_ids),
             events["event_time"].to_numpy(),
             np.flatnonzero(users["listed"].to_numpy()),
             items["recommendable"].to_numpy(),
@@ -79,6 +79,12 @@ class Events:
         for row, (start, stop) in enumerate(zip(starts, stops, strict=True)):
             out[row, self.pairs[1][start:stop]] = True
         return out
+
+
+def _codes(values: pa.ChunkedArray, ids: pa.Array) -> NDArray[np.int64]:
+    """(E,) places of values among ids."""
+    found = pc.call_function("index_in", [values], pc.SetLookupOptions(value_set=ids))
+    return found.to_numpy().astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,11 @@ class Model:
     fit: Callable[[Events, Mapping[str, Any], int], Recommend]
     """Events, parameters and a seed to what recommends."""
     defaults: dict[str, Any]
-    """The package's own; the search tries them first."""
+    """The package's own."""
     space: dict[str, dict[str, Any]]
     """Parameter to its kind (int, float, categorical), low, high, log or choices."""
     starts: list[dict[str, Any]] = field(default_factory=list)
-    """What the search tries next, such as what its documentation says of small data."""
+    """What the search tries before the defaults, where those are known to be meant for other data."""
 
 
 def best_of(events: Events, score: Callable[[NDArray[np.int64]], NDArray[Any]], top_n: int) -> Lists:

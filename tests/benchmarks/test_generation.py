@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from benchmarks import generation
-from benchmarks.generation import CHANGES, NAMES, PEERS, main, summary, work_of
+from benchmarks.generation import CHANGES, NAMES, has_llama_cpp, main, summary, work_of
 from tasks.models.engine import END
 from tasks.settings import Corpus, Settings
 
@@ -76,11 +76,14 @@ def test_work_is_the_corpus_stage_s(tmp_path: Path) -> None:
 def test_absent_peers_are_named_with_the_target_that_makes_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(generation, "PEERS", tmp_path / ".venv-peers" / "bin" / "python")
+    python = tmp_path / ".venv-peers" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()  # with the recommenders alone
+    monkeypatch.setattr(generation, "PEERS", python)
     with pytest.raises(SystemExit) as leaving:
         main(["--items", "1"])
     assert leaving.value.code == 2
-    assert "make peers" in capsys.readouterr().err
+    assert "make peers-llama" in capsys.readouterr().err
 
 
 def test_bad_sizes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,8 +95,8 @@ def test_bad_sizes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_few_films(tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if not PEERS.exists():
-        pytest.skip("there is no .venv-peers; run: make peers")
+    if not has_llama_cpp():
+        pytest.skip("llama.cpp is not in .venv-peers; run: make peers-llama")
     file = tmp_path / "figures.json"
     asked = ["--items", "2", "--rounds", "1", "--models", str(models), "--json", str(file)]
     assert main(asked) == 0
