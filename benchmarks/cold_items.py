@@ -111,7 +111,7 @@ def figure(values: Mapping[str, Any]) -> go.Figure:
     chart.update_layout(
         title=title, template="plotly_white", scattermode="group", height=200 + 70 * len(rows)
     )
-    chart.add_vline(x=0, line={"dash": "dot", "width": 1})  # type: ignore[arg-type]
+    chart.add_vline(x=0, line={"dash": "dot", "width": 1})
     return chart
 
 

@@ -19,7 +19,7 @@ from tasks.evaluation.metrics import evaluate_lists
 from tasks.matching.contract import Matcher, TrainingData, UserBatch
 from tasks.matching.registry import KINDS, build
 from tasks.matching.retrieve import top_items
-from tasks.measures import Floats
+from tasks.measures import Flags, Floats
 from tasks.settings import Settings, SettingsError
 from warehouse.connection import DATABASE, writing
 from warehouse.errors import WarehouseError
@@ -78,11 +78,13 @@ def measure(
                     "record_test_look", split_hash=now.split_hash, fusion_id=LOOKER, mlflow_run_id="none"
                 )
             trial.judge(now)
+            cold = now.truth.recommendable
+            assert cold is not None
             rows.append(
                 {
                     "draw": draw,
                     "split_hash": now.split_hash,
-                    "cold_items": int(np.sum(now.truth.recommendable)),
+                    "cold_items": int(cold.sum()),
                     "users": len(now.judged),
                     "events": int(now.truth.relevant.nnz),
                 }
@@ -248,7 +250,7 @@ def pooler(resamples: int, seed: int) -> Pool:
         defined, filled = defined[some].astype(np.float64), filled[some]
         n_users = len(filled)
         per_draw = filled.sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-        judged = defined.any(axis=0)
+        judged: Flags = np.atleast_1d(defined.any(axis=0))
         if not n_users:
             return {"value": float("nan"), "low": float("nan"), "high": float("nan"), "draws": []}
         generator = np.random.default_rng(seed)
