@@ -7,7 +7,6 @@ from tasks.matching.whitening import mapped, whitening_matrix
 from tasks.vectors import centred, unit
 from tests.matching.toys import N_ITEMS, N_SLOTS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
-
 TEMPERATURE = 0.1
 REDUCE = {
     "max": np.max,
