@@ -68,16 +68,16 @@ class SearchSemantic(Section):
 class Cosine(Section):
     """Cosine of interests and texts: cosine_max, cosine_mean and cosine_logsumexp."""
 
-    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
+    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.2, ge=0, lt=1)
     """0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary."""
-    temperature: Annotated[float, Real(0.01, 1, log=True)] = Field(default=0.1, ge=0.001)
+    temperature: Annotated[float, Real(0.01, 1, log=True)] = Field(default=0.3, ge=0.001)
     """Of cosine_logsumexp: near 0 it is the maximum over texts, the higher the more it is the mean."""
 
 
 class CosineAttention(Section):
     """Cosine of interests and texts, weighed by learned attention over slots."""
 
-    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
+    whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.2, ge=0, lt=1)
     """0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary."""
     epochs: Annotated[int, Whole(1, 40, log=True)] = Field(default=10, ge=0)
     """Passes over the events that it learns from."""
@@ -90,7 +90,7 @@ class CosineAttention(Section):
 class ContentKnn(Section):
     """What resembles what a user did, by vectors of items and texts."""
 
-    neighbours: Annotated[int, Whole(10, 1000, log=True)] = Field(default=200, ge=1)
+    neighbours: Annotated[int, Whole(10, 1000, log=True)] = Field(default=500, ge=1)
     """Of each item."""
     text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
     """Of a similarity, the part of the texts; the rest is that of items' own vectors."""
@@ -113,7 +113,7 @@ class TwoTower(Section):
     """Dimensions in which the towers meet."""
     temperature: Annotated[float, Real(0.02, 0.5, log=True)] = Field(default=0.1, gt=0)
     """Cosines are divided by it in training."""
-    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=5, ge=1)
+    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=6, ge=1)
     """Passes over the events; the most, with a patience."""
     patience: int | None = Field(default=None, ge=1)
     """Stop when so many epochs bring nothing better on the newest events, which are not learned from then."""

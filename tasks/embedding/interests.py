@@ -10,10 +10,9 @@ from tasks.vectors import centred, unit
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-# A further interest must bring this much more order than it would bring to events without any: see `_gap`.
-MIN_GAIN = 0.05
+# One more interest for every so many events, up to the maximum.
+EVENTS_PER_INTEREST = 10
 MAX_ITERATIONS = 25
-TINY = 1e-2  # of a distance: so near, all is one direction
 
 
 def interest_vectors(
@@ -31,8 +30,7 @@ def interest_vectors(
     """Cluster every user's history by spherical k-means, weighted by recency and rating.
 
     Item vectors are centred on the catalogue's mean first: else every average lies near that mean.
-    How many interests a user gets, up to I, follows from how far the history falls apart: see
-    `spherical_kmeans`.
+    A user with n events gets min(I, 1 + n // 10) interests, or fewer when the history has fewer directions.
 
     Args:
         item_vectors: (N, D); zeros where an item has none.
@@ -69,53 +67,30 @@ def interest_vectors(
     with threadpool_limits(limits=1, user_api="blas"):
         for code in np.unique(user):
             history = slice(starts[code], starts[code + 1])
+            wanted = min(n_interests, 1 + int(starts[code + 1] - starts[code]) // EVENTS_PER_INTEREST)
             rng = np.random.default_rng((seed, int(code)))
-            centres, mass = spherical_kmeans(directions[item[history]], weight[history], n_interests, rng)
+            centres, mass = spherical_kmeans(directions[item[history]], weight[history], wanted, rng)
             vectors[code, : len(centres)] = centres
             weights[code, : len(centres)] = mass
     return vectors, weights
 
 
 def spherical_kmeans(
-    points: FloatArray, weight: NDArray[np.float64], most: int, rng: np.random.Generator
+    points: FloatArray, weight: NDArray[np.float64], n_clusters: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
-    """Cluster unit vectors by cosine, in as many clusters as they have.
-
-    Clusters are those of Dhillon & Modha, "Concept Decompositions", Machine Learning 42, 2001. One more is
-    tried as long as it raises the gap to points without order by MIN_GAIN, in the manner of Tibshirani,
-    Walther & Hastie, "Estimating the number of clusters in a data set via the gap statistic", JRSS B 63, 2001.
+    """Cluster unit vectors by cosine: Dhillon & Modha, "Concept Decompositions", Machine Learning 42, 2001.
 
     Args:
         points: (n, D) of unit length, n at least 1.
         weight: (n,) above zero.
-        most: at most so many clusters.
+        n_clusters: at most so many.
         rng: draws the first centres.
 
     Returns:
         centres (C, D) of unit length and their shares of the weight (C,), heaviest first.
     """
     share = weight / weight.sum()
-    centres, labels = _converged(points, share, points[[int(np.argmax(share))]])
-    gap = _gap(points, share, centres)
-    while len(centres) < most:
-        further = _far_point(points, share, centres, rng)
-        if further is None:
-            break
-        tried, tried_labels = _converged(points, share, np.concatenate([centres, further]))
-        tried_gap = _gap(points, share, tried)
-        if tried_gap < gap + MIN_GAIN:
-            break
-        centres, labels, gap = tried, tried_labels, tried_gap
-    mass = np.bincount(labels, share, len(centres))
-    order = np.argsort(-mass, kind="stable")
-    order = order[mass[order] > 0]
-    return centres[order], mass[order].astype(np.float32)
-
-
-def _converged(
-    points: FloatArray, share: NDArray[np.float64], centres: FloatArray
-) -> tuple[FloatArray, IntArray]:
-    """Move centres to the weighted means of the points nearest to them, until these stay the same."""
+    centres = _first_centres(points, share, n_clusters, rng)
     labels = np.full(len(points), -1)
     for _ in range(MAX_ITERATIONS):
         before, labels = labels, np.argmax(points @ centres.T, axis=1)
@@ -127,28 +102,23 @@ def _converged(
         means = unit(members.astype(np.float32) @ points)
         # A centre whose members cancel out, or that has none, stays where it was.
         centres = np.where(np.any(means != 0, axis=1, keepdims=True), means, centres)
-    return centres, labels
+    mass = np.bincount(labels, share, len(centres))
+    order = np.argsort(-mass, kind="stable")
+    order = order[mass[order] > 0]
+    return centres[order], mass[order].astype(np.float32)
 
 
-def _far_point(
-    points: FloatArray, share: NDArray[np.float64], centres: FloatArray, rng: np.random.Generator
-) -> FloatArray | None:
-    """Draw a point (1, D) far from the centres: k-means++ of Arthur & Vassilvitskii (2007) with 1 - cosine."""
-    distance = 1 - (points @ centres.T).max(axis=1)
-    # Rounding leaves about 1e-7 between equal points: not another direction.
-    odds = np.cumsum(np.where(distance > 1e-5, distance * share, 0))
-    if odds[-1] <= 0:
-        return None
-    return points[[int(np.searchsorted(odds, rng.random() * odds[-1], side="right"))]]
-
-
-def _gap(points: FloatArray, share: NDArray[np.float64], centres: FloatArray) -> float:
-    """How much nearer, as a log ratio, points lie to C centres than points without order would.
-
-    The distance to the nearest centre is 1 - cosine, in the weighted mean. Of m directions at right angles to
-    one another each has the cosine sqrt(C / m) with the mean of its m / C; m is the effective number of points,
-    1 / sum of squared shares.
-    """
-    distance = float(share @ (1 - (points @ centres.T).max(axis=1)))
-    orderless = 1 - np.sqrt(min(1.0, len(centres) * float(np.square(share).sum())))
-    return float(np.log((orderless + TINY) / (distance + TINY)))
+def _first_centres(
+    points: FloatArray, share: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> FloatArray:
+    """Draw centres far from one another: k-means++ of Arthur & Vassilvitskii (2007) with 1 - cosine."""
+    chosen = [int(np.argmax(share))]
+    distance = np.ones(len(points), dtype=np.float32)
+    for _ in range(n - 1):
+        distance = np.minimum(distance, 1 - points @ points[chosen[-1]])
+        # Rounding leaves about 1e-7 between equal points: not another direction.
+        odds = np.cumsum(np.where(distance > 1e-5, distance * share, 0))
+        if odds[-1] <= 0:
+            break
+        chosen.append(int(np.searchsorted(odds, rng.random() * odds[-1], side="right")))
+    return points[chosen]

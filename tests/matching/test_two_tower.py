@@ -44,7 +44,7 @@ def test_towers_learn_what_comes_next() -> None:
 
 
 def test_with_a_patience_training_ends_when_nothing_is_gained() -> None:
-    """What comes next has nothing to do with what was: the more is learned, the worse for the newest events."""
+    """What comes next has nothing to do with what was: the more is learned, the worse for what is held."""
     rng = np.random.default_rng(3)
     users = rng.normal(size=(64, 8)).astype(np.float32)
     examples = Examples(users, rng.integers(0, 8, 64), np.arange(64) >= 48)
