@@ -46,3 +46,9 @@ class Matching(Section):
     ease: Ease = Ease()
     popularity: Popularity = Popularity()
     slit: Slit = Slit()
+    search_texts: int = Field(default=200_000, ge=1)
+    """From so many texts on, cosine's best items are searched for in blocks: exactly, in bounded memory."""
+    ann_texts: int = Field(default=2_000_000, ge=1)
+    """From so many texts on, they are looked up in an approximate index."""
+    ann_recall: float = Field(default=0.95, gt=0, le=1)
+    """Share of the exact best candidates that the index must find, measured when it is made."""

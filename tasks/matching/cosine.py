@@ -11,6 +11,7 @@ from tasks.matching.contract import (
     IntArray,
     PairBatch,
     Parameter,
+    SearchSpace,
     TrainingData,
     UserBatch,
     VisitorBatch,
@@ -67,6 +68,11 @@ class Cosine(ArrayMatcher):
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32: the same for interests that are brought along."""
         return self._best(visitors.interests)
+
+    def search_space(self) -> SearchSpace:
+        """Return texts, or their means, and interests: scores are their largest inner products."""
+        texts = self._array("texts") if self.reduction == "max" else self._array("mean_text")[None]
+        return SearchSpace(texts.swapaxes(0, 1), self._array("interests"))
 
     def _best(self, interests: FloatArray) -> FloatArray:
         """Score interests (B, I, D): (B, N)."""

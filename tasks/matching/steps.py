@@ -16,6 +16,7 @@ from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, fit_window
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
+from tasks.matching.search import searches
 from tasks.measures import contains, ild, mean_defined, ndcg
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items
@@ -62,13 +63,16 @@ def match(run: StageRun, fit: str) -> bool:
         run.warehouse.replace(TABLE, run.warehouse.query("no_scores"), where={FIT: fit})
     matchers, fit_seconds = _fit(run, fit, window)
     seconds: dict[str, float] = {}
+    found_by = searches(matchers, run.settings.matching, run.settings.seed)
+    for name, search in found_by.items():
+        run.counts[f"search_recall_{name}_{fit}"] = search.recall
     rows = 0
     with progress(f"scoring {fit}", len(window.user_ids), "users") as advance:
         advance(len(window.user_ids) - sum(map(len, pending.values())))
         for key, codes in pending.items():
             users = np.array(codes, dtype=np.int64)
             m = run.settings.matching.candidates
-            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable)
+            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable, found_by)
             found = pl.concat(list(blocks))
             named = _named(found, window, run.run_id, fit)
             ids = [window.user_ids[code] for code in codes]
