@@ -287,6 +287,12 @@ class Matching(Section):
     """Each matcher proposes so many items per user; the union is scored by all."""
     block_users: int = Field(default=128, ge=1)
     """Users scored at once: bounds the memory of scoring."""
+    search_texts: int = Field(default=200_000, ge=1)
+    """From so many texts on, cosine's best items are searched for in blocks: exactly, in bounded memory."""
+    ann_texts: int = Field(default=2_000_000, ge=1)
+    """From so many texts on, they are looked up in an approximate index."""
+    ann_recall: float = Field(default=0.95, gt=0, le=1)
+    """Share of the exact best candidates that the index must find, measured when it is made."""
     ease: Ease = Ease()
     popularity: Popularity = Popularity()
     slit: Slit = Slit()

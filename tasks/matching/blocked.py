@@ -19,13 +19,12 @@ from threadpoolctl import threadpool_limits
 
 from tasks.matching.bound import choose_bound, sample_of
 from tasks.matching.contract import FloatArray, IntArray
-from tasks.matching.top import Best, TopItems, nothing_to_match
+from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
 BlockedReduction = Literal["max", "mean"]
 USER_BLOCK = 256
 ITEM_BLOCK = 512  # with 4 texts and 256 users: products of 2 MB, which stay in the cache
 FIRST_ITEMS = 8192  # items that say where the bar is when a search begins
-GATHERED = 256  # texts whose vectors are copied at once: they stay in the cache
 PENDING = 1 << 18  # texts that may wait until they are scored
 BLOCKS_A_WAVE = 2  # user blocks that a worker is given at once
 
@@ -60,13 +59,13 @@ class BlockedTexts:
                 f"got {texts.shape}, {m} and {item_block}"
             )
         self._step = -(-len(texts) // item_block)  # block t is items t, t + step, t + 2 step, ...
-        self._there = _there(texts)  # (N, K)
+        self._there = where_there(texts)  # (N, K)
         self._names_slots = reduction == "max"
         if self._names_slots:
             self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
         else:
-            self._texts = _mean_texts(texts, self._there)  # (N, 1, D)
-            self._there = _there(self._texts)
+            self._texts = mean_texts(texts, self._there)  # (N, 1, D)
+            self._there = where_there(self._texts)
         # An item without text has one all the same: zeros, which score 0.
         self._scored = self._there.copy()
         self._scored[~self._there.any(axis=1), 0] = True
@@ -198,7 +197,7 @@ class BlockedTexts:
             waiting += len(pair)
             if waiting > PENDING or t + 1 in (next_bar, self._step):
                 text, query = (np.concatenate(parts) for parts in zip(*pending, strict=True))
-                best.add(owner[query], text, n_slots, self._exact(text, queries, query))
+                best.add(owner[query], text, n_slots, products_of(self._texts, text, queries, query))
                 pending, waiting, next_bar = [], 0, 2 * (t + 1)
 
     def _multiply(self, t: int, asked: FloatArray, out: FloatArray) -> None:
@@ -242,19 +241,9 @@ class BlockedTexts:
         there = self._scored[items[chosen]].transpose(2, 0, 1)  # (K, Q, m)
         slot = np.where(there, products[:, chosen, query], -np.inf).argmax(axis=0)
         text = items[chosen] * n_slots + slot
-        scores = self._exact(text.ravel(), queries, query.ravel()).reshape(chosen.shape)
+        scores = products_of(self._texts, text.ravel(), queries, query.ravel()).reshape(chosen.shape)
         scores[np.isneginf(bounds[query, chosen])] = np.finfo(np.float32).min
         return np.maximum.reduceat(scores.min(axis=1), np.searchsorted(owner, np.arange(n_users)))
-
-    def _exact(self, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
-        """Return (P,) float32: the products of texts with queries, whatever else is computed beside them."""
-        flat = self._texts.reshape(-1, self._texts.shape[2])
-        out = np.empty(len(text), dtype=np.float32)
-        for at in range(0, len(text), GATHERED):
-            part = slice(at, at + GATHERED)
-            # Not BLAS: its sums depend on how many rows there are, and equal texts must score the same.
-            np.einsum("pd,pd->p", flat[text[part]], queries[query[part]], out=out[part])
-        return out
 
 
 def top_items_by_text(
@@ -267,8 +256,19 @@ def top_items_by_text(
     user_block: int = USER_BLOCK,
     item_block: int = ITEM_BLOCK,
     workers: int | None = None,
+    device: str = "cpu",
 ) -> Iterator[TopItems]:
-    """Yield the top m items of every user, block by block: `BlockedTexts` laid out and searched once."""
+    """Yield the top m items of every user, block by block: `BlockedTexts` laid out and searched once.
+
+    On another device, such as "cuda", blocks are that device's and every product is computed
+    (`tasks.matching.blocked_device`).
+    """
+    if device != "cpu":
+        from tasks.matching.blocked_device import top_items_on_device  # torch takes seconds to import
+
+        if reduction == "mean":
+            texts = mean_texts(texts, where_there(texts))
+        return top_items_on_device(users, texts, m, device, hidden, allowed)
     laid_out = BlockedTexts(texts, users, m, reduction, item_block)
     return laid_out.blocks(users, m, hidden, allowed, user_block, workers)
 
@@ -279,7 +279,7 @@ def _parts(texts: FloatArray) -> Iterator[FloatArray]:
         yield texts[at : at + ITEM_BLOCK]
 
 
-def _there(texts: FloatArray) -> NDArray[np.bool_]:
+def where_there(texts: FloatArray) -> NDArray[np.bool_]:
     """Return (N, K): where there is a text."""
     out = np.empty(texts.shape[:2], dtype=bool)
     for at in range(0, len(texts), ITEM_BLOCK):
@@ -287,7 +287,7 @@ def _there(texts: FloatArray) -> NDArray[np.bool_]:
     return out
 
 
-def _mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+def mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
     """Return (N, 1, D): the mean of the texts that are there, whose product is the mean of their products."""
     means = np.concatenate([part.sum(axis=1, dtype=np.float32) for part in _parts(texts)])
     means /= np.maximum(there.sum(axis=1), 1, dtype=np.float32)[:, None]

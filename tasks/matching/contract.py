@@ -383,6 +383,28 @@ class TextMatcher(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """Scores that are the largest inner product of a user's vectors with an item's.
+
+    Args:
+        items: (N, K, D) float32; zeros are no vector, and an item without any scores 0.
+        users: (U, I, D) float32; zeros are no vector, and for a user without any everything scores 0.
+    """
+
+    items: FloatArray
+    users: FloatArray
+
+
+@runtime_checkable
+class SearchableMatcher(Protocol):
+    """A matcher whose best items can be searched for, without a score of everything."""
+
+    def search_space(self) -> SearchSpace | None:
+        """Return what `score` is the largest inner product of; None when it is something else."""
+        ...
+
+
 def _check_codes(name: str, codes: IntArray, n: int) -> None:
     """Refuse codes outside 0..n-1."""
     if len(codes) and not (codes.min() >= 0 and codes.max() < n):

@@ -13,6 +13,7 @@ from tasks.matching.contract import (
     IntArray,
     PairBatch,
     Parameter,
+    SearchSpace,
     TrainingData,
     UserBatch,
     VisitorBatch,
@@ -88,6 +89,11 @@ class Cosine(ArrayMatcher):
         """Return (B, N) float32: the same for interests that are brought along."""
         self._array("texts")  # refuses when nothing is fitted
         return self._best(mapped(visitors.interests, self._arrays.get("whitening")))
+
+    def search_space(self) -> SearchSpace:
+        """Return texts, or their means, and interests: scores are their largest inner products."""
+        texts = self._array("texts") if self.reduction == "max" else self._array("mean_text")[None]
+        return SearchSpace(texts.swapaxes(0, 1), self._array("interests"))
 
     def _best(self, interests: FloatArray) -> FloatArray:
         """Score interests (B, I, D): (B, N)."""

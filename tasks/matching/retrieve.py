@@ -1,6 +1,7 @@
 """Matching in two steps: every matcher proposes its best items, then all of them score the union exactly."""
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
@@ -16,6 +17,7 @@ from tasks.matching.contract import (
     TrainingData,
     UserBatch,
 )
+from tasks.matching.proposing import Search
 
 # One row per (user, item, matcher). own_rank is null where the matcher itself did not propose the item.
 SCHEMA = {
@@ -63,12 +65,13 @@ def top_candidates(
     m: int,
     seconds: MutableMapping[str, float] | None = None,
     recommendable: NDArray[np.bool_] | None = None,
+    searches: Mapping[str, Search] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield, per block of users, every matcher's score of every candidate, as a frame of `SCHEMA`.
 
     Candidates of a user are the union of the matchers' top m of what may be recommended, without what the
     user has seen in the fit window. One (B, N) matrix a matcher lives at a time: memory depends on the block,
-    not on the users.
+    not on the users. A matcher that has a search proposes without a matrix and scores the candidates alone.
 
     Args:
         matchers: fitted on `data`.
@@ -78,48 +81,66 @@ def top_candidates(
         m: each matcher proposes so many items.
         seconds: when given, each matcher's scoring time is added under its name.
         recommendable: (N,) which items may be candidates; all of them when None.
+        searches: by matcher, how its best items are searched for.
     """
     if block < 1 or m < 1:
         raise ValueError(f"block and m must be at least 1, got {block} and {m}; set them in [matching]")
+    searches = searches or {}
     for batch in UserBatch(users).blocks(block):
+        hidden = data.seen[batch.users]
         allowed = np.ones((len(batch.users), data.n_items), dtype=bool)
         if recommendable is not None:
             allowed &= recommendable
-        allowed[data.seen[batch.users].nonzero()] = False
-        scores = [_timed_scores(matcher, batch, seconds) for matcher in matchers]
-        ranks = [_ranks(matrix, m, allowed) for matrix in scores]
+        allowed[hidden.nonzero()] = False
+        scores, ranks = [], []
+        for matcher in matchers:
+            if matcher.name in searches:
+                with _timed(matcher, seconds):
+                    top = searches[matcher.name].top(batch.users, m, hidden, recommendable)
+                scores.append(None)
+            else:
+                with _timed(matcher, seconds):
+                    matrix = matcher.score(batch)
+                _check(matcher, matrix, batch)
+                top = top_items(matrix, m, allowed)
+                scores.append(matrix)
+            ranks.append(_ranks(top, data.n_items))
         rows, items = np.nonzero(np.any([rank > 0 for rank in ranks], axis=0))
         pairs = PairBatch(batch.users[rows], items)
-        yield pl.concat(
-            [
-                _frame(matcher, pairs, matrix[rows, items], rank[rows, items])
-                for matcher, matrix, rank in zip(matchers, scores, ranks, strict=True)
-            ]
-        )
+        frames = []
+        for matcher, matrix, rank in zip(matchers, scores, ranks, strict=True):
+            if matrix is None:
+                with _timed(matcher, seconds):
+                    of_pairs = matcher.score_pairs(pairs)
+            else:
+                of_pairs = matrix[rows, items]
+            frames.append(_frame(matcher, pairs, of_pairs, rank[rows, items]))
+        yield pl.concat(frames)
 
 
-def _timed_scores(
-    matcher: Matcher, batch: UserBatch, seconds: MutableMapping[str, float] | None
-) -> FloatArray:
-    """Score one block, and refuse scores that cannot be ordered."""
+@contextmanager
+def _timed(matcher: Matcher, seconds: MutableMapping[str, float] | None) -> Iterator[None]:
+    """Add the time that passes to the matcher's."""
     start = perf_counter()
-    scores = matcher.score(batch)
+    yield
     if seconds is not None:
         seconds[matcher.name] = seconds.get(matcher.name, 0.0) + perf_counter() - start
+
+
+def _check(matcher: Matcher, scores: FloatArray, batch: UserBatch) -> None:
+    """Refuse scores (B, N) that cannot be ordered."""
     if not np.isfinite(scores).all():
         row, item = np.argwhere(~np.isfinite(scores))[0]
         raise ValueError(
             f"matcher {matcher.name} gave {scores[row, item]} for user code {batch.users[row]}, "
             f"item code {item}; scores must be finite: look at what it was fitted on"
         )
-    return scores
 
 
-def _ranks(scores: FloatArray, m: int, allowed: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return (B, N): the rank from 1 of the top m items of each row, 0 for all others."""
-    top = top_items(scores, m, allowed)
+def _ranks(top: IntArray, n_items: int) -> NDArray[np.int32]:
+    """Return (B, N): the rank from 1 of the items of each row of top (B, m), 0 for all others."""
     rows, places = np.nonzero(top >= 0)
-    ranks = np.zeros(scores.shape, dtype=np.int32)
+    ranks = np.zeros((len(top), n_items), dtype=np.int32)
     ranks[rows, top[rows, places]] = places + 1
     return ranks
 

@@ -16,6 +16,7 @@ from tasks.fingerprint import fingerprint
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.external import content_hash
+from tasks.matching.proposing import searches
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
@@ -72,13 +73,16 @@ def match(run: StageRun, fit: str) -> bool:
         run.warehouse.replace(TABLE, run.warehouse.query("no_scores"), where={FIT: fit})
     matchers, fit_seconds = _fit(run, fit, window, recommendable, digest)
     seconds: dict[str, float] = {}
+    found_by = searches(matchers, run.settings.matching, run.settings.seed)
+    for name, search in found_by.items():
+        run.counts[f"search_recall_{name}_{fit}"] = search.recall
     rows = 0
     with progress(f"scoring {fit}", len(window.user_ids), "users") as advance:
         advance(len(window.user_ids) - sum(map(len, pending.values())))
         for key, codes in pending.items():
             users = np.array(codes, dtype=np.int64)
             m = run.settings.matching.candidates
-            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable)
+            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable, found_by)
             found = pl.concat(list(blocks))
             named = _named(found, window, run.run_id, fit)
             ids = [window.user_ids[code] for code in codes]

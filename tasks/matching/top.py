@@ -8,6 +8,8 @@ from scipy import sparse
 
 from tasks.matching.contract import FloatArray, IntArray
 
+GATHERED = 256  # texts whose vectors are copied at once: they stay in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class TopItems:
@@ -112,3 +114,21 @@ def nothing_to_match(
         own = own[:m]
         scores[row, : len(own)], items[row, : len(own)] = 0, own
     return TopItems(top.start, scores, items, slots)
+
+
+def products_of(texts: FloatArray, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
+    """Return (P,) float32: the products of texts with queries, whatever else is computed beside them.
+
+    Args:
+        texts: (N, K, D).
+        text: (P,) item * K + slot.
+        queries: (Q, D).
+        query: (P,) rows of queries.
+    """
+    flat = texts.reshape(-1, texts.shape[2])
+    out = np.empty(len(text), dtype=np.float32)
+    for at in range(0, len(text), GATHERED):
+        part = slice(at, at + GATHERED)
+        # Not BLAS: its sums depend on how many rows there are, and equal texts must score the same.
+        np.einsum("pd,pd->p", flat[text[part]], queries[query[part]], out=out[part])
+    return out

@@ -1,0 +1,84 @@
+"""The best items of every user over all texts on an accelerator: every product, in blocks.
+
+An accelerator multiplies so fast that a bound to begin with (`tasks.matching.blocked`) does not pay. Products
+are float32, and equal scores are ordered by code among what is kept; which of several items that tie for the
+last place is kept is the device's choice. Tested with torch on a processor only, which runs the same code.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tasks.matching.contract import FloatArray
+from tasks.matching.top import TopItems
+
+USER_BLOCK = 1024
+ITEM_BLOCK = 8192
+
+
+@torch.inference_mode()
+def top_items_on_device(
+    users: FloatArray,
+    texts: FloatArray,
+    m: int,
+    device: str,
+    hidden: sparse.csr_matrix | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+    user_block: int = USER_BLOCK,
+    item_block: int = ITEM_BLOCK,
+) -> Iterator[TopItems]:
+    """Yield the top m items of every user, block by block: the maximum over interests and texts.
+
+    Args:
+        users: (U, D) or (U, I, D) float32, zeros where a user has fewer interests.
+        texts: (N, K, D) float32, zeros where a text is missing.
+        m: how many.
+        device: as torch names it, such as "cuda".
+        hidden: (U, N), an entry where an item must not be in a user's list.
+        allowed: (N,) items that may be in any list; all of them when None.
+        user_block: users whose products live at once.
+        item_block: items whose products live at once.
+    """
+    users = users[:, None] if users.ndim == 2 else users
+    for start in range(0, len(users), user_block):
+        block = torch.from_numpy(np.ascontiguousarray(users[start : start + user_block])).to(device)
+        wanted = (block != 0).any(dim=2)  # (B, I)
+        best = torch.zeros((len(block), 0), device=device)
+        codes = torch.zeros((len(block), 0), dtype=torch.int64, device=device)
+        slots = torch.zeros_like(codes)
+        for at in range(0, len(texts), item_block):
+            part = torch.from_numpy(np.ascontiguousarray(texts[at : at + item_block])).to(device)
+            there = (part != 0).any(dim=2)  # (n, K)
+            products = torch.einsum("bid,nkd->bink", block, part)  # (B, I, n, K)
+            products = products.masked_fill(~wanted[:, :, None, None], -torch.inf).amax(dim=1)
+            scores, slot = products.masked_fill(~there, -torch.inf).max(dim=2)  # (B, n)
+            slot = slot.masked_fill(scores == -torch.inf, -1)
+            scores = scores.masked_fill(scores == -torch.inf, 0)
+            unwanted = np.zeros(scores.shape, dtype=bool)
+            if allowed is not None:
+                unwanted |= ~allowed[at : at + item_block]
+            if hidden is not None:
+                unwanted[hidden[start : start + user_block, at : at + item_block].nonzero()] = True
+            scores = scores.masked_fill(torch.from_numpy(unwanted).to(device), -torch.inf)
+            code = torch.arange(at, at + len(part), device=device).expand_as(scores)
+            best, codes, slots = (
+                torch.cat(pair, dim=1) for pair in ((best, scores), (codes, code), (slots, slot))
+            )
+            kept = best.topk(min(m, best.shape[1]), dim=1).indices
+            best, codes, slots = (values.gather(1, kept) for values in (best, codes, slots))
+        yield _ordered(start, m, best.cpu().numpy(), codes.cpu().numpy(), slots.cpu().numpy())
+
+
+def _ordered(start: int, m: int, best: FloatArray, codes: np.ndarray, slots: np.ndarray) -> TopItems:
+    """Order what was kept by score, then code, and fill up to m."""
+    order = np.lexsort((codes, -best), axis=1)
+    scores = np.full((len(best), m), -np.inf, dtype=np.float32)
+    items, of_slots = np.full((len(best), m), -1), np.full((len(best), m), -1)
+    width = order.shape[1]
+    for out, values in ((scores, best), (items, codes), (of_slots, slots)):
+        out[:, :width] = np.take_along_axis(values, order, axis=1)
+    found = scores > -np.inf
+    return TopItems(start, scores, np.where(found, items, -1), np.where(found, of_slots, -1))
