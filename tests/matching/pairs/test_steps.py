@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from tasks.matching import steps as matching
 from tasks.matching.judgements import read_judgements
 from tasks.matching.pairs import steps
 from tasks.settings_matching import Matching
@@ -170,3 +171,22 @@ def test_a_cross_encoder_is_made_once(warehouse: Warehouse, engine: ToyEngine) -
     assert rows.height == 18 and np.isfinite(rows["score"].to_numpy()).all()
     assert not steps.cross_encode.fn(run)
     assert (settings.data_folder / "matchers" / "train" / "cross_encoder" / "model.json").exists()
+
+
+def test_matching_lets_the_student_learn_and_comes_to_rest(warehouse: Warehouse, engine: ToyEngine) -> None:
+    """The student proposes items, too; what the language model is asked about must not follow from that."""
+
+    def scored() -> np.ndarray:
+        rows = warehouse.query("candidate_scores", fit="train", matchers=["relevance_student"])
+        return rows.filter(pl.col("user_id") != "8")["score"].to_numpy()
+
+    assert matching.match.fn(run_of(warehouse), "train")
+    assert not scored().any()  # nothing was judged yet
+    assert steps.judge.fn(run_of(warehouse))
+    assert matching.match.fn(run_of(warehouse), "train")
+    assert scored().any()
+    assert not steps.judge.fn(run_of(warehouse))
+    assert not matching.match.fn(run_of(warehouse), "train")
+    assert not matching.match.fn(
+        run_of(warehouse, users=4), "train"
+    )  # asking fewer changes no score by itself
