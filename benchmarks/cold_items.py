@@ -35,6 +35,7 @@ from tasks.stage import StageNotReady
 from warehouse.errors import WarehouseError
 
 DRAWS = 5
+WIDTH = 150  # columns of the terminal that the tables need
 THIRDS = ("tail", "middle", "head")
 
 
@@ -60,13 +61,19 @@ def tables(values: Mapping[str, Any]) -> list[Table | Text]:
         thirds.add_column("difference", justify="right")
     for row in values["results"]:
         names = row["matcher"], row["reads"]
+        is_control = control == f"{row['matcher']} on {row['reads']}"
         own = row.get("minus_own_control")
-        figures = _value(row["ndcg"]), _signed(row["minus_control"]), _signed(own) if own else ""
+        figures = (
+            _value(row["ndcg"]),
+            "" if is_control else _signed(row["minus_control"]),
+            _signed(own) if own else "",
+        )
         main.add_row(*names, *figures, f"{row['fit_s']:.1f}")
         cells: list[str] = []
         for name in THIRDS:
             found = row["by_popularity"].get(name)
-            cells += [_value(found["ndcg"]), _signed(found["minus_control"])] if found else ["", ""]
+            cells.append(_value(found["ndcg"]) if found else "")
+            cells.append(_signed(found["minus_control"]) if found and not is_control else "")
         thirds.add_row(*names, *cells)
     return [main, thirds, Text("\n".join(_notes(values)) + "\n")]
 
@@ -141,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not 1 <= given.draws <= DRAWS:
         parser.error(f"--draws must be between 1 and {DRAWS}, got {given.draws}")
     console = Console()
+    console.width = max(console.width, WIDTH)
     try:
         settings = load_settings(given.config)
         if given.home:

@@ -104,14 +104,13 @@ def read_inputs(warehouse: Warehouse, settings: Settings, controls: bool) -> Inp
         made = _kept(kept, key, items, lambda: text_vectors(some, items, words, _encode, known), some, words)
         return Description(np.where(made.any(axis=2, keepdims=True), made, plain[:, None]), own)
 
-    if texts.is_empty():
-        found = {"texts": Description(plain[:, None], own)}
-    elif texts[TEXT_ID].is_in(vectors[TEXT_ID].implode()).all():
+    found: dict[str, Description] = {}
+    if texts.height and texts[TEXT_ID].is_in(vectors[TEXT_ID].implode()).all():
         tensor = text_tensor(vectors, items[ITEM].to_list())
         found = {
             "texts": Description(np.where(tensor.any(axis=2, keepdims=True), tensor, plain[:, None]), own)
         }
-    else:
+    elif texts.height:
         found = {"texts": described("texts", texts, known)}
     if controls and texts.height:
         angles = dict(texts.select(SLOT, ANGLE).unique(SLOT, keep="first").sort(SLOT).iter_rows())
