@@ -80,7 +80,7 @@ class TwoTower(Section):
     """Dimensions in which the towers meet."""
     temperature: float = Field(default=0.1, gt=0)
     """Cosines are divided by it in training."""
-    epochs: int = Field(default=6, ge=1)
+    epochs: int = Field(default=8, ge=1)
     """Passes over the events; the most, with a patience."""
     patience: int | None = Field(default=None, ge=1)
     """Stop when so many epochs bring nothing better on the newest events, which are not learned from then."""
