@@ -113,7 +113,7 @@ class TwoTower(Section):
     """Dimensions in which the towers meet."""
     temperature: Annotated[float, Real(0.02, 0.5, log=True)] = Field(default=0.1, gt=0)
     """Cosines are divided by it in training."""
-    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=6, ge=1)
+    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=8, ge=1)
     """Passes over the events; the most, with a patience."""
     patience: int | None = Field(default=None, ge=1)
     """Stop when so many epochs bring nothing better on the newest events, which are not learned from then."""

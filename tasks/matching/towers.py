@@ -84,7 +84,9 @@ def train_towers(
             logits = logits.masked_fill(same.fill_diagonal_(False), NEVER)
             return functional.cross_entropy(logits, torch.arange(len(chosen)))
 
-        held = examples.newest if how.patience else np.zeros(len(examples.items), dtype=bool)
+        # With nothing to look at, or nothing left to learn from, there is no early stopping.
+        stops_early = bool(how.patience) and examples.newest.any() and not examples.newest.all()
+        held = examples.newest & stops_early
         learned = torch.from_numpy(np.flatnonzero(~held))
         kept = torch.from_numpy(np.random.default_rng(seed).permutation(np.flatnonzero(held)))
         best, best_loss, best_epoch = deepcopy(towers.state_dict()), np.inf, 0
@@ -96,16 +98,16 @@ def train_towers(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            if not how.patience:
+            if not stops_early:
                 continue
             towers.eval()
             with torch.no_grad():
                 found = sum(float(loss_of(part)) * len(part) for part in kept.split(how.batch)) / len(kept)
             if found < best_loss:
                 best, best_loss, best_epoch = deepcopy(towers.state_dict()), found, epoch
-            elif epoch - best_epoch >= how.patience:
+            elif epoch - best_epoch >= (how.patience or 0):
                 break
-        if not how.patience:
+        if not stops_early:
             best, best_epoch = towers.state_dict(), how.epochs
         return {name: value.numpy().copy() for name, value in best.items()}, best_epoch
 

@@ -59,6 +59,15 @@ def test_with_a_patience_training_ends_when_nothing_is_gained() -> None:
     assert (frozen["item.0.weight"] != weights["item.0.weight"]).any()
 
 
+def test_with_nothing_but_newest_events_all_are_learned_from() -> None:
+    examples, items = followers(16)
+    alone = replace(examples, newest=np.ones(16, dtype=bool))
+    found, epochs = train_towers(alone, items, replace(SMALL, epochs=2, patience=1), seed=0)
+    expected, _ = train_towers(alone, items, replace(SMALL, epochs=2), seed=0)
+    assert epochs == 2
+    np.testing.assert_array_equal(found["user.0.weight"], expected["user.0.weight"])
+
+
 def test_popular_items_are_not_held_back_for_being_drawn_often() -> None:
     """Nobody's history says anything, one item is taken nine times in ten: it must come out first."""
     rng = np.random.default_rng(1)
