@@ -12,7 +12,7 @@ class Ease(Section):
     """The ridge term lambda."""
     half_life_items: float | None = Field(default=8.0, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
-    content: float = Field(default=0.0, ge=0)
+    content: float = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
 
 
@@ -41,7 +41,7 @@ class PlainEase(Section):
     """The ridge term lambda."""
     half_life_items: float | None = Field(default=None, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
-    content: float = Field(default=0.0, ge=0)
+    content: float = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
 
 
@@ -82,15 +82,15 @@ class Sasrec(Section):
     """It reads so many of the newest items of a history."""
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """The share of values set to 0 in training."""
-    epochs: int = Field(default=24, ge=1)
+    epochs: int = Field(default=14, ge=1)
     """How often all histories are read in training, at every fit alike."""
-    batch: int = Field(default=32, ge=1)
+    batch: int = Field(default=64, ge=1)
     """Sequences of a training step."""
-    learning_rate: float = Field(default=0.002, gt=0)
+    learning_rate: float = Field(default=0.003, gt=0)
     """Of Adam."""
-    half_life_items: float = Field(default=8.0, gt=0)
+    half_life_items: float = Field(default=4.0, gt=0)
     """Of the items that come next, one this many places ahead is asked for half as often."""
-    negatives: int = Field(default=256, ge=0)
+    negatives: int = Field(default=512, ge=0)
     """A target is told from so many items drawn at each step; 0 takes all items."""
     text_start: bool = True
     """Whether the vectors of items begin as the main components of their texts' and their own."""

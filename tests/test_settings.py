@@ -18,7 +18,11 @@ FILE = PROJECT / "polyrec.toml"
 TABLE = re.compile(r"(?:# )?\[+([\w.]+)\]+")
 # Lists of tables: what each of them may hold.
 ONE = '{name = "use", instruction = "its use", template = "{{ facts }}\\nIt", language = "en"}'
-LISTED: dict[str, type[BaseModel]] = {"corpus.angles": Angle, "data.items.also": Also, "matching.external": External}
+LISTED: dict[str, type[BaseModel]] = {
+    "corpus.angles": Angle,
+    "data.items.also": Also,
+    "matching.external": External,
+}
 KEY = re.compile(r"(?:# )?(\w+) = .+")
 
 

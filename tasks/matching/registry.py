@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.matching.base import read_description
+from tasks.matching.category_popularity import CategoryPopularity
 from tasks.matching.contract import Matcher
 from tasks.matching.cosine import Cosine
-from tasks.matching.category_popularity import CategoryPopularity
 from tasks.matching.ease import Ease, PlainEase
 from tasks.matching.external import External
 from tasks.matching.ials import Ials
@@ -42,7 +42,11 @@ KINDS: dict[str, Kind] = {
 def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
     for one in settings.external:
-        if one.name == name and name not in KINDS:
+        if one.name in KINDS:
+            raise ValueError(
+                f"a built-in matcher is called {one.name!r}; give that of [[matching.external]] another name"
+            )
+        if one.name == name:
             return External(one.name, one.files)
     kind = KINDS[_known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}

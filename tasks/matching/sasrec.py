@@ -1,8 +1,9 @@
 """SASRec: self-attention over what a user did, in order.
 
-Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained with a
-softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec really better than
-SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al., "PinnerFormer", KDD 2022.
+Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained
+with a softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec
+really better than SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al.,
+"PinnerFormer", KDD 2022.
 """
 
 from collections.abc import Iterator
@@ -27,10 +28,10 @@ AVERAGED = 0.99  # what a step keeps of the mean of the weights
 class Sasrec(ArrayMatcher):
     """What comes next, from a network that reads the last items of a history.
 
-    In training every place of every history predicts an item of a later block, the nearer the likelier, against
-    all items (or so many drawn at random, for large catalogues). Events of one block are shuffled anew in each
-    epoch. The weights kept are an exponential mean over the steps. Scores are inner products of what the network
-    knows after a user's last item with the items' vectors; a user without history scores 0 everywhere.
+    In training every place of every history predicts an item of a later block, the nearer the likelier,
+    against all items or so many drawn at random. Events of one block are shuffled anew in each epoch. The
+    weights kept are an exponential mean over the steps. Scores are inner products of what the network knows
+    after a user's last item with the items' vectors; a user without history scores 0 everywhere.
 
     Args:
         factors: D, an even number.
@@ -130,7 +131,9 @@ class Sasrec(ArrayMatcher):
     def _first_vectors(self, data: TrainingData) -> FloatArray:
         """(N, D): random, or the main components of what texts and content say of the items."""
         vectors = np.random.default_rng(data.seed).normal(size=(data.n_items, self.factors))
-        texts = unit(data.text_vectors.sum(axis=1))  # a missing text is 0, so this is the mean of those there are
+        texts = unit(
+            data.text_vectors.sum(axis=1)
+        )  # a missing text is 0, so this is the mean of those there are
         content = np.hstack([centred(texts), centred(data.item_vectors)])  # (N, 2 D')
         if self.text_start and content.any():
             left, strength, _ = np.linalg.svd(content, full_matrices=False)
