@@ -9,8 +9,12 @@ import pytest
 from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.external import External, ExternalError, content_hash
-from tasks.settings import Matching, SettingsError, load_settings
+from tasks.matching.steps import _load
+from tasks.settings import Matching, Settings, SettingsError, load_settings
+from tasks.stage import StageRun
+from tests.empty import with_warehouse
 from tests.matching.toys import training_data
+from warehouse.connection import writing
 
 DATA = training_data([(0, 0, 1), (1, 1, 1)], n_users=3, n_items=4)
 GOOD: dict[str, list[Any]] = {
@@ -131,3 +135,23 @@ def test_a_name_that_is_taken_is_refused() -> None:
     settings = Matching.model_validate({"external": [{"name": "ease", "files": "{fit}.parquet"}]})
     with pytest.raises(ValueError, match="a built-in matcher is called 'ease'; give that of"):
         registry.build("popularity", settings)
+
+
+def test_matching_is_done_again_when_a_file_changes(tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path,
+        base=tmp_path,
+        matching=Matching.model_validate(
+            {"matchers": ["mine"], "external": [{"name": "mine", "files": "{fit}.parquet"}]}
+        ),
+    )
+    digests = []
+    with writing(with_warehouse(settings.data_folder), "a test") as warehouse:
+        run = StageRun("matching", settings, warehouse, None)
+        for score in (1.0, 1.0, 2.0):
+            pl.DataFrame({**GOOD, "score": [score] * 3}).write_parquet(tmp_path / "train.parquet")
+            digests.append(_load(run, "train")[2])
+        assert _load(run, "train")[0].data.fit == "train"
+        with pytest.raises(ExternalError, match=r"no file .*train_validation\.parquet"):
+            _load(run, "train_validation")
+    assert digests[0] == digests[1] != digests[2]
