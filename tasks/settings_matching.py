@@ -83,7 +83,7 @@ class Sasrec(Section):
     dropout: float = Field(default=0.3, ge=0, lt=1)
     """The share of values set to 0 in training."""
     epochs: int = Field(default=14, ge=1)
-    """How often all histories are read in training, at every fit alike."""
+    """How often all histories are read in training, at every fit alike (but see patience)."""
     batch: int = Field(default=64, ge=1)
     """Sequences of a training step."""
     learning_rate: float = Field(default=0.003, gt=0)
@@ -94,6 +94,8 @@ class Sasrec(Section):
     """A target is told from so many items drawn at each step; 0 takes all items."""
     text_start: bool = True
     """Whether the vectors of items begin as the main components of their texts' and their own."""
+    patience: int = Field(default=0, ge=0)
+    """Above 0, it stops sooner: when the last tenth of histories is predicted no better so many times."""
 
 
 class External(Section):

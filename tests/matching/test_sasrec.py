@@ -84,6 +84,23 @@ def test_another_seed_gives_other_scores_and_the_callers_threads_stay() -> None:
     assert torch.get_num_threads() == threads
 
 
+def test_patience_ends_training_and_learns_all_anew() -> None:
+    """Every epoch with a learning rate of nearly nothing is as good as the first: the first is the best."""
+    idle = sasrec(patience=2, epochs=9, learning_rate=1e-12)
+    idle.fit(circle())
+    assert idle._array("epochs") == [1]
+    events = [(user, (user + step) % 12, step) for user in range(24) for step in range(6)]
+    data = training_data(events, n_users=24, n_items=12)  # what comes last is new to everybody
+    eager = sasrec(patience=4, epochs=20)
+    eager.fit(data)
+    (epochs,) = eager._array("epochs")
+    assert 1 < epochs <= 20
+    frozen = sasrec(epochs=int(epochs))
+    frozen.fit(data)
+    everyone = UserBatch(np.arange(24))
+    np.testing.assert_array_equal(eager.score(everyone), frozen.score(everyone))
+
+
 def test_bad_parameters_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"factors must be a multiple of 2, got 7; set it in \[matching.sasrec\]"
