@@ -74,7 +74,7 @@ class Ials(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Alternate from seeded item factors, then solve for all users by their histories as they are now."""
-        by_user = data.learned.seen.astype(np.float64)
+        by_user = sparse.csr_matrix(data.learned.seen, dtype=np.float64)
         by_item = sparse.csr_matrix(by_user.T)
         rng = np.random.default_rng(data.seed)
         items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(self.factors), (data.n_items, self.factors))

@@ -55,7 +55,8 @@ def build(name: str, settings: Matching) -> Matcher:
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    kind = read_description(folder)["kind"]
+    description = read_description(folder)
+    kind = description.get("kind", description["name"])
     return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
 
 
