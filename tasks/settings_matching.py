@@ -15,7 +15,7 @@ class Ease(Section):
     """The ridge term lambda."""
     half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
-    content: Annotated[float, Real(0, 100)] = Field(default=0.0, ge=0)
+    content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
 
 
@@ -149,7 +149,7 @@ class PlainEase(Section):
     """The ridge term lambda."""
     half_life_items: float | None = Field(default=None, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
-    content: Annotated[float, Real(0, 100)] = Field(default=0.0, ge=0)
+    content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
 
 
@@ -190,18 +190,20 @@ class Sasrec(Section):
     """It reads so many of the newest items of a history."""
     dropout: Annotated[float, Real(0, 0.6)] = Field(default=0.3, ge=0, lt=1)
     """The share of values set to 0 in training."""
-    epochs: Annotated[int, Whole(4, 60, log=True)] = Field(default=24, ge=1)
-    """How often all histories are read in training, at every fit alike."""
-    batch: int = Field(default=32, ge=1)
+    epochs: Annotated[int, Whole(4, 60, log=True)] = Field(default=14, ge=1)
+    """How often all histories are read in training, at every fit alike (but see patience)."""
+    batch: int = Field(default=64, ge=1)
     """Sequences of a training step."""
-    learning_rate: Annotated[float, Real(0.0003, 0.01, log=True)] = Field(default=0.002, gt=0)
+    learning_rate: Annotated[float, Real(0.0003, 0.01, log=True)] = Field(default=0.003, gt=0)
     """Of Adam."""
-    half_life_items: Annotated[float, Real(1, 40, log=True)] = Field(default=8.0, gt=0)
+    half_life_items: Annotated[float, Real(1, 40, log=True)] = Field(default=4.0, gt=0)
     """Of the items that come next, one this many places ahead is asked for half as often."""
-    negatives: Annotated[int, Choice(0, 256)] = Field(default=256, ge=0)
+    negatives: Annotated[int, Choice(0, 512)] = Field(default=512, ge=0)
     """A target is told from so many items drawn at each step; 0 takes all items."""
     text_start: Annotated[bool, Choice(True, False)] = True
     """Whether the vectors of items begin as the main components of their texts' and their own."""
+    patience: int = Field(default=0, ge=0)
+    """Above 0, it stops sooner: when the last tenth of histories is predicted no better so many times."""
 
 
 class External(Section):

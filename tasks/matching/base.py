@@ -69,8 +69,8 @@ class ArrayMatcher:
         save_file({key: np.ascontiguousarray(array) for key, array in self._arrays.items()}, folder / ARRAYS)
         description = {
             "format": FORMAT,
-            "kind": self.kind or self.name,
             "name": self.name,
+            "kind": self.kind or self.name,
             "parameters": self.parameters(),
         }
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

@@ -8,19 +8,18 @@ from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBat
 from tasks.matching.popularity import decayed_counts
 from tasks.recency import recency_weights
 
-PRIOR = (
-    0.02  # of everybody's shares in a user's: a category that a user never chose is unlikely, not impossible
-)
+# Of everybody's shares in a user's: a category that a user never chose is unlikely, not impossible.
+PRIOR = 0.02
 
 
 class CategoryPopularity(ArrayMatcher):
     """The geometric mean of how popular an item is and how much the user leans to its categories.
 
-    out[u, n] = sqrt(count[n]) * mean over the categories c of n of sqrt(share[u, c] / overall[c]). count is the
-    sum over an item's events of 0.5 ** (age / half_life_days). share[u, :] adds up to 1, an item of the history
-    counting 0.5 ** (position back / half_life_items), spread evenly over its categories; overall is the same for
-    all events together, of which every user gets a little. Items without a category form one of their own. So
-    data without categories, and a user without history, give plain popularity in another unit.
+    out[u, n] = sqrt(count[n]) * mean over the categories c of n of sqrt(share[u, c] / overall[c]). count is
+    the sum over an item's events of 0.5 ** (age / half_life_days). share[u, :] adds up to 1, an item of the
+    history counting 0.5 ** (position back / half_life_items), spread evenly over its categories; overall is
+    the same for all events together, of which every user gets a little. Items without a category form one of
+    their own. So data without categories, and a user without history, give plain popularity in another unit.
 
     Args:
         half_life_days: an event this many days before the newest one counts half.

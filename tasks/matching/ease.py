@@ -1,7 +1,7 @@
 """EASE, applied to recency-weighted histories, with what items are as side information.
 
-Harald Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019; Jeunen et al., "Closed-Form Models for
-Collaborative Filtering with Side-Information", RecSys 2020.
+Harald Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019; Jeunen et al., "Closed-Form
+Models for Collaborative Filtering with Side-Information", RecSys 2020.
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ from tasks.vectors import centred
 class Ease(LinearMatcher):
     """A linear item-item model with a closed form, learned from who has what, and from what items are.
 
-    With X (U, N) binary, F (N, F) the items' features, G = X'X + content F F' and P = (G + regularisation I)^-1,
-    B[i, j] = -P[i, j] / P[j, j] and B[j, j] = 0: each column of F counts as `content` users more (CEASE). A user's
-    scores are h B, where h (N,) holds 0.5 ** (position back / half_life_items) for the items of the history: what
-    one did last says more about what comes next. Only h knows recency, so B uses all events.
+    With X (U, N) binary, F (N, F) the items' features, P = (X'X + content F F' + regularisation I)^-1, and
+    B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0: each column of F counts as `content` users more (CEASE). A
+    user's scores are h B, where h (N,) holds 0.5 ** (position back / half_life_items) for the items of the
+    history: what one did last says more about what comes next. Only h knows recency, so B uses all events.
 
     Args:
         regularisation: the ridge term, above 0.
@@ -70,6 +70,6 @@ class PlainEase(Ease):
 
 
 def item_features(data: TrainingData) -> NDArray[np.float64]:
-    """(N, C + D): categories of unit length, then vectors of the items' own content, centred; zeros where none."""
+    """(N, C + D): categories, then centred content vectors, each of unit length; zeros for none."""
     categories = data.categories / np.sqrt(np.maximum(data.categories.sum(axis=1, keepdims=True), 1))
     return np.hstack([categories, centred(data.item_vectors)]).astype(np.float64)

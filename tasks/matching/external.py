@@ -22,10 +22,10 @@ class ExternalError(ValueError):
 class External(ArrayMatcher):
     """Scores of pairs from a file with the columns user_id, item_id and score.
 
-    Each fit window has a file of its own, made from the events of that window alone, so that nothing leaks: the
-    name of the fit stands in the place of {fit}. An item that the file does not score for a user is below all
-    that it does, by a tenth of their range: the file may hold the best items of each user only. A user without
-    rows, and a visitor, whom no file knows, scores 0 everywhere.
+    Each fit window has a file of its own, made from the events of that window alone, so that nothing leaks:
+    the name of the fit stands in the place of {fit}. An item that the file does not score for a user is below
+    all that it does, by a tenth of their range: the file may hold the best items of each user only. A user
+    without rows, and a visitor, whom no file knows, scores 0 everywhere.
 
     Args:
         name: under which the settings choose it.
@@ -146,8 +146,8 @@ def _read(path: Path, names: Names) -> pl.DataFrame:
             )
     if (wrong := rows.filter(~pl.col(SCORE).is_finite().fill_null(False))).height:
         raise ExternalError(
-            f"{path}, row {wrong['row'][0]}: the score of user {wrong[USER][0]!r} and item {wrong[ITEM][0]!r} "
-            f"is {wrong[SCORE][0]}; scores must be finite: leave such rows out"
+            f"{path}, row {wrong['row'][0]}: the score of user {wrong[USER][0]!r} and item "
+            f"{wrong[ITEM][0]!r} is {wrong[SCORE][0]}; scores must be finite: leave such rows out"
         )
     if (twice := rows.filter(~pl.struct("user", "item").is_first_distinct())).height:
         raise ExternalError(

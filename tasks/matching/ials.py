@@ -1,8 +1,8 @@
 """iALS: implicit alternating least squares.
 
-Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, with the objective
-and the regularisation of Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
-RecSys 2022.
+Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, with the
+objective and the regularisation of Rendle et al., "Revisiting the Performance of iALS on Item Recommendation
+Benchmarks", RecSys 2022.
 """
 
 import numpy as np
@@ -26,16 +26,17 @@ class Ials(ArrayMatcher):
         sum over S of (1 - w_u h_i)^2  +  unobserved sum over all (u, i) of (w_u h_i)^2
             + regularisation (sum over u of (n_u + unobserved N)^scaling |w_u|^2 + the same over i)
 
-    Memory grows with users and items, never with items x items. A user's factors are solved for once more from
-    the history as it is when lists are made, where an event weighs 0.5 ** (position back / half_life_items):
-    so visitors and given events need no new fit.
+    Memory grows with users and items, never with items x items. A user's factors are solved for once more
+    from the history as it is when lists are made, where an event weighs 0.5 ** (position back /
+    half_life_items): so visitors and given events need no new fit.
 
     Args:
         factors: D.
         epochs: how often both sides are solved for.
         unobserved: what a pair without an event weighs against one with, above 0.
         regularisation: above 0.
-        scaling: the power of a row's weight by which its regularisation grows: 0 for all alike, 1 in proportion.
+        scaling: the power of a row's weight by which its regularisation grows: 0 for all alike, 1 in
+            proportion.
         half_life_items: of the history that the item factors are applied to; None weighs all alike.
     """
 
@@ -73,8 +74,8 @@ class Ials(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Alternate from seeded item factors, then solve for all users by their histories as they are now."""
-        by_user = data.learned.seen.astype(np.float64)
-        by_item = by_user.T.tocsr()
+        by_user = sparse.csr_matrix(data.learned.seen, dtype=np.float64)
+        by_item = sparse.csr_matrix(by_user.T)
         rng = np.random.default_rng(data.seed)
         items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(self.factors), (data.n_items, self.factors))
         for _ in range(self.epochs):
@@ -106,7 +107,7 @@ class Ials(ArrayMatcher):
             weights: (R, M), what each event weighs.
             other: (M, D).
         """
-        n_rows, size = weights.shape[0], other.shape[1]
+        n_rows, size = len(weights.indptr) - 1, other.shape[1]
         out = np.zeros((n_rows, size))
         length = np.diff(weights.indptr)
         everything = self.unobserved * (other.T @ other)  # (D, D)

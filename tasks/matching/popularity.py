@@ -17,7 +17,8 @@ def decayed_counts(data: TrainingData, half_life_days: float) -> NDArray[np.floa
         half_life_days: an event this many days before the newest one counts half.
     """
     age_days = (data.time.max(initial=0) - data.time) / DAY_S
-    return np.bincount(data.item, np.power(0.5, age_days / half_life_days), data.n_items)
+    counts = np.bincount(data.item, np.power(0.5, age_days / half_life_days), data.n_items)
+    return counts.astype(np.float64)  # without events they are whole numbers
 
 
 class Popularity(ArrayMatcher):

@@ -62,7 +62,11 @@ KINDS: dict[str, Kind] = {
 def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
     for one in settings.external:
-        if one.name == name and name not in KINDS:
+        if one.name in KINDS:
+            raise ValueError(
+                f"a built-in matcher is called {one.name!r}; give that of [[matching.external]] another name"
+            )
+        if one.name == name:
             return External(one.name, one.files)
     kind = KINDS[_known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}
@@ -93,7 +97,8 @@ def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) 
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    kind = read_description(folder)["kind"]
+    description = read_description(folder)
+    kind = description.get("kind", description["name"])
     return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
 
 

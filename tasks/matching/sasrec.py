@@ -1,12 +1,15 @@
 """SASRec: self-attention over what a user did, in order.
 
-Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained with a
-softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec really better than
-SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al., "PinnerFormer", KDD 2022.
+Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained
+with a softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec
+really better than SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al.,
+"PinnerFormer", KDD 2022.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,6 +17,7 @@ from torch import nn
 
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.early_stopping import judge, set_aside
 from tasks.matching.sasrec_network import HALF_LIVES, Network
 from tasks.matching.sequences import in_order, later_events, newest_items, windows
 from tasks.vectors import centred, unit
@@ -27,10 +31,10 @@ AVERAGED = 0.99  # what a step keeps of the mean of the weights
 class Sasrec(ArrayMatcher):
     """What comes next, from a network that reads the last items of a history.
 
-    In training every place of every history predicts an item of a later block, the nearer the likelier, against
-    all items (or so many drawn at random, for large catalogues). Events of one block are shuffled anew in each
-    epoch. The weights kept are an exponential mean over the steps. Scores are inner products of what the network
-    knows after a user's last item with the items' vectors; a user without history scores 0 everywhere.
+    In training every place of every history predicts an item of a later block, the nearer the likelier,
+    against all items or so many drawn at random. Events of one block are shuffled anew in each epoch. The
+    weights kept are an exponential mean over the steps. Scores are inner products of what the network knows
+    after a user's last item with the items' vectors; a user without history scores 0 everywhere.
 
     Args:
         factors: D, an even number.
@@ -43,6 +47,8 @@ class Sasrec(ArrayMatcher):
         half_life_items: of how far ahead the items lie that are predicted.
         negatives: items drawn at random for each step, which a target is told from; 0 takes all items.
         text_start: whether item vectors begin as the main components of text and content vectors.
+        patience: above 0, the last tenth of each history is set aside first, and training ends when it is
+            predicted no better for so many epochs; then all is learned with the best number of epochs.
     """
 
     name = "sasrec"
@@ -60,6 +66,7 @@ class Sasrec(ArrayMatcher):
         half_life_items: float,
         negatives: int,
         text_start: bool,
+        patience: int = 0,
     ) -> None:
         super().__init__()
         above_zero(self.name, factors=factors, blocks=blocks, length=length, epochs=epochs, batch=batch)
@@ -71,7 +78,7 @@ class Sasrec(ArrayMatcher):
         self.factors, self.blocks, self.length, self.dropout = factors, blocks, length, dropout
         self.epochs, self.batch, self.learning_rate = epochs, batch, learning_rate
         self.half_life_items, self.negatives, self.text_start = half_life_items, negatives, text_start
-        self.reads_texts = text_start
+        self.reads_texts, self.patience = text_start, patience
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
@@ -86,22 +93,30 @@ class Sasrec(ArrayMatcher):
             "half_life_items": self.half_life_items,
             "negatives": self.negatives,
             "text_start": self.text_start,
+            "patience": self.patience,
         }
 
     def fit(self, data: TrainingData) -> None:
         """Train, then read every history as it is now."""
-        with _reproducible(data.seed):
-            network = self._made(data.n_items)
-            with torch.no_grad():
-                network.items.weight.copy_(torch.from_numpy(self._first_vectors(data)))
-            self._train(network, data.learned)
-            self._arrays = {
-                f"network.{key}": value.numpy() for key, value in network.state_dict().items()
-            } | {"n_users": np.array([data.n_users])}
-            ties = np.random.default_rng(data.seed).permutation(data.n_items)
-            order = in_order(data, ties[data.item])
-            items, size = newest_items(data.user, data.item[order], data.n_users, self.length)
-            self._arrays["users"] = self._read(network, items, size)
+        with _reproducible():
+            epochs = self._best_epochs(data.learned) if self.patience else self.epochs
+            network = next(islice(self._training(data.learned), epochs - 1, None))
+            state = {f"network.{key}": value.numpy() for key, value in network.state_dict().items()}
+            counts = {"n_users": np.array([data.n_users]), "epochs": np.array([epochs])}
+            self._arrays = {**state, **counts, "users": self._users(network, data)}
+
+    def _best_epochs(self, data: TrainingData) -> int:
+        """The number of epochs after which what is set aside of the window is predicted best."""
+        earlier, relevant = set_aside(data)
+        best, best_epoch = -1.0, 1
+        for epoch, network in enumerate(islice(self._training(earlier), self.epochs), 1):
+            users, items = self._users(network, earlier), network.items.weight.detach().numpy()
+            reached = judge(lambda some, u=users, i=items: u[some] @ i.T, earlier, relevant)
+            if reached > best:
+                best, best_epoch = reached, epoch
+            elif epoch - best_epoch >= self.patience:
+                break
+        return best_epoch
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
@@ -141,14 +156,18 @@ class Sasrec(ArrayMatcher):
             vectors[there, : components.shape[1]] = components[there] / components[there].std()
         return (DEVIATION * vectors).astype(np.float32)
 
-    def _train(self, network: Network, data: TrainingData) -> None:
-        """Put the mean of the weights over the steps of all epochs into the network."""
+    def _training(self, data: TrainingData) -> Iterator[Network]:
+        """Yield, after each epoch, the network with the mean of the weights over all steps until then."""
         rng = np.random.default_rng(data.seed)
+        torch.manual_seed(data.seed)
+        network = self._made(data.n_items)
+        with torch.no_grad():
+            network.items.weight.copy_(torch.from_numpy(self._first_vectors(data)))
+        averaged = deepcopy(network).requires_grad_(False)
         optimiser = torch.optim.Adam(network.parameters(), self.learning_rate, betas=(0.9, 0.98))
-        mean = [parameter.detach().clone() for parameter in network.parameters()]
         steps = 0
-        network.train()
-        for _ in range(self.epochs):
+        while True:
+            network.train()
             for items, targets in self._batches(data, rng):
                 loss = self._loss(network, items, targets, rng)
                 optimiser.zero_grad(set_to_none=True)
@@ -156,12 +175,15 @@ class Sasrec(ArrayMatcher):
                 optimiser.step()
                 steps += 1
                 kept = min(AVERAGED, steps / (steps + 9))
-                with torch.no_grad():
-                    for value, parameter in zip(mean, network.parameters(), strict=True):
-                        value.lerp_(parameter, 1 - kept)
-        with torch.no_grad():
-            for value, parameter in zip(mean, network.parameters(), strict=True):
-                parameter.copy_(value)
+                for mean, parameter in zip(averaged.parameters(), network.parameters(), strict=True):
+                    mean.lerp_(parameter.detach(), 1 - kept)
+            yield averaged
+
+    def _users(self, network: Network, data: TrainingData) -> FloatArray:
+        """(U, D) what the network knows of everybody; events of one block are read in a seeded order."""
+        ties = np.random.default_rng(data.seed).permutation(data.n_items)
+        order = in_order(data, ties[data.item])
+        return self._read(network, *newest_items(data.user, data.item[order], data.n_users, self.length))
 
     def _batches(
         self, data: TrainingData, rng: np.random.Generator
@@ -208,13 +230,12 @@ class Sasrec(ArrayMatcher):
 
 
 @contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Draw from the seed, on a fixed number of threads; leave both as they were."""
+def _reproducible() -> Iterator[None]:
+    """Work on a fixed number of threads; leave that and the caller's random state as they were."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
             yield
     finally:
         torch.set_num_threads(threads)

@@ -9,9 +9,9 @@ HALF_LIVES = (4.0, 32.0)  # of the heads when training begins: one for the last 
 class Network(nn.Module):
     """Item vectors and blocks of self-attention; scores are inner products with item vectors.
 
-    Places are told apart by a bias that falls linearly with the distance (Press et al., "Train Short, Test Long:
-    Attention with Linear Biases", ICLR 2022), which makes an item weigh half at every so many places back. Each
-    head learns its own half-life, in the place of a vector for every position.
+    Places are told apart by a bias that falls linearly with the distance (Press et al., "Train Short, Test
+    Long: Attention with Linear Biases", ICLR 2022), which makes an item weigh half at every so many places
+    back. Each head learns its own half-life, in the place of a vector for every position.
 
     Args:
         n_items: N.

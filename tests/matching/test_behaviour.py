@@ -32,7 +32,7 @@ TOY_SIZED = Matching.model_validate(
         "ease": {"regularisation": 1},
         "slit": {"regularisation": 1},
         "ease_plain": {"regularisation": 1},
-        "ials": {"factors": 4},
+        "ials": {"factors": 4, "unobserved": 0.1},
         "sasrec": {"factors": 8, "epochs": 20, "dropout": 0, "learning_rate": 0.01},
         "factor_map": {"regularisation": 1, "ridge": 0.1},
         "two_tower": {"epochs": 40, "learning_rate": 0.01},

@@ -5,6 +5,7 @@ import pytest
 
 from tasks.matching import registry
 from tasks.settings import Matching
+from tasks.settings_matching import PlainEase
 
 
 def test_every_default_matcher_can_be_built_under_its_name() -> None:
@@ -14,14 +15,19 @@ def test_every_default_matcher_can_be_built_under_its_name() -> None:
 
 def test_settings_reach_the_matchers() -> None:
     settings = Matching.model_validate(
-        {"ease": {"regularisation": 7, "half_life_items": 3}, "popularity": {"half_life_days": 5}}
+        {
+            "ease": {"regularisation": 7, "half_life_items": 3, "content": 2},
+            "popularity": {"half_life_days": 5},
+        }
     )
-    assert registry.build("ease", settings).parameters() == {"regularisation": 7.0, "half_life_items": 3.0}
+    expected = {"regularisation": 7.0, "half_life_items": 3.0, "content": 2.0}
+    assert registry.build("ease", settings).parameters() == expected
+    assert registry.build("ease_plain", settings).parameters() == PlainEase().model_dump()
     assert registry.build("popularity", settings).parameters() == {"half_life_days": 5.0}
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'eaze'; choose among content_knn, cosine_attention, .* ease,"):
+    with pytest.raises(ValueError, match="'eaze'; choose among category_popularity, content_knn, .* ease,"):
         registry.build("eaze", Matching())
 
 

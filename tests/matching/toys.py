@@ -52,7 +52,7 @@ def training_data(
 
 
 def checkerboard() -> TrainingData:
-    """Two camps that never mix, each a category; the last user has no events; the last item has one text of three."""
+    """Two camps that never mix, each a category; the last user has no events, the last item one text."""
     events = [
         (user, item, 1_000 * ((item + user) % N_ITEMS))  # everyone starts elsewhere: each item follows others
         for user in range(UNKNOWN_USER)
