@@ -48,7 +48,7 @@ class Visitor:
 
 
 class Visitors:
-    """Loaded once, it answers any number of visitors, from any number of threads."""
+    """Loaded once, it answers any number of visitors, one after the other."""
 
     def __init__(
         self,
