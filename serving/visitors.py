@@ -24,7 +24,7 @@ from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
-from tasks.matching.saved import Manifest, load_matchers, read_manifest
+from tasks.matching.saved import Manifest, load_for_visitors, read_manifest
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
 from warehouse.columns import ALL, ITEM, SLOT
@@ -48,7 +48,7 @@ class Visitor:
 
 
 class Visitors:
-    """Loaded once, it answers any number of visitors, from any number of threads."""
+    """Loaded once, it answers any number of visitors, one after the other."""
 
     def __init__(
         self,
@@ -92,9 +92,7 @@ class Visitors:
         names = sorted({*weights, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
-        matchers = load_matchers(folder, names)
-        able = {name: one for name, one in matchers.items() if isinstance(one, VisitorMatcher)}
-        return cls(snapshot, settings, manifest, able)
+        return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
 
     def recommend(self, visitor: Visitor, k: int = 10, diversity: float | None = None) -> dict[str, Any]:
         """A list with its reasons.

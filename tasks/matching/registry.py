@@ -102,6 +102,11 @@ def load(folder: Path) -> Matcher:
     return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
 
 
+def scores_visitors(name: str) -> bool:
+    """Whether the matcher of this name can score people whom no fit knows."""
+    return hasattr(KINDS[_known(name)].make, "score_visitors")
+
+
 def _known(name: str) -> str:
     """Refuse a name that no matcher has."""
     if name not in KINDS:

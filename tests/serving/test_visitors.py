@@ -12,6 +12,8 @@ import pytest
 from serving.lists import BadRequest
 from serving.visitors import Visitor, Visitors, item_ids
 from tasks.matching import search_semantic, steps
+from tasks.matching.contract import UserBatch
+from tasks.matching.registry import load
 from tasks.matching.saved import MANIFEST
 from tasks.settings import Settings
 from tasks.stage import StageRun
@@ -83,6 +85,8 @@ def fill(warehouse: Warehouse) -> None:
     events = pl.DataFrame(seen, schema=["user_id", "item_id", "value", "event_time"], orient="row")
     warehouse.append("core.users", events.select("user_id").unique())
     warehouse.append("core.interactions", events)
+    searches = {"user_id": ["u01", "u01"], "query": ["robots", "dark heist"], "event_time": [1, 99]}
+    warehouse.append("core.searches", pl.DataFrame(searches))
     split = events.drop("value").with_columns(
         protocol=pl.lit("temporal_user"), split_hash=pl.lit("s"), part=pl.lit("train")
     )
@@ -258,6 +262,14 @@ class TestOtherMatchers:
     def test_none(self, settings: Settings, manifest: Path) -> None:
         manifest.unlink()
         self.refused(settings, "no fitted matchers in")
+
+
+def test_recorded_searches_reach_the_matchers_of_search(settings: Settings) -> None:
+    for name in ("search_keyword", "search_semantic"):
+        matcher = load(settings.data_folder / "matchers" / "all" / name)
+        scores = matcher.score(UserBatch(np.arange(N_USERS)))
+        assert np.flatnonzero(scores.any(axis=1)).tolist() == [1]
+        assert scores[1].argmax() % 2 == 1
 
 
 def test_nothing_new_fits_nothing_and_a_lost_folder_is_fitted_again(settings: Settings) -> None:
