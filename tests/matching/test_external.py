@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flows.cli import _for_users
 from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.external import External, ExternalError, content_hash
@@ -91,8 +92,9 @@ def test_a_missing_column_or_file_and_what_is_no_parquet_are_named(tmp_path: Pat
     (tmp_path / "train.parquet").write_text("user_id,item_id,score\n")
     with pytest.raises(ExternalError, match=r"cannot read .*train\.parquet: .*; write it as Parquet"):
         matcher.fit(DATA)
-    with pytest.raises(ExternalError, match="needs the ids of users and items"):
+    with pytest.raises(ExternalError, match="needs the ids of users and items") as error:
         matcher.fit(replace(DATA, names=None))
+    assert _for_users(error.value)  # one line, no traceback
 
 
 def test_a_file_with_other_bytes_is_new_work(tmp_path: Path) -> None:
