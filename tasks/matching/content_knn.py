@@ -79,7 +79,7 @@ class ContentKnn(ArrayMatcher):
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
-        return self._dense(self._matrix("history")[self._known(users.users)])
+        return self._dense(sparse.csr_matrix(self._matrix("history")[self._known(users.users)]))
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32, every event weighing like one with the highest rating."""
