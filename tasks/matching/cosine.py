@@ -90,8 +90,10 @@ class Cosine(ArrayMatcher):
         self._array("texts")  # refuses when nothing is fitted
         return self._best(mapped(visitors.interests, self._arrays.get("whitening")))
 
-    def search_space(self) -> SearchSpace:
-        """Return texts, or their means, and interests: scores are their largest inner products."""
+    def search_space(self) -> SearchSpace | None:
+        """Return texts, or their means, and interests, where scores are their largest inner products."""
+        if self.reduction not in ("max", "mean"):
+            return None
         texts = self._array("texts") if self.reduction == "max" else self._array("mean_text")[None]
         return SearchSpace(texts.swapaxes(0, 1), self._array("interests"))
 

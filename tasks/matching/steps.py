@@ -50,11 +50,7 @@ def match(run: StageRun, fit: str) -> bool:
 
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
-    window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
-    matching = run.settings.matching
-    made = {name: build(name, matching).parameters() for name in (*matching.matchers, *FOR_VISITORS)}
-    files = {one.name: content_hash(one.files, fit) for one in matching.chosen_external}
-    digest = fingerprint(digest, matching.matchers, made, files, matching.candidates)
+    window, recommendable, digest = _work(run, fit)
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
@@ -125,6 +121,15 @@ def finish(run: StageRun) -> None:
     run.fingerprint = fingerprint(
         [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
     )
+
+
+def _work(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
+    """A window's arrays, which items may be recommended, and the hash of all that its scores depend on."""
+    window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
+    matching = run.settings.matching
+    made = {name: build(name, matching).parameters() for name in (*matching.matchers, *FOR_VISITORS)}
+    files = {one.name: content_hash(one.files, fit) for one in matching.chosen_external}
+    return window, recommendable, fingerprint(digest, matching.matchers, made, files, matching.candidates)
 
 
 def _fit(

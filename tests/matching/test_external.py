@@ -10,7 +10,7 @@ from flows.cli import _for_users
 from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.external import External, ExternalError, content_hash
-from tasks.matching.steps import _load
+from tasks.matching.steps import _work
 from tasks.settings import Matching, Settings, SettingsError, load_settings
 from tasks.stage import StageRun
 from tests.empty import with_warehouse
@@ -152,8 +152,8 @@ def test_matching_is_done_again_when_a_file_changes(tmp_path: Path) -> None:
         run = StageRun("matching", settings, warehouse, None)
         for score in (1.0, 1.0, 2.0):
             pl.DataFrame({**GOOD, "score": [score] * 3}).write_parquet(tmp_path / "train.parquet")
-            digests.append(_load(run, "train")[2])
-        assert _load(run, "train")[0].data.fit == "train"
+            digests.append(_work(run, "train")[2])
+        assert _work(run, "train")[0].data.fit == "train"
         with pytest.raises(ExternalError, match=r"no file .*train_validation\.parquet"):
-            _load(run, "train_validation")
+            _work(run, "train_validation")
     assert digests[0] == digests[1] != digests[2]

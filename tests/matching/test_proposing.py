@@ -13,7 +13,7 @@ from tasks.settings import Matching
 from tests.matching.toys import training_data
 
 N_USERS, N_ITEMS = 30, 700
-NAMES = ("cosine_max", "cosine_mean", "popularity")
+NAMES = ("cosine_max", "cosine_mean", "cosine_logsumexp", "cosine_attention", "popularity")
 
 
 @pytest.fixture(scope="module")
