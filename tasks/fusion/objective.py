@@ -5,6 +5,7 @@ from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
+from tasks.fusion.listwise import listwise_weights
 from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
 from tasks.fusion.weights import Judged
@@ -52,6 +53,10 @@ class Objective:
     def list_items(self, weights: Floats, diversity: float, k: int | None = None) -> Codes:
         """(U', k) item codes, -1 padded."""
         return picked_items(self.items, self.lists(weights, diversity, k))
+
+    def accurate_weights(self) -> Floats | None:
+        """(M,) the weights that make relevant candidates likeliest; None where there are none."""
+        return listwise_weights(self._normalised, self._is_relevant, self._present)
 
     def __call__(self, weights: Floats, diversity: float) -> Judged:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.

@@ -87,7 +87,14 @@ def tune(
     }
     for name, objective in objectives.items():
         studies[name] = search(
-            objective, judged.matchers, trials, max_diversity, seed, _named(on_trial, name)
+            objective,
+            judged.matchers,
+            trials,
+            max_diversity,
+            seed,
+            _named(on_trial, name),
+            objective.accurate_weights(),
+            slack,
         )
         chosen[name] = choose(studies[name], slack)
     items = np.full((len(half), length or k), -1, dtype=np.int32)

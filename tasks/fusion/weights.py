@@ -5,6 +5,7 @@ import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ class Judged(NamedTuple):
         return math.sqrt(self.ild * self.effective_catalogue) if self.ild > 0 else self.effective_catalogue
 
 
+DIALS = 5  # that accurate weights are tried with
+SHARES = (0.15, 0.4)  # of one matcher, that is mixed into accurate weights
 Evaluate = Callable[[Floats, float], Judged]
 """Weights (M,) and diversity to what their lists are worth."""
 
@@ -61,11 +64,15 @@ def search(
     max_diversity: float,
     seed: int,
     on_trial: Callable[[Trial], None] | None = None,
+    accurate: Floats | None = None,
+    slack: float = 0.0,
 ) -> optuna.Study:
     """Search for weights and a dial that are accurate and diverse: two objectives, both to be high.
 
     The first trials are each matcher alone and all of them alike, so that the search starts from what a
-    fusion must beat. One job only: a parallel search cannot be repeated.
+    fusion must beat; then accurate weights under several dials, and mixed with others. From then on it
+    prefers trials that are in nothing below the best matcher alone, as `choose` does. One job only: a
+    parallel search cannot be repeated.
 
     Args:
         evaluate: what a trial measures.
@@ -74,6 +81,8 @@ def search(
         max_diversity: the dial is tried from 0 to this.
         seed: the same seed gives the same study.
         on_trial: called after every trial; for tracking and progress.
+        accurate: (M,) weights to start from, learned without regard to diversity.
+        slack: which matcher alone is the best, see `best_alone`.
     """
     if not matchers:
         raise ValueError("there is no matcher to weigh; name at least one in [matching] matchers")
@@ -88,6 +97,10 @@ def search(
     study.set_user_attr("matchers", list(matchers))
     for start in [*np.eye(len(matchers)), np.ones(len(matchers))]:
         study.enqueue_trial({**_parameters(matchers, start), "diversity": 0.0}, skip_if_exists=True)
+    for weights, dial in [] if accurate is None else _starts(accurate, max_diversity):
+        study.enqueue_trial({**_parameters(matchers, weights), "diversity": dial}, skip_if_exists=True)
+
+    alone: list[Judged] = []
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         raw = np.array([trial.suggest_float(f"weight_{name}", 0.0, 1.0) for name in matchers])
@@ -96,6 +109,10 @@ def search(
         trial.set_user_attr("weights", dict(zip(matchers, weights.tolist(), strict=True)))
         judged = evaluate(weights, diversity)
         trial.set_user_attr("judged", list(judged))
+        if weights.max() == 1 and diversity == 0:  # these come first
+            alone.append(judged)
+        for measure, wanted, reached in zip(Judged._fields, best_alone(alone, slack), judged, strict=True):
+            trial.set_constraint(f"{measure} of the best alone", wanted - reached)
         return judged.ndcg, judged.variety
 
     def report(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
@@ -121,11 +138,22 @@ def pareto_front(study: optuna.Study) -> list[Trial]:
     return front
 
 
+def best_alone(alone: Sequence[Judged], slack: float) -> Judged:
+    """The most varied of the matchers alone whose NDCG is within a share `slack` of the most accurate one's.
+
+    What is as accurate as another up to chance should not be taken for the better one while it shows people
+    less: a fusion must be as varied as this one.
+    """
+    enough = (1 - slack) * max(judged.ndcg for judged in alone)
+    return max((judged for judged in alone if judged.ndcg >= enough), key=lambda judged: judged.variety)
+
+
 def choose(study: optuna.Study, slack: float) -> Trial:
     """The trial with the most variety whose NDCG is within a share `slack` of the best one.
 
-    Those that are in nothing below the most accurate matcher alone go first: a gain in one measure of variety
-    is not to be paid for with the other.
+    Those that are in nothing below the best matcher alone (`best_alone`) go first: a gain in one measure of
+    variety is not to be paid for with the other. Where none of these is within the slack, the most accurate
+    of them is chosen: lists less varied than one matcher's own are the last resort.
 
     Args:
         study: from search.
@@ -136,9 +164,27 @@ def choose(study: optuna.Study, slack: float) -> Trial:
     near = [trial for trial in trials if trial.judged.ndcg >= enough]
     alone = [trial.judged for trial in trials if trial.is_alone]
     if alone:
-        best = max(alone)
-        near = [t for t in near if all(map(operator.ge, t.judged, best))] or near
+        best = best_alone(alone, slack)
+        no_worse = [trial for trial in trials if all(map(operator.ge, trial.judged, best))]
+        if no_worse and not any(trial in near for trial in no_worse):
+            return max(no_worse, key=lambda trial: (trial.judged.ndcg, trial.judged.variety, -trial.number))
+        near = [trial for trial in near if trial in no_worse] or near
     return max(near, key=lambda trial: (trial.judged.variety, trial.judged.ndcg, -trial.number))
+
+
+def _starts(accurate: Floats, max_diversity: float) -> list[tuple[Floats, float]]:
+    """Accurate weights under several dials; and some way from them to each matcher, and to each two of them.
+
+    The largest weight is 1, so that each is among those that a search may suggest.
+    """
+    starts = [(accurate, float(dial)) for dial in np.linspace(0, max_diversity, DIALS)]
+    for alone in np.eye(len(accurate)):
+        for share in SHARES:
+            mixed = (1 - share) * accurate + share * alone
+            starts += [(mixed, 0.0), (mixed, max_diversity / 2)]
+    for one, other in combinations(np.eye(len(accurate)), 2):
+        starts.append(((2 * accurate + one + other) / 4, max_diversity / 4))
+    return [(weights / weights.max(), dial) for weights, dial in starts]
 
 
 def _parameters(matchers: Sequence[str], values: Floats) -> dict[str, float]:

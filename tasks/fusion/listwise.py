@@ -1,0 +1,53 @@
+"""Weights that make relevant candidates likely: where the search over weights begins.
+
+Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach" (ListNet, top one), ICML 2007.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from tasks.measures import Flags, Floats
+
+START = 0.3  # of every weight: z-scores that add up to a few units
+MAX_ITERATIONS = 200
+
+
+def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
+    """(M,) non-negative weights, adding up to 1, that minimise the cross-entropy of a softmax over candidates.
+
+    The loss of a user is the mean of -log p(c) over the relevant candidates c, p being the softmax of the
+    weighted sums over all of the user's candidates. It is convex in the weights, so the answer is the only
+    one, found in a second; unlike NDCG it has a gradient. None where no user has a relevant candidate, or
+    where no weight is above 0.
+
+    Args:
+        normalised: (U, C, M).
+        relevant: (U, C).
+        present: (U, C), whether there is a candidate.
+    """
+    wanted = relevant & present
+    users = wanted.any(axis=1)
+    if not users.any():
+        return None
+    scores, wanted, there = normalised[users], wanted[users], present[users]
+    target = wanted / wanted.sum(axis=1, keepdims=True)  # (U', C)
+    seen = np.einsum("uc,ucm->um", target, scores, optimize=False)  # (U', M)
+
+    def loss_and_gradient(weights: Floats) -> tuple[float, Floats]:
+        sums = np.where(there, np.einsum("ucm,m->uc", scores, weights, optimize=False), -np.inf)
+        log_total = logsumexp(sums, axis=1, keepdims=True)
+        likely = np.exp(sums - log_total)
+        expected = np.einsum("uc,ucm->um", likely, scores, optimize=False)
+        return float((log_total[:, 0] - seen @ weights).mean()), (expected - seen).mean(axis=0)
+
+    n_matchers = scores.shape[2]
+    found = minimize(
+        loss_and_gradient,
+        np.full(n_matchers, START),
+        jac=True,
+        bounds=[(0, None)] * n_matchers,
+        method="L-BFGS-B",
+        options={"maxiter": MAX_ITERATIONS},
+    ).x
+    return found / found.sum() if found.sum() > 0 else None
