@@ -55,7 +55,8 @@ def score_matchers(window: Window, on_matcher: Callable[[str], None]) -> Scored:
     found = window.proposed(matchers, score_s)
     alone = {
         name: Judged(_own_lists(window, found.filter(matcher=name)), fit_s[name], score_s.get(name, 0.0))
-        for name in settings.matchers
+        for name, matcher in zip(settings.matchers, matchers, strict=True)
+        if matcher.proposes
     }
     return Scored(window.pivoted(found, settings.matchers), alone)
 

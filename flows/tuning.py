@@ -140,7 +140,7 @@ def _search(
     before, failed_before = len(search.trials), search.failed
     start = perf_counter()
     with tracking.run(STAGE, f"search of {name}") as parent:
-        with progress(f"searching {name}", trials or 0, "trials") as advance:
+        with progress(f"searching {name}", trials, "trials") as advance:
 
             def on_trial(trial: Trial | None) -> None:
                 advance(1)

@@ -206,8 +206,8 @@ class Visitors:
         proposed = (
             [
                 top_items(row[None], self._settings.matching.candidates, allowed[None])[0]
-                for row in rows.values()
-                if np.ptp(row[allowed]) > 0
+                for name, row in rows.items()
+                if self._matchers[name].proposes and np.ptp(row[allowed]) > 0
             ]
             if allowed.any()
             else []

@@ -27,8 +27,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while the block runs; call what it gives with how many more are done."""
+def progress(description: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr while the block runs; call what it gives with how many more are done.
+
+    Without a total nobody knows how long it takes.
+    """
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:24}"),

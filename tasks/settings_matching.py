@@ -282,7 +282,8 @@ class Matching(Section):
     """The matchers and what they are fitted with."""
 
     matchers: tuple[str, ...] = Field(
-        default=("cosine_max", "cosine_mean", "ease", "popularity", "slit"), min_length=1
+        default=("cosine_max", "cosine_mean", "ease", "ials", "popularity", "rarity", "sasrec", "slit"),
+        min_length=1,
     )
     """Which matchers score every user."""
     candidates: int = Field(default=100, ge=10)

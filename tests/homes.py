@@ -26,6 +26,7 @@ max_users = {USERS}
 shard_items = 8
 
 [matching]
+matchers = ["cosine_max", "cosine_mean", "ease", "popularity", "rarity", "slit"]
 candidates = 18
 
 [fusion]

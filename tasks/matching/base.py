@@ -35,6 +35,7 @@ class ArrayMatcher:
     kind: str | None = None
     """The kind in the registry, where it is not the name."""
     reads_texts = False
+    proposes = True
 
     def __init__(self) -> None:
         self._arrays: dict[str, NDArray[Any]] = {}

@@ -316,6 +316,8 @@ class Matcher(Protocol):
     name: str
     reads_texts: bool
     """Whether scores depend on recommendation texts: an ablation of texts fits it again for each variant."""
+    proposes: bool
+    """Whether its best items become candidates; otherwise it only scores what others propose."""
 
     def fit(self, data: TrainingData) -> None:
         """Learn from one fit window."""

@@ -15,6 +15,7 @@ from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
 from tasks.matching.popularity import Popularity
+from tasks.matching.rarity import Rarity
 from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.sasrec import Sasrec
 from tasks.matching.search_keyword import SearchKeyword
@@ -44,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
+    "rarity": Kind(Rarity),
     "search_keyword": Kind(SearchKeyword, "search_keyword"),
     "search_semantic": Kind(SearchSemantic, "search_semantic"),
     "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),

@@ -78,7 +78,7 @@ def top_candidates(
         data: the fit window.
         users: (U',) user codes.
         block: users scored at once.
-        m: each matcher proposes so many items.
+        m: each matcher that proposes any proposes so many items.
         seconds: when given, each matcher's scoring time is added under its name.
         recommendable: (N,) which items may be candidates; all of them when None.
         searches: by matcher, how its best items are searched for.
@@ -102,7 +102,7 @@ def top_candidates(
                 with _timed(matcher, seconds):
                     matrix = matcher.score(batch)
                 _check(matcher, matrix, batch)
-                top = top_items(matrix, m, allowed)
+                top = top_items(matrix, m if matcher.proposes else 0, allowed)
                 scores.append(matrix)
             ranks.append(_ranks(top, data.n_items))
         rows, items = np.nonzero(np.any([rank > 0 for rank in ranks], axis=0))

@@ -106,7 +106,7 @@ def track(run: StageRun) -> None:
                 with tracking.run("matching", f"{name}, {fit}", {FIT: fit}, parent) as run_id:
                     values = {"fit_seconds": model["fit_seconds"], "score_seconds": model["score_seconds"]}
                     if fit == TRAIN:
-                        values |= metrics[name]
+                        values |= metrics.get(name, {})  # what proposes nothing has no lists
                         rows.append(
                             {"matcher": name, **{key: round(value, 4) for key, value in values.items()}}
                         )

@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 from tasks.fusion.plots import pareto_figure, pareto_rows
-from tasks.fusion.weights import Judged, Trial, all_trials, choose, pareto_front, search
+from tasks.fusion.weights import Judged, Trial, all_trials, best_alone, choose, pareto_front, search
 from tasks.halves import out_of_fold
 
 MATCHERS = ("a", "b", "c")
@@ -64,7 +64,7 @@ def test_front_and_choice() -> None:
         mine = trial.judged
         assert any(other.judged.ndcg >= mine.ndcg and other.judged.variety >= mine.variety for other in front)
     assert choose(study, slack=0.0) == front[0]
-    alone = max(trial.judged for trial in trials if trial.is_alone)
+    alone = best_alone([trial.judged for trial in trials if trial.is_alone], slack=1.0)
     no_worse = [
         trial for trial in trials if all(mine >= its for mine, its in zip(trial.judged, alone, strict=True))
     ]
@@ -86,6 +86,31 @@ def test_choice_pays_for_one_measure_of_variety_with_no_other() -> None:
     study = search(evaluate, ("a", "b"), 20, 0.5, seed=0)
     assert {trial.judged.ild for trial in all_trials(study)} == {0.5, 0.6, 0.4}
     assert choose(study, 0.05).judged == Judged(0.11, 0.6, 0.11)
+
+
+def test_the_best_alone_is_the_most_varied_of_those_that_are_as_accurate() -> None:
+    alone = [Judged(0.100, 0.5, 0.1), Judged(0.098, 0.5, 0.2), Judged(0.090, 0.9, 0.9)]
+    assert [best_alone(alone, slack) for slack in (0.0, 0.03, 0.2)] == alone
+
+
+def test_what_is_as_varied_as_the_best_alone_is_chosen_even_if_it_costs_more_than_the_slack() -> None:
+    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
+        if weights.max() == 1:
+            return Judged(0.10, 0.5, 0.2)
+        return Judged(0.20, 0.5, 0.1) if diversity < 0.25 else Judged(0.11, 0.6, 0.2)
+
+    study = search(evaluate, ("a", "b"), 20, 0.5, seed=0)
+    assert choose(study, 0.05).judged == Judged(0.11, 0.6, 0.2)
+
+
+def test_accurate_weights_are_tried_under_several_dials_and_mixed_with_others() -> None:
+    accurate = np.array([0.6, 0.3, 0.1])
+    trials = all_trials(search(bowl, MATCHERS, 24, 0.4, seed=0, accurate=accurate))
+    same = [trial for trial in trials if np.allclose(trial.vector(MATCHERS), accurate)]
+    assert [trial.diversity for trial in same[:5]] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert max(trial.judged.ndcg for trial in trials) == pytest.approx(1)
+    mixed = 0.85 * accurate + [0.15, 0, 0]
+    assert any(np.allclose(trial.vector(MATCHERS), mixed) for trial in trials)
 
 
 def test_variety_weighs_relative_gains_of_both_alike_and_does_without_categories() -> None:

