@@ -14,7 +14,7 @@ MAX_ITERATIONS = 200
 
 
 def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
-    """(M,) non-negative weights, adding up to 1, that minimise the cross-entropy of a softmax over candidates.
+    """(M,) weights of at least 0, adding up to 1, of the least cross-entropy of a softmax over candidates.
 
     The loss of a user is the mean of -log p(c) over the relevant candidates c, p being the softmax of the
     weighted sums over all of the user's candidates. It is convex in the weights, so the answer is the only
@@ -36,10 +36,10 @@ def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Flo
 
     def loss_and_gradient(weights: Floats) -> tuple[float, Floats]:
         sums = np.where(there, np.einsum("ucm,m->uc", scores, weights, optimize=False), -np.inf)
-        log_total = logsumexp(sums, axis=1, keepdims=True)
-        likely = np.exp(sums - log_total)
+        log_total = np.asarray(logsumexp(sums, axis=1))  # (U',)
+        likely = np.exp(sums - log_total[:, None])
         expected = np.einsum("uc,ucm->um", likely, scores, optimize=False)
-        return float((log_total[:, 0] - seen @ weights).mean()), (expected - seen).mean(axis=0)
+        return float((log_total - seen @ weights).mean()), (expected - seen).mean(axis=0)
 
     n_matchers = scores.shape[2]
     found = minimize(

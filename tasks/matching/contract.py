@@ -371,6 +371,9 @@ class PairMatcher(Protocol):
 class VisitorMatcher(Protocol):
     """A matcher that scores people whom no fit window knows, without learning anything anew."""
 
+    proposes: bool
+    """As in `Matcher`."""
+
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32: what a user with this history and these interests would get."""
         ...

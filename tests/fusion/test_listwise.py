@@ -28,7 +28,9 @@ def test_what_is_not_there_is_not_looked_at() -> None:
     expected = listwise_weights(scores, relevant, np.ones_like(relevant))
     padded = np.pad(scores, ((0, 3), (0, 2), (0, 0)), constant_values=1e6)
     wanted, there = np.pad(relevant, ((0, 3), (0, 2))), np.pad(np.ones_like(relevant), ((0, 3), (0, 2)))
-    np.testing.assert_allclose(listwise_weights(padded, wanted, there), expected, atol=1e-6)
+    again = listwise_weights(padded, wanted, there)
+    assert again is not None and expected is not None
+    np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
 def test_nothing_relevant_and_nothing_helpful_give_none() -> None:
