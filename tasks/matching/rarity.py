@@ -9,8 +9,8 @@ from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBat
 class Rarity(ArrayMatcher):
     """-log(1 + an item's events) for people with a history; 0 for others, to whom what many like is shown.
 
-    It proposes nothing, since the rarest items are nobody's taste: it only orders what other matchers propose,
-    against the popularity that is in all of their scores.
+    It proposes nothing, since the rarest items are nobody's taste: it only orders what other matchers
+    propose, against the popularity that is in all of their scores.
     """
 
     name = "rarity"
