@@ -226,18 +226,24 @@ class Trial:
             "results": results,
             "pairs": [
                 {
-                    "a": f"{LEARNED_MAP} on {TITLES[key]}",
-                    "b": f"{KNN} on {TITLES[key]}",
-                    **_difference(pool, values[LEARNED_MAP, key]["ndcg"], values[KNN, key]["ndcg"]),
+                    "a": f"{a[0]} on {TITLES[a[1]]}",
+                    "b": f"{b[0]} on {TITLES[b[1]]}",
+                    **_difference(pool, values[a]["ndcg"], values[b]["ndcg"]),
                 }
-                for key in ("texts", "control")
-                if (LEARNED_MAP, key) in values and (KNN, key) in values
+                for a, b in _pairs(values)
             ],
             "left_out": self.left_out,
         }
 
 
 Pool = Callable[[Floats], dict[str, Any]]
+
+
+def _pairs(values: Values) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    """What else is compared: the learned map with kNN, and texts with those that nobody had to write."""
+    found = [((LEARNED_MAP, key), (KNN, key)) for key in ("texts", "control")]
+    found += [((name, "texts"), (name, other)) for name, _ in values for other in ("template", "shuffled")]
+    return [(a, b) for a, b in dict.fromkeys(found) if a in values and b in values]
 
 
 def pooler(resamples: int, seed: int) -> Pool:

@@ -71,6 +71,7 @@ def test_texts_that_tell_beat_the_control(home: Path, capsys: pytest.CaptureFixt
     assert 0 < values["draws"][0]["users"] <= USERS
     assert "19 of 20 items have texts; the others stand with title + categories" in printed
     assert "left out: popularity" in printed
+    assert "cosine_max on texts minus cosine_max on template texts" in printed
     assert "Plotly.newPlot" in plot.read_text(encoding="utf-8")
     settings = load_settings(home / "polyrec.toml")
     with writing(settings.data_folder, "a test") as warehouse:
