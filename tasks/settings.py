@@ -158,7 +158,7 @@ class Fusion(Section):
     """Optuna trials of each weight search."""
     max_diversity: float = Field(default=0.8, ge=0, le=1)
     """The search tries diversity dials from 0 to this."""
-    ndcg_slack: float = Field(default=0.03, ge=0, lt=1)
+    ndcg_slack: float = Field(default=0.05, ge=0, lt=1)
     """The chosen point has the most variety of those whose NDCG@k is within this share of the best."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""

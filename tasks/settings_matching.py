@@ -282,7 +282,10 @@ class Matching(Section):
     """The matchers and what they are fitted with."""
 
     matchers: tuple[str, ...] = Field(
-        default=("cosine_max", "cosine_mean", "ease", "ials", "popularity", "rarity", "sasrec", "slit"),
+        default=(
+            *("cosine_max", "cosine_mean", "ease", "ease_plain", "ials"),
+            *("popularity", "rarity", "sasrec", "slit", "two_tower"),
+        ),
         min_length=1,
     )
     """Which matchers score every user."""

@@ -152,8 +152,7 @@ def choose(study: optuna.Study, slack: float) -> Trial:
     """The trial with the most variety whose NDCG is within a share `slack` of the best one.
 
     Those that are in nothing below the best matcher alone (`best_alone`) go first: a gain in one measure of
-    variety is not to be paid for with the other. Where none of these is within the slack, the most accurate
-    of them is chosen: lists less varied than one matcher's own are the last resort.
+    variety is not to be paid for with the other.
 
     Args:
         study: from search.
@@ -165,10 +164,7 @@ def choose(study: optuna.Study, slack: float) -> Trial:
     alone = [trial.judged for trial in trials if trial.is_alone]
     if alone:
         best = best_alone(alone, slack)
-        no_worse = [trial for trial in trials if all(map(operator.ge, trial.judged, best))]
-        if no_worse and not any(trial in near for trial in no_worse):
-            return max(no_worse, key=lambda trial: (trial.judged.ndcg, trial.judged.variety, -trial.number))
-        near = [trial for trial in near if trial in no_worse] or near
+        near = [trial for trial in near if all(map(operator.ge, trial.judged, best))] or near
     return max(near, key=lambda trial: (trial.judged.variety, trial.judged.ndcg, -trial.number))
 
 
@@ -183,7 +179,7 @@ def _starts(accurate: Floats, max_diversity: float) -> list[tuple[Floats, float]
             mixed = (1 - share) * accurate + share * alone
             starts += [(mixed, 0.0), (mixed, max_diversity / 2)]
     for one, other in combinations(np.eye(len(accurate)), 2):
-        starts.append(((2 * accurate + one + other) / 4, max_diversity / 4))
+        starts.append(((2 * accurate + one + other) / 4, max_diversity / 2))
     return [(weights / weights.max(), dial) for weights, dial in starts]
 
 

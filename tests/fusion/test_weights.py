@@ -93,16 +93,6 @@ def test_the_best_alone_is_the_most_varied_of_those_that_are_as_accurate() -> No
     assert [best_alone(alone, slack) for slack in (0.0, 0.03, 0.2)] == alone
 
 
-def test_what_is_as_varied_as_the_best_alone_is_chosen_even_if_it_costs_more_than_the_slack() -> None:
-    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
-        if weights.max() == 1:
-            return Judged(0.10, 0.5, 0.2)
-        return Judged(0.20, 0.5, 0.1) if diversity < 0.25 else Judged(0.11, 0.6, 0.2)
-
-    study = search(evaluate, ("a", "b"), 20, 0.5, seed=0)
-    assert choose(study, 0.05).judged == Judged(0.11, 0.6, 0.2)
-
-
 def test_accurate_weights_are_tried_under_several_dials_and_mixed_with_others() -> None:
     accurate = np.array([0.6, 0.3, 0.1])
     trials = all_trials(search(bowl, MATCHERS, 24, 0.4, seed=0, accurate=accurate))
