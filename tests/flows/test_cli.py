@@ -229,7 +229,7 @@ class TestReading:
             (("--query", " "), ("the query is empty", "--query")),
             (("--history", "1,none"), ("no item 'none'", "polyrec export")),
             (("--history", "1,,2"), ("an id is missing in '1,,2'", "--history")),
-            (("--profile", "x", "--k", 21), ("k must be between 1 and 20, got 21", "candidates")),
+            (("--profile", "x", "--k", 21), ("k must be between 1 and 18, got 21", "candidates")),
             (("--query", "x", "--diversity", 2), ("diversity must be between 0 and 1, got 2",)),
             (("1", "--diversity", 1.5), ("diversity must be between 0 and 1, got 1.5", "--diversity")),
             (("1", "--diversity", -0.1), ("diversity must be between 0 and 1, got -0.1", "--diversity")),
