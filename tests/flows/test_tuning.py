@@ -101,7 +101,6 @@ def test_search_is_kept_and_gone_on_with_and_knows_nothing_of_test(ask: Ask, hom
 def test_what_is_printed(ask: Ask) -> None:
     printed = ask("--minutes", "0")["printed"]
     assert "popularity: the best of 1 trials on validation" in printed
-    assert "cosine_max" not in printed  # it has no settings of its own
     assert "as set" in printed
     assert "no gain is shown" in printed
     assert "[matching.popularity]\nhalf_life_days = 365.0" in printed
@@ -109,7 +108,7 @@ def test_what_is_printed(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("eaze", "no matcher is called 'eaze'"), ("cosine_max", "nothing to search for cosine_max: it has no")],
+    [("eaze", "no matcher is called 'eaze'"), ("rarity", "nothing to search for rarity: it has no")],
 )
 def test_names_that_cannot_be_searched(ask: Ask, name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):

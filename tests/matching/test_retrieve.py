@@ -10,6 +10,8 @@ from tasks.matching.retrieve import SCHEMA, top_candidates, top_items
 from tasks.settings import Matching
 from tests.matching.toys import N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard
 
+PROPOSING = [name for name in Matching().matchers if registry.KINDS[name].make.proposes]
+
 
 def candidates(block: int = 4, m: int = 2) -> pl.DataFrame:
     data = checkerboard()
@@ -41,7 +43,7 @@ def test_candidates_are_the_union_of_the_own_tops_without_what_was_seen() -> Non
     data, frame = checkerboard(), candidates(m=2)
     seen = data.seen.toarray()
     assert not any(seen[user, item] for user, item in frame.select("user", "item").iter_rows())
-    for name in Matching().matchers:
+    for name in PROPOSING:
         matcher = registry.build(name, Matching())
         matcher.fit(data)
         top = top_items(matcher.score(UserBatch(np.arange(N_USERS))), 2, seen == 0)
@@ -104,7 +106,7 @@ def test_a_block_of_zero_is_refused() -> None:
         list(top_candidates([], checkerboard(), np.arange(1), 0, 2))
 
 
-@pytest.mark.parametrize("name", Matching().matchers)
+@pytest.mark.parametrize("name", PROPOSING)
 def test_what_may_not_be_recommended_is_never_proposed_but_learned_from(name: str) -> None:
     data = checkerboard()
     matcher = registry.build(name, Matching())
