@@ -21,12 +21,13 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import tune
 from tasks.halves import out_of_fold
-from tasks.matching.contract import Judgements, PairBatch
+from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, judgements_of
 from tasks.matching.judgements import with_relevance
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import STUDENT, build
+from tasks.matching.training_data import Judgements
 from tasks.measures import Floats, contains, mean_defined, ndcg
 from tasks.settings import Settings
 from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER

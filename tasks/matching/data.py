@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tasks.codes import category_matrix, codes, text_tensor
 from tasks.content import titled
 from tasks.fingerprint import fingerprint
-from tasks.matching.contract import Judgements, Names, Searches, TrainingData
+from tasks.matching.contract import TrainingData
 from tasks.matching.judgements import read_judgements
+from tasks.matching.training_data import Judgements, Names, Searches
 from tasks.recommendable import recommendable_items
 from tasks.settings import Settings
 from warehouse.columns import (
@@ -129,10 +130,10 @@ def fit_window(
         time=events[TIME].to_numpy(),
         text_vectors=text_vectors,
         interests=user_vectors,
-        seed=seed,
-        given=None if learned_parts is None else ~events[PART].is_in(list(learned_parts)).to_numpy(),
         item_vectors=by_item,
         categories=category_matrix(items["categories"].to_list())[0],
+        seed=seed,
+        given=None if learned_parts is None else ~events[PART].is_in(list(learned_parts)).to_numpy(),
         names=_names(user_ids, items, words, text_vectors.shape[1]),
         searches=_searches(searches, user_ids),
         fit=fit,

@@ -8,7 +8,8 @@ import polars as pl
 from scipy import sparse
 
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import FloatArray, Names, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.training_data import Names
 from warehouse.columns import FITS, ITEM, SCORE, USER
 
 FIT_MARK = "{fit}"

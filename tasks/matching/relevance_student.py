@@ -14,13 +14,13 @@ from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import (
     FloatArray,
     IntArray,
-    Judgements,
     PairBatch,
     Parameter,
     TrainingData,
     UserBatch,
     VisitorBatch,
 )
+from tasks.matching.training_data import Judgements
 from tasks.vectors import centred, unit
 
 Reduction = Literal["max", "mean"]

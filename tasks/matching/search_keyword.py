@@ -12,9 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import FloatArray, Names, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_words import words_of
+from tasks.matching.training_data import Names
 
 
 class SearchKeyword(ArrayMatcher):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from tasks.matching.contract import Searches
+from tasks.matching.training_data import Searches
 from tasks.recency import positions_back, recency_weights
 
 

@@ -8,11 +8,12 @@ import pytest
 from bm25s import BM25
 
 from tasks.matching import search_semantic
-from tasks.matching.contract import Names, Searches, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.search_words import words_of
+from tasks.matching.training_data import Names, Searches
 from tasks.vectors import centred, unit
 from tests.matching.toys import training_data
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.matching.contract import Judgements, Names, TrainingData
+from tasks.matching.contract import TrainingData
+from tasks.matching.training_data import Judgements, Names
 from tasks.vectors import unit
 
 N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
@@ -38,6 +39,7 @@ def training_data(
         time=rows[:, 1],
         text_vectors=texts.astype(np.float32),
         interests=interests.astype(np.float32),
+        item_vectors=np.zeros((n_items, texts.shape[2]), dtype=np.float32),
         seed=0,
         categories=np.zeros((n_items, 0), dtype=bool) if categories is None else categories,
         names=Names(

@@ -16,7 +16,8 @@ from torch import nn
 
 from tasks.content import neutral
 from tasks.matching.base import ARRAYS, DESCRIPTION, FORMAT, read_description
-from tasks.matching.contract import FloatArray, IntArray, Names, PairBatch, Parameter, TrainingData
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
+from tasks.matching.training_data import Names
 from tasks.models.encoder import encoder_folder
 
 PAIRS_AT_ONCE = 64

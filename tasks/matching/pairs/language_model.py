@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.content import neutral
-from tasks.matching.contract import FloatArray, IntArray, Names, PairBatch, Parameter, TrainingData
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
 from tasks.matching.pairs.prompts import relevance_prompt
+from tasks.matching.training_data import Names
 from tasks.models.engine import Engine, Prompt
 from tasks.settings_matching import Relevance
 

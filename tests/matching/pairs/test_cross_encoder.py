@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.matching.contract import Names, PairBatch, TrainingData
+from tasks.matching.contract import PairBatch, TrainingData
 from tasks.matching.pairs.cross_encoder import CrossEncoder, _Events
+from tasks.matching.training_data import Names
 from tests.matching.toys import training_data
 
 SPACE, LOVE = (

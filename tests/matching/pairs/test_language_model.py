@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.matching.contract import Names, PairBatch, TrainingData
+from tasks.matching.contract import PairBatch, TrainingData
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.prompts import relevance_prompt
+from tasks.matching.training_data import Names
 from tasks.settings_matching import Relevance
 from tests.matching.toys import training_data
 from tests.models.toys import ToyEngine
