@@ -17,7 +17,7 @@ from tasks.embedding.interests import interest_vectors
 from tasks.evaluation.groups import NAMES, POPULARITY, Grouping, group_values
 from tasks.evaluation.metrics import evaluate_lists
 from tasks.matching.contract import Matcher, TrainingData, UserBatch
-from tasks.matching.registry import KINDS, build
+from tasks.matching.registry import KINDS, build, known
 from tasks.matching.retrieve import top_items
 from tasks.measures import Flags, Floats
 from tasks.settings import Settings, SettingsError
@@ -53,9 +53,7 @@ def measure(
     """
     if not exists(settings.data_folder):
         raise WarehouseError(f"there is no data yet in {settings.data_folder}; run `polyrec run` there first")
-    names = list(matchers or KINDS)
-    if strangers := [name for name in names if name not in KINDS]:
-        raise SettingsError(f"no matcher is called {strangers[0]!r}; choose among {', '.join(sorted(KINDS))}")
+    names = [known(name) for name in matchers or KINDS]
     with tempfile.TemporaryDirectory(prefix="polyrec-cold-") as folder:
         copy = Path(folder)
         with writing(settings.data_folder, LOOKER, settings.lock_timeout_s) as warehouse:

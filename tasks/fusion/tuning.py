@@ -92,9 +92,9 @@ def tune(
             trials,
             max_diversity,
             seed,
-            _named(on_trial, name),
-            objective.accurate_weights(),
-            slack,
+            on_trial=_named(on_trial, name),
+            accurate=objective.accurate_weights(),
+            slack=slack,
         )
         chosen[name] = choose(studies[name], slack)
     items = np.full((len(half), length or k), -1, dtype=np.int32)

@@ -39,7 +39,7 @@ class CosineAttention(Cosine):
     Args:
         whitening: 0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary.
         epochs: passes over the events.
-        learning_rate: of Adam.
+        learning_rate: of AdamW.
         weight_decay: pulls logits towards equal weights.
     """
 

@@ -22,8 +22,9 @@ from tasks.recency import recency_weights
 
 ARRAYS = "model.safetensors"
 DESCRIPTION = "model.json"
-FORMAT = 1
+FORMAT = 2
 PAIR_BLOCK_USERS = 128
+PARTS = ("data", "indices", "start")  # of a sparse matrix
 # An items x items matrix is dense: 20,000 items take 3.2 GB while it is solved.
 MAX_ITEMS = 20_000
 
@@ -89,6 +90,11 @@ class ArrayMatcher:
             raise self._not_fitted()
         return self._arrays[key]
 
+    def _sparse(self, name: str, n_columns: int) -> sparse.csr_matrix:
+        """Return a fitted matrix that was kept by `sparse_parts`."""
+        data, indices, start = (self._array(f"{name}_{part}") for part in PARTS)
+        return sparse.csr_matrix((data, indices, start), shape=(len(start) - 1, n_columns))
+
     def _known(self, users: IntArray) -> IntArray:
         """Refuse user codes that the fit window has no row for."""
         n_users = int(self._array("n_users")[0])
@@ -120,9 +126,7 @@ class LinearMatcher(ArrayMatcher):
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "item_item": item_item.astype(np.float32),
-            "history_weight": history.data,
-            "history_item": history.indices,
-            "history_start": history.indptr,
+            **sparse_parts("history", history),
         }
 
     @property
@@ -133,8 +137,7 @@ class LinearMatcher(ArrayMatcher):
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
         item_item = self._array("item_item")
-        parts = (self._array("history_weight"), self._array("history_item"), self._array("history_start"))
-        histories = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(item_item)))
+        histories = self._sparse("history", len(item_item))
         return np.asarray(histories[self._known(users.users)] @ item_item, dtype=np.float32)
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
@@ -142,6 +145,12 @@ class LinearMatcher(ArrayMatcher):
         item_item = self._array("item_item")
         histories = visitors.history(len(item_item), self.applied_half_life_items)
         return np.asarray(histories @ item_item, dtype=np.float32)
+
+
+def sparse_parts(name: str, matrix: sparse.csr_matrix) -> dict[str, NDArray[Any]]:
+    """Take a sparse matrix apart, for `ArrayMatcher._sparse` to put together."""
+    arrays = (matrix.data, matrix.indices, matrix.indptr)
+    return {f"{name}_{part}": array for part, array in zip(PARTS, arrays, strict=True)}
 
 
 def above_zero(name: str, **values: float) -> None:

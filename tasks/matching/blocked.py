@@ -167,7 +167,6 @@ class BlockedTexts:
         margin = self._bound.margin * self._longest * np.linalg.norm(queries, axis=1)  # (Q,)
         masked = None if hidden is None else _by_block(hidden[owner], self._step)
         height = -(-n_items // self._step)
-        height = -(-n_items // self._step)
         products = np.empty((n_slots, height, n_queries), dtype=np.float32)
         bounds = np.empty((height, n_queries), dtype=np.float32)
 

@@ -8,7 +8,7 @@ it.
 import numpy as np
 from scipy import sparse
 
-from tasks.matching.base import ArrayMatcher
+from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.content_vectors import check_text_share, content_vectors
 from tasks.matching.contract import (
     FloatArray,
@@ -73,29 +73,27 @@ class ContentKnn(ArrayMatcher):
         history = data.weighted(weight)
         self._arrays = {
             "n_users": np.array([data.n_users]),
-            **{f"similar_{key}": value for key, value in _parts(similar).items()},
-            **{f"history_{key}": value for key, value in _parts(history).items()},
+            **sparse_parts("similar", similar),
+            **sparse_parts("history", history),
         }
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""
-        return self._dense(sparse.csr_matrix(self._matrix("history")[self._known(users.users)]))
+        histories = self._sparse("history", self._n_items)
+        return self._dense(sparse.csr_matrix(histories[self._known(users.users)]))
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32, every event weighing like one with the highest rating."""
-        n_items = len(self._array("similar_start")) - 1
-        return self._dense(visitors.history(n_items, self.half_life_items))
+        return self._dense(visitors.history(self._n_items, self.half_life_items))
 
     def _dense(self, histories: sparse.csr_matrix) -> FloatArray:
         """Score histories (B, N)."""
-        scores = sparse.csr_matrix(histories @ self._matrix("similar"))
+        scores = sparse.csr_matrix(histories @ self._sparse("similar", self._n_items))
         return np.asarray(scores.toarray(), dtype=np.float32)
 
-    def _matrix(self, name: str) -> sparse.csr_matrix:
-        """Lay a fitted matrix with N columns out again."""
-        data, indices, start = (self._array(f"{name}_{key}") for key in ("data", "indices", "start"))
-        n_items = len(self._array("similar_start")) - 1
-        return sparse.csr_matrix((data, indices, start), shape=(len(start) - 1, n_items))
+    @property
+    def _n_items(self) -> int:
+        return len(self._array("similar_start")) - 1
 
 
 def nearest(vectors: FloatArray, n: int) -> sparse.csr_matrix:
@@ -126,8 +124,3 @@ def nearest(vectors: FloatArray, n: int) -> sparse.csr_matrix:
     matrix = sparse.csr_matrix((np.concatenate(values), cells), shape=(n_items, n_items))
     matrix.sort_indices()
     return matrix
-
-
-def _parts(matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
-    """Take a matrix apart for saving."""
-    return {"data": matrix.data, "indices": matrix.indices, "start": matrix.indptr}

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from tasks.matching.base import ArrayMatcher
+from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.training_data import Names
 from warehouse.columns import FITS, ITEM, SCORE, USER
@@ -65,19 +65,17 @@ class External(ArrayMatcher):
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "n_items": np.array([data.n_items]),
-            "score": scores.data,
-            "item": scores.indices,
-            "start": scores.indptr,
+            **sparse_parts("score", scores),
             "below": below,
         }
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32."""
-        start, item = self._array("start"), self._array("item")
+        scores = self._sparse("score", self._n_items)
         out = np.repeat(self._array("below")[self._known(users.users), None], self._n_items, axis=1)
         for row, user in enumerate(users.users):
-            of_user = slice(start[user], start[user + 1])
-            out[row, item[of_user]] = self._array("score")[of_user]
+            of_user = slice(scores.indptr[user], scores.indptr[user + 1])
+            out[row, scores.indices[of_user]] = scores.data[of_user]
         return out
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:

@@ -8,7 +8,7 @@ matrix factors.
 import numpy as np
 from scipy import linalg
 
-from tasks.matching.base import LinearMatcher, check_dense_items
+from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.content_vectors import check_text_share, content_vectors
 from tasks.matching.contract import FloatArray, Parameter, TrainingData
 from tasks.matching.ease import Ease
@@ -42,9 +42,7 @@ class FactorMap(LinearMatcher):
         half_life_items: float | None = None,
     ) -> None:
         super().__init__()
-        for key, value in {"regularisation": regularisation, "ridge": ridge, "width": width}.items():
-            if not value > 0:
-                raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.factor_map]")
+        above_zero(self.name, regularisation=regularisation, ridge=ridge, width=width)
         self.regularisation = regularisation
         self.ridge = ridge
         self.width = width

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.matching.contract import Matcher, TrainingData, UserBatch
-from tasks.matching.retrieve import top_items
+from tasks.matching.retrieve import check_finite, top_items
 from tasks.measures import Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
 
 
@@ -74,6 +74,5 @@ class Judge:
         allowed = np.tile(self.recommendable, (len(batch.users), 1))
         allowed[self.data.seen[batch.users].nonzero()] = False
         scores = matcher.score(batch)
-        if not np.isfinite(scores).all():
-            raise ValueError(f"matcher {matcher.name} gave scores that are not finite")
+        check_finite(matcher.name, scores, batch.users[:, None], np.arange(self.data.n_items))
         return top_items(scores, self.k, allowed)

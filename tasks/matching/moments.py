@@ -33,17 +33,22 @@ def pasts(data: TrainingData, events: IntArray, reach: int) -> Pasts:
         events: (M,) positions in `data`.
         reach: about how many events a past holds at most.
     """
-    n_events = len(data.user)
-    change = (data.user[1:] != data.user[:-1]) | (data.time[1:] != data.time[:-1])
-    starts = np.concatenate([[0], np.flatnonzero(change) + 1]) if n_events else np.zeros(0, dtype=np.int64)
-    block = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n_events)))
-    block_start, block_end = starts[block], np.append(starts, n_events)[block + 1]
+    block_start, block_end = block_bounds(data)
     stop = block_start[events]
     user_start = np.searchsorted(data.user, data.user[events], side="left")
     # A user's first block has no past: there `stop` is `user_start`, and what precedes is somebody else's.
     first = np.where(stop > user_start, block_start[np.maximum(user_start, stop - reach)], stop)
     row, event = ranges(first, stop)
     return Pasts(row, event, stop[row] - block_end[event])
+
+
+def block_bounds(data: TrainingData) -> tuple[IntArray, IntArray]:
+    """(E,) and (E,): where the block of each event begins and ends, a user's events of one time."""
+    n_events = len(data.user)
+    change = (data.user[1:] != data.user[:-1]) | (data.time[1:] != data.time[:-1])
+    starts = np.concatenate([[0], np.flatnonzero(change) + 1]) if n_events else np.zeros(0, dtype=np.int64)
+    block = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n_events)))
+    return starts[block], np.append(starts, n_events)[block + 1]
 
 
 def with_past(data: TrainingData) -> IntArray:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.matching.base import ArrayMatcher
+from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 
 DAY_S = 86_400
@@ -35,10 +35,7 @@ class Popularity(ArrayMatcher):
 
     def __init__(self, half_life_days: float) -> None:
         super().__init__()
-        if not half_life_days > 0:
-            raise ValueError(
-                f"half_life_days must be above 0, got {half_life_days}; set it in [matching.popularity]"
-            )
+        above_zero(self.name, half_life_days=half_life_days)
         self.half_life_days = half_life_days
 
     def parameters(self) -> dict[str, Parameter]:

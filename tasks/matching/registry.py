@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tasks.matching.attention import CosineAttention
@@ -23,6 +24,7 @@ from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
 from tasks.matching.two_tower import TwoTower
 from tasks.section import Section
+from tasks.settings import SettingsError
 from tasks.settings_matching import Matching
 from tasks.space import Space, spaces_of
 
@@ -35,7 +37,7 @@ class Kind(NamedTuple):
     make: type[Matcher]
     section: str | None = None
     """The section of [matching] whose keys are its arguments."""
-    arguments: dict[str, Any] = {}  # noqa: RUF012 - of a tuple; nobody changes it
+    arguments: Mapping[str, Any] = MappingProxyType({})
     """What tells it from others of its class."""
 
 
@@ -65,12 +67,12 @@ def build(name: str, settings: Matching) -> Matcher:
     """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
     for one in settings.external:
         if one.name in KINDS:
-            raise ValueError(
+            raise SettingsError(
                 f"a built-in matcher is called {one.name!r}; give that of [[matching.external]] another name"
             )
         if one.name == name:
             return External(one.name, one.files)
-    kind = KINDS[_known(name)]
+    kind = KINDS[known(name)]
     section = getattr(settings, kind.section).model_dump() if kind.section else {}
     return kind.make(**section, **kind.arguments)
 
@@ -83,13 +85,13 @@ def searched(name: str) -> dict[str, Space]:
 
 def section_of(name: str) -> type[Section] | None:
     """The section of [matching] that a matcher is made with, if it has one."""
-    key = KINDS[_known(name)].section
+    key = KINDS[known(name)].section
     return None if key is None else type(getattr(Matching(), key))
 
 
 def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) -> Matching:
     """The settings with other values in a matcher's section, checked as those of a file are."""
-    key = KINDS[_known(name)].section
+    key = KINDS[known(name)].section
     if key is None:
         raise ValueError(f"matcher {name} has no settings; leave it out")
     section = getattr(settings, key)
@@ -99,20 +101,14 @@ def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) 
 
 def load(folder: Path) -> Matcher:
     """Read whichever matcher was saved in a folder."""
-    description = read_description(folder)
-    kind = description.get("kind", description["name"])
-    return External.load(folder) if kind == External.kind else KINDS[_known(kind)].make.load(folder)
+    kind = read_description(folder)["kind"]
+    return External.load(folder) if kind == External.kind else KINDS[known(kind)].make.load(folder)
 
 
-def scores_visitors(name: str) -> bool:
-    """Whether the matcher of this name can score people whom no fit knows."""
-    return hasattr(KINDS[_known(name)].make, "score_visitors")
-
-
-def _known(name: str) -> str:
+def known(name: str) -> str:
     """Refuse a name that no matcher has."""
     if name not in KINDS:
-        raise ValueError(
+        raise SettingsError(
             f"no matcher is called {name!r}; choose among {', '.join(sorted(KINDS))} in [matching] matchers"
         )
     return name

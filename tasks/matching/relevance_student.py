@@ -20,6 +20,7 @@ from tasks.matching.contract import (
     UserBatch,
     VisitorBatch,
 )
+from tasks.matching.repeatable import repeatable
 from tasks.matching.training_data import Judgements
 from tasks.vectors import centred, unit
 
@@ -112,8 +113,7 @@ class RelevanceStudent(ArrayMatcher):
         history = torch.from_numpy(self._history(judged.context)[group])
         text = torch.from_numpy(texts[judged.item[kept], judged.slot[kept]])
         target = torch.from_numpy(value.astype(np.float32))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with repeatable(seed):
             network = _Network(texts.shape[2], self.hidden)
             optimiser = torch.optim.AdamW(
                 network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay

@@ -101,7 +101,7 @@ def top_candidates(
             else:
                 with _timed(matcher, seconds):
                     matrix = matcher.score(batch)
-                _check(matcher, matrix, batch)
+                check_finite(matcher.name, matrix, batch.users[:, None], np.arange(data.n_items))
                 top = top_items(matrix, m if matcher.proposes else 0, allowed)
                 scores.append(matrix)
             ranks.append(_ranks(top, data.n_items))
@@ -112,6 +112,7 @@ def top_candidates(
             if matrix is None:
                 with _timed(matcher, seconds):
                     of_pairs = matcher.score_pairs(pairs)
+                check_finite(matcher.name, of_pairs, pairs.users, pairs.items)
             else:
                 of_pairs = matrix[rows, items]
             frames.append(_frame(matcher, pairs, of_pairs, rank[rows, items]))
@@ -127,13 +128,22 @@ def _timed(matcher: Matcher, seconds: MutableMapping[str, float] | None) -> Iter
         seconds[matcher.name] = seconds.get(matcher.name, 0.0) + perf_counter() - start
 
 
-def _check(matcher: Matcher, scores: FloatArray, batch: UserBatch) -> None:
-    """Refuse scores (B, N) that cannot be ordered."""
-    if not np.isfinite(scores).all():
-        row, item = np.argwhere(~np.isfinite(scores))[0]
+def check_finite(name: str, scores: FloatArray, users: IntArray, items: IntArray) -> None:
+    """Refuse scores that cannot be ordered.
+
+    Args:
+        name: of the matcher.
+        scores: (B, N), or (P,) of pairs.
+        users: user codes, of a shape that fits.
+        items: item codes.
+    """
+    wrong = ~np.isfinite(scores)
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        user, item = (np.broadcast_to(codes, scores.shape)[at] for codes in (users, items))
         raise ValueError(
-            f"matcher {matcher.name} gave {scores[row, item]} for user code {batch.users[row]}, "
-            f"item code {item}; scores must be finite: look at what it was fitted on"
+            f"matcher {name} gave {scores[at]} for user code {user}, item code {item}; scores must be "
+            "finite: look at what it was fitted on"
         )
 
 

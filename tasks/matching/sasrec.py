@@ -7,7 +7,6 @@ really better than SASRec?", RecSys 2023); targets are drawn from the near futur
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from itertools import islice
 
@@ -18,11 +17,11 @@ from torch import nn
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.early_stopping import judge, set_aside
+from tasks.matching.repeatable import repeatable
 from tasks.matching.sasrec_network import HALF_LIVES, Network
 from tasks.matching.sequences import in_order, later_events, newest_items, windows
 from tasks.vectors import centred, unit
 
-THREADS = 1  # sums depend on how many threads share them; several wait for one another more than they gain
 USERS_AT_ONCE = 256
 DEVIATION = 0.05  # of item vectors before training
 AVERAGED = 0.99  # what a step keeps of the mean of the weights
@@ -98,7 +97,7 @@ class Sasrec(ArrayMatcher):
 
     def fit(self, data: TrainingData) -> None:
         """Train, then read every history as it is now."""
-        with _reproducible():
+        with repeatable(data.seed):
             epochs = self._best_epochs(data.learned) if self.patience else self.epochs
             network = next(islice(self._training(data.learned), epochs - 1, None))
             state = {f"network.{key}": value.numpy() for key, value in network.state_dict().items()}
@@ -145,9 +144,7 @@ class Sasrec(ArrayMatcher):
     def _first_vectors(self, data: TrainingData) -> FloatArray:
         """(N, D): random, or the main components of what texts and content say of the items."""
         vectors = np.random.default_rng(data.seed).normal(size=(data.n_items, self.factors))
-        texts = unit(
-            data.text_vectors.sum(axis=1)
-        )  # a missing text is 0, so this is the mean of those there are
+        texts = unit(data.text_vectors.sum(axis=1))  # the mean of those there are: a missing one is 0
         content = np.hstack([centred(texts), centred(data.item_vectors)])  # (N, 2 D')
         if self.text_start and content.any():
             left, strength, _ = np.linalg.svd(content, full_matrices=False)
@@ -227,15 +224,3 @@ class Sasrec(ArrayMatcher):
                 out[some] = hidden[np.arange(len(hidden)), np.maximum(size[some] - 1, 0)]
         out[size == 0] = 0
         return out
-
-
-@contextmanager
-def _reproducible() -> Iterator[None]:
-    """Work on a fixed number of threads; leave that and the caller's random state as they were."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.matching.contract import VisitorMatcher
-from tasks.matching.registry import load, scores_visitors
+from tasks.matching.registry import load
 
 MANIFEST = "fit.json"
 
@@ -70,5 +70,5 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def load_for_visitors(folder: Path, names: Iterable[str]) -> dict[str, VisitorMatcher]:
     """Read matchers of a folder by name: those that can score visitors."""
-    matchers = {name: load(folder / name) for name in names if scores_visitors(name)}
+    matchers = {name: load(folder / name) for name in names}
     return {name: one for name, one in matchers.items() if isinstance(one, VisitorMatcher)}

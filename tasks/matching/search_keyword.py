@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from tasks.matching.base import ArrayMatcher
+from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_words import words_of
@@ -71,18 +71,13 @@ class SearchKeyword(ArrayMatcher):
             "n_users": np.array([data.n_users]),
             "n_items": np.array([data.n_items]),
             "vocabulary": np.frombuffer("\n".join(vocabulary).encode(), dtype=np.uint8),
-            "bm25": index.data,
-            "bm25_item": index.indices,
-            "bm25_start": index.indptr,
-            "user_count": by_user.data,
-            "user_word": by_user.indices,
-            "user_start": by_user.indptr,
+            **sparse_parts("bm25", index),
+            **sparse_parts("user", by_user),
         }
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32: the sum of BM25 over the words of a user's queries."""
-        parts = (self._array("user_count"), self._array("user_word"), self._array("user_start"))
-        by_user = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(self._column)))
+        by_user = self._sparse("user", len(self._column))
         return self._product(by_user[self._known(users.users)])
 
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
@@ -98,8 +93,7 @@ class SearchKeyword(ArrayMatcher):
 
     def _product(self, counts: sparse.csr_matrix) -> FloatArray:
         """Return (B, N) from counts of words (B, V)."""
-        parts = (self._array("bm25"), self._array("bm25_item"), self._array("bm25_start"))
-        index = sparse.csr_matrix(parts, shape=(len(self._column), int(self._array("n_items")[0])))
+        index = self._sparse("bm25", int(self._array("n_items")[0]))
         return sparse.csr_matrix(counts @ index).toarray().astype(np.float32)
 
     def _index(self, documents: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sparse.csr_matrix:

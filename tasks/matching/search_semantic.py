@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from tasks.content import neutral
-from tasks.matching.base import ArrayMatcher
+from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.models.encoder import load_encoder
@@ -49,15 +48,12 @@ class SearchSemantic(ArrayMatcher):
         }
         self._arrays |= {
             "queries": self.directions_of(queries.texts),  # (Q, D)
-            "weight": queries.weights.data,
-            "weight_query": queries.weights.indices,
-            "weight_start": queries.weights.indptr,
+            **sparse_parts("weight", queries.weights),
         }
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32: the mean over a user's queries, weighed by recency."""
-        parts = (self._array("weight"), self._array("weight_query"), self._array("weight_start"))
-        weights = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(self._array("queries"))))
+        weights = self._sparse("weight", len(self._array("queries")))
         of_batch = weights[self._known(users.users)]
         asked = np.unique(of_batch.indices)
         return np.asarray(of_batch[:, asked] @ self._best(self._array("queries")[asked]), dtype=np.float32)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import linalg, sparse
 
-from tasks.matching.base import LinearMatcher, check_dense_items
+from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.contract import IntArray, Parameter, TrainingData
-from tasks.matching.moments import ranges
+from tasks.matching.moments import block_bounds, ranges
 from tasks.recency import recency_weights
 
 # A weight below 0.5 ** 7.5, half a percent, is left out: it would only make the sums longer.
@@ -36,14 +36,8 @@ class Slit(LinearMatcher):
 
     def __init__(self, regularisation: float, half_life_items: float, history_half_life_items: float) -> None:
         super().__init__()
-        values = {
-            "regularisation": regularisation,
-            "half_life_items": half_life_items,
-            "history_half_life_items": history_half_life_items,
-        }
-        for key, value in values.items():
-            if not value > 0:
-                raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.slit]")
+        above_zero(self.name, regularisation=regularisation, half_life_items=half_life_items)
+        above_zero(self.name, history_half_life_items=history_half_life_items)
         self.regularisation = regularisation
         self.half_life_items = half_life_items
         self.history_half_life_items = self.applied_half_life_items = history_half_life_items
@@ -72,13 +66,8 @@ class Slit(LinearMatcher):
 
     def _moments(self, data: TrainingData) -> Iterator[tuple[sparse.csr_matrix, sparse.csr_matrix]]:
         """Yield past and future (R, N) of the moments, some at a time."""
-        n_events = len(data.user)
-        if not n_events:
-            return
-        change = (data.user[1:] != data.user[:-1]) | (data.time[1:] != data.time[:-1])
-        starts = np.concatenate([[0], np.flatnonzero(change) + 1])  # of blocks
-        block = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n_events)))
-        block_start, block_end = starts[block], np.append(starts, n_events)[block + 1]
+        block_start, block_end = block_bounds(data)
+        starts = np.unique(block_start)
         user_start = np.searchsorted(data.user, data.user, side="left")
         user_end = np.searchsorted(data.user, data.user, side="right")
         moments = starts[1:][data.user[starts[1:]] == data.user[starts[1:] - 1]]

@@ -35,5 +35,5 @@ def test_loading_from_an_empty_folder_or_another_format_says_what_to_do(tmp_path
     with pytest.raises(FileNotFoundError, match="save a fitted matcher there first"):
         registry.load(tmp_path)
     (tmp_path / "model.json").write_text(json.dumps({"format": 99, "name": "ease", "parameters": {}}))
-    with pytest.raises(ValueError, match="format 99, this version reads 1; fit again"):
+    with pytest.raises(ValueError, match="format 99, this version reads 2; fit again"):
         registry.load(tmp_path)
