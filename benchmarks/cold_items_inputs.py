@@ -18,16 +18,14 @@ from tasks.evaluation.metrics import Truth
 from tasks.evaluation.truth import read_truth
 from tasks.fingerprint import fingerprint
 from tasks.ingest.splits import split_interactions
-from tasks.matching.data import Fit, fit_window
+from tasks.matching.data import Fit, read_fit
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.settings import Settings
 from tasks.stage import StageNotReady
 from warehouse.columns import (
     ANGLE,
     CONTENT,
-    HISTORY_OF_FIT,
     ITEM,
-    PARTS_OF_FIT,
     SLOT,
     TEST,
     TEXT_ID,
@@ -154,19 +152,11 @@ def _encode(texts: Sequence[str]) -> FloatArray:
     return load_encoder().encode(texts) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
 
-def cut(warehouse: Warehouse, settings: Settings, inputs: Inputs, draw: int) -> Draw:
+def cut(warehouse: Warehouse, settings: Settings, draw: int) -> Draw:
     """Cut the split of a draw and read what goes with it."""
     data = settings.data.model_copy(update={"protocol": "cold_item", "draw": draw})
     settings = settings.model_copy(update={"data": data})
     split_hash = split_interactions(warehouse, data, settings.seed)
     truth, judged, _ = read_truth(warehouse, settings, TEST)
-    events = warehouse.query("fit_interactions", protocol="cold_item", parts=list(HISTORY_OF_FIT[FIT]))
-    users = warehouse.query("users")
-    texts = warehouse.query("live_text_vectors")
-    interests = warehouse.query("user_vectors", fit=FIT).clear()
-    own = warehouse.query("item_vectors")
-    words = warehouse.query("live_texts")
-    fit = fit_window(
-        users, inputs.items, events, texts, interests, own, words, settings.seed, PARTS_OF_FIT[FIT]
-    )
+    fit, _, _ = read_fit(warehouse, settings, FIT)
     return Draw(draw, split_hash, fit, truth, codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids))

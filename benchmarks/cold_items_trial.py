@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.cold_items_inputs import TITLES, Description, Draw, Inputs, cut, dataset_of, read_inputs
-from tasks.embedding.interests import interest_vectors
+from benchmarks.cold_items_inputs import TITLES, Draw, Inputs, cut, dataset_of, read_inputs
+from benchmarks.described import described
 from tasks.evaluation.groups import NAMES, POPULARITY, Grouping, group_values
 from tasks.evaluation.metrics import evaluate_lists
-from tasks.matching.contract import Matcher, TrainingData, UserBatch
+from tasks.matching.contract import Matcher, UserBatch
 from tasks.matching.registry import KINDS, build, known
 from tasks.matching.retrieve import top_items
 from tasks.measures import Flags, Floats
@@ -70,7 +69,7 @@ def measure(
         for draw in draws:
             console.print(f"draw {draw}", style="dim")
             with writing(copy, LOOKER) as warehouse:
-                now = cut(warehouse, settings, inputs, draw)
+                now = cut(warehouse, settings, draw)
             with writing(settings.data_folder, LOOKER, settings.lock_timeout_s) as warehouse:
                 warehouse.execute(
                     "record_test_look", split_hash=now.split_hash, fusion_id=LOOKER, mlflow_run_id="none"
@@ -121,7 +120,11 @@ class Trial:
     def judge(self, draw: Draw) -> None:
         """Add a draw."""
         of_draw: dict[tuple[str, str], dict[str, Floats]] = {}
-        data = {key: self._described(draw.fit.data, one) for key, one in self.inputs.descriptions.items()}
+        embedding = self.settings.embedding
+        data = {
+            key: described(draw.fit.data, one.items, one.texts, embedding)
+            for key, one in self.inputs.descriptions.items()
+        }
         for name in list(self.names):
             for key in data:
                 matcher = build(name, self.settings.matching)
@@ -144,22 +147,6 @@ class Trial:
                 self.seconds[name, key] = self.seconds.get((name, key), 0.0) + seconds
                 of_draw[name, key] = self._figures(lists, draw)
         self._values.append(of_draw)
-
-    def _described(self, data: TrainingData, one: Description) -> TrainingData:
-        """The window with these vectors, and interests made of them."""
-        embedding = self.settings.embedding
-        interests, _ = interest_vectors(
-            one.items,
-            data.user,
-            data.item,
-            data.time,
-            data.value,
-            data.n_users,
-            embedding.interests,
-            embedding.half_life_items,
-            data.seed,
-        )
-        return replace(data, text_vectors=one.texts, item_vectors=one.items, interests=interests)
 
     def _lists(self, matcher: Matcher, draw: Draw) -> NDArray[np.int64] | None:
         """(V, k) item codes; None where cold items all score alike."""

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks.described import described
 from flows.ablation import Window
 from tasks.embedding import steps as steps_of_vectors
-from tasks.embedding.interests import interest_vectors
 from tasks.evaluation.truth import FIT_OF_PART, read_truth
 from tasks.ingest import steps
 from tasks.ingest.splits import split_interactions
-from tasks.matching.data import fit_window
+from tasks.matching.data import read_fit
 from tasks.settings import PROJECT, Settings, load_settings
 from tasks.settings_data import Protocol
 from tasks.stage import StageRun, stage_run
-from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT, TEST, VALIDATION
+from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import DATABASE, Warehouse, writing
 
 DATASETS = {
@@ -172,35 +172,8 @@ def _read(warehouse: Warehouse, settings: Settings) -> Bench:
 
 def _window(warehouse: Warehouse, settings: Settings, part: str, has_texts: bool) -> Window:
     truth, judged, _ = read_truth(warehouse, settings, part)
-    name = FIT_OF_PART[part]
-    events = warehouse.query(
-        "fit_interactions", protocol=settings.data.protocol, parts=list(HISTORY_OF_FIT[name])
-    )
-    no_interests = warehouse.query("user_vectors", fit=name).clear()
-    fit = fit_window(
-        warehouse.query("users"),
-        warehouse.query("items"),
-        events,
-        warehouse.query("live_text_vectors"),
-        no_interests,
-        warehouse.query("item_vectors"),
-        warehouse.query("live_texts"),
-        settings.seed,
-        PARTS_OF_FIT[name],
-    )
-    data, embedding = fit.data, settings.embedding
-    interests, _ = interest_vectors(
-        data.item_vectors,
-        data.user,
-        data.item,
-        data.time,
-        data.value,
-        data.n_users,
-        embedding.interests,
-        embedding.half_life_items,
-        settings.seed,
-    )
-    texts = data.text_vectors if has_texts else data.item_vectors[:, None]
-    return Window(
-        replace(fit, data=replace(data, interests=interests, text_vectors=texts)), truth, judged, settings
-    )
+    fit, _, _ = read_fit(warehouse, settings, FIT_OF_PART[part])
+    items = fit.data.item_vectors
+    texts = fit.data.text_vectors if has_texts else items[:, None]
+    window = replace(fit, data=described(fit.data, items, texts, settings.embedding))
+    return Window(window, truth, judged, settings)

@@ -13,7 +13,7 @@ from flows.rescoring import Sample, rescoring
 from tasks.fingerprint import fingerprint
 from tasks.matching.pairs import steps
 from tasks.matching.pairs.cross_encoder import CrossEncoder
-from tasks.recommendable import recommendable_items
+from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
@@ -48,7 +48,7 @@ def _read(run: StageRun) -> Sample:
         scores=warehouse.query("candidate_scores", fit=TRAIN, matchers=matchers),
         judged=warehouse.query("relevance", fit=TRAIN),
         cross_encoded=warehouse.query("pair_scores", fit=TRAIN, matcher=CrossEncoder.name),
-        held=warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=[VALIDATION]),
+        held=relevant_events(warehouse, settings, VALIDATION),
         items=warehouse.query("items"),
         recommendable=recommendable_items(warehouse, settings, TRAIN),
     )

@@ -52,7 +52,7 @@ class Sample:
     cross_encoded: pl.DataFrame
     """user_id, item_id, score of the cross-encoder."""
     held: pl.DataFrame
-    """Events of validation."""
+    """Events of validation that lists can be right about."""
     items: pl.DataFrame
     recommendable: NDArray[np.bool_]
 
@@ -73,8 +73,7 @@ class _Rescoring:
         self.batch = PairBatch(
             codes(pairs[USER], self.window.user_ids), codes(pairs[ITEM], self.window.item_ids)
         )
-        held = sample.held.join(sample.items.filter(sample.recommendable), on=ITEM, how="semi")
-        self.relevant = interaction_matrix(held, self.window.user_ids, self.window.item_ids)
+        self.relevant = interaction_matrix(sample.held, self.window.user_ids, self.window.item_ids)
         self.users = np.unique(self.batch.users)
         self.users = self.users[np.diff(self.relevant.indptr)[self.users] > 0]
 

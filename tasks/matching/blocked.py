@@ -245,33 +245,6 @@ class BlockedTexts:
         return np.maximum.reduceat(scores.min(axis=1), np.searchsorted(owner, np.arange(n_users)))
 
 
-def top_items_by_text(
-    users: FloatArray,
-    texts: FloatArray,
-    m: int,
-    reduction: BlockedReduction = "max",
-    hidden: sparse.csr_matrix | None = None,
-    allowed: NDArray[np.bool_] | None = None,
-    user_block: int = USER_BLOCK,
-    item_block: int = ITEM_BLOCK,
-    workers: int | None = None,
-    device: str = "cpu",
-) -> Iterator[TopItems]:
-    """Yield the top m items of every user, block by block: `BlockedTexts` laid out and searched once.
-
-    On another device, such as "cuda", blocks are that device's and every product is computed
-    (`tasks.matching.blocked_device`).
-    """
-    if device != "cpu":
-        from tasks.matching.blocked_device import top_items_on_device  # torch takes seconds to import
-
-        if reduction == "mean":
-            texts = mean_texts(texts, where_there(texts))
-        return top_items_on_device(users, texts, m, device, hidden, allowed)
-    laid_out = BlockedTexts(texts, users, m, reduction, item_block)
-    return laid_out.blocks(users, m, hidden, allowed, user_block, workers)
-
-
 def _parts(texts: FloatArray) -> Iterator[FloatArray]:
     """Cut (N, K, D) into pieces that are small even when they are copied."""
     for at in range(0, len(texts), ITEM_BLOCK):

@@ -4,11 +4,13 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
 from tasks.matching.ann import ApproximateTexts
 from tasks.matching.blocked import USER_BLOCK, BlockedTexts
+from tasks.matching.blocked_device import top_items_on_device
 from tasks.matching.contract import IntArray, Matcher, SearchableMatcher, SearchSpace
 from tasks.settings_matching import Matching
 
@@ -23,11 +25,13 @@ class Search:
     """
 
     def __init__(self, space: SearchSpace, settings: Matching, seed: int) -> None:
-        self._users, m = space.users, settings.candidates
+        self._space, m = space, settings.candidates
         n_texts = space.items.shape[0] * space.items.shape[1]
-        self._index = self._exact = None
+        self._index = self._exact = self._device = None
         if n_texts >= settings.ann_texts and space.items.any():
             self._index = ApproximateTexts(space.items, space.users, m, settings.ann_recall, seed)
+        elif (device := accelerator()) is not None:
+            self._device = device
         else:
             self._exact = BlockedTexts(space.items, space.users, m)
 
@@ -47,13 +51,21 @@ class Search:
             hidden: (B, N), an entry where an item must not be in a user's list.
             allowed: (N,) items that may be in any list.
         """
-        interests = self._users[users]
+        interests = self._space.users[users]
         if self._index:
             return self._index.top(interests, m, hidden, allowed)[1]
+        if self._device:
+            found = top_items_on_device(interests, self._space.items, m, self._device, hidden, allowed)
+            return np.concatenate([block.items for block in found])
         assert self._exact is not None
         share = -(-len(users) // (os.cpu_count() or 1)) * interests.shape[1]  # a block for every worker
         blocks = self._exact.blocks(interests, m, hidden, allowed, max(1, min(USER_BLOCK, share)))
         return np.concatenate([block.items for block in blocks])
+
+
+def accelerator() -> str | None:
+    """The device that products are faster on than on the processor, as torch names it, if there is one."""
+    return "cuda" if torch.cuda.is_available() else None
 
 
 def searches(matchers: Sequence[Matcher], settings: Matching, seed: int) -> dict[str, Search]:

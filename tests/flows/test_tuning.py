@@ -10,9 +10,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
-from flows import cli
+from flows import cli, tuning
 from tasks.ingest.splits import split_interactions
-from tasks.settings import SettingsError, load_settings
+from tasks.settings import Matching, Settings, SettingsError, load_settings
 from tasks.settings_data import Data
 from tasks.stage import StageNotReady
 from tests.camps import CONFIG, USERS, fill
@@ -96,6 +96,11 @@ def test_search_is_kept_and_gone_on_with_and_knows_nothing_of_test(ask: Ask, hom
     (again,) = ask("slit", "--trials", "2", "--json")["searches"]
     assert (again["trials_before"], again["trials"]) == (4, 6)
     assert again["as_set"]["figures"] == search["as_set"]["figures"]
+
+
+def test_only_what_has_settings_is_searched_by_itself() -> None:
+    settings = Settings(matching=Matching(matchers=("popularity", "rarity")))
+    assert tuning._names(settings, ()) == ["popularity"]
 
 
 def test_what_is_printed(ask: Ask) -> None:

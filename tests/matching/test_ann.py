@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 
 from tasks.matching.ann import ApproximateTexts
-from tasks.matching.blocked import top_items_by_text
 from tasks.vectors import unit
+from tests.matching.searching import top_items_by_text
 
 M = 5
 

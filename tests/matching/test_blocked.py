@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from tasks.matching.blocked import BlockedTexts, top_items_by_text
+from tasks.matching.blocked import BlockedTexts
 from tasks.matching.bound import choose_bound
 from tasks.matching.top import TopItems
 from tasks.vectors import unit
+from tests.matching.searching import top_items_by_text
 
 
 def naive_scores(users: np.ndarray, texts: np.ndarray, reduction: str) -> np.ndarray:

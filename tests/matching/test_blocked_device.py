@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from tasks.matching.blocked import top_items_by_text
 from tasks.matching.blocked_device import top_items_on_device
+from tests.matching.searching import top_items_by_text
 
 
 def test_finds_what_exact_search_finds() -> None:

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.matching import registry
+from tasks.matching import proposing, registry
 from tasks.matching.contract import Matcher, TrainingData
 from tasks.matching.proposing import searches
 from tasks.matching.retrieve import top_candidates
@@ -57,6 +57,14 @@ def test_exact_search_gives_what_rows_of_scores_give(matchers: list[Matcher], da
         rel_tol=1e-5,
         abs_tol=1e-6,
     )
+
+
+def test_a_device_proposes_the_same(
+    matchers: list[Matcher], data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposing, "accelerator", lambda: "cpu")
+    found = candidates(matchers, data, Matching(search_texts=1))
+    assert_frame_equal(found, candidates(matchers, data, Matching()), rel_tol=1e-5, abs_tol=1e-6)
 
 
 def test_an_index_proposes_nearly_the_same(matchers: list[Matcher], data: TrainingData) -> None:

@@ -299,8 +299,8 @@ def test_a_new_item_is_found_by_its_text_alone(settings: Settings) -> None:
         warehouse.append("features.vectors_minilm", pl.DataFrame(rows))
         assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
         publish(warehouse, "p2")
-        scores = warehouse.query("candidate_scores", fit="all", matchers=["cosine_max", "ease"])
-    assert not scores.filter(item_id="new", matcher="cosine_max").is_empty()
+        scores = warehouse.query("candidate_scores", fit="all", matchers=["cosine_max", "slit"])
+    assert (scores.filter(item_id="new", matcher="slit")["score"] == 0).all()
     with reading(settings.data_folder) as snapshot:
         visitors = Visitors.load(snapshot, settings)
         assert ids(visitors.recommend(Visitor(query="a funny lighthouse")))[0] == "new"

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from rich.console import Console
 from tasks.codes import codes
 from tasks.fingerprint import fingerprint
 from tasks.matching.contract import PairBatch
-from tasks.matching.data import Fit, fit_window
+from tasks.matching.data import Fit, read_fit
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.sampling import sampled_users, top_together
@@ -27,7 +28,6 @@ from warehouse.columns import (
     HISTORY_OF_FIT,
     ITEM,
     MATCHER,
-    PARTS_OF_FIT,
     SCORE,
     SLOT,
     TEXT_ID,
@@ -134,22 +134,9 @@ def cross_encode(run: StageRun) -> bool:
 
 
 def train_window(run: StageRun) -> Fit:
-    """Read all that is known when lists of fit `train` are made."""
-    warehouse, settings = run.warehouse, run.settings
-    events = warehouse.query(
-        "fit_interactions", protocol=settings.data.protocol, parts=list(HISTORY_OF_FIT[TRAIN])
-    )
-    return fit_window(
-        warehouse.query("users"),
-        warehouse.query("items"),
-        events,
-        warehouse.query("live_text_vectors"),
-        warehouse.query("user_vectors", fit=TRAIN),
-        warehouse.query("item_vectors"),
-        warehouse.query("live_texts"),
-        settings.seed,
-        PARTS_OF_FIT[TRAIN],
-    )
+    """Read all that is known when lists of fit `train` are made, but not what was judged before."""
+    fit, _, _ = read_fit(run.warehouse, run.settings, TRAIN)
+    return replace(fit, data=replace(fit.data, judgements=None))
 
 
 def sample(run: StageRun) -> pl.DataFrame:

@@ -1,0 +1,35 @@
+"""A fit window whose items are described in another way."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.embedding.interests import interest_vectors
+from tasks.matching.contract import TrainingData
+from tasks.settings import Embedding
+
+
+def described(
+    data: TrainingData, items: NDArray[np.float32], texts: NDArray[np.float32], embedding: Embedding
+) -> TrainingData:
+    """The window with these vectors, and with interests made of them as the embedding stage makes them.
+
+    Args:
+        data: the window.
+        items: (N, D) of unit length, of items' own content.
+        texts: (N, K, D) of unit length.
+        embedding: how interests are made.
+    """
+    interests, _ = interest_vectors(
+        items,
+        data.user,
+        data.item,
+        data.time,
+        data.value,
+        data.n_users,
+        embedding.interests,
+        embedding.half_life_items,
+        data.seed,
+    )
+    return replace(data, text_vectors=texts, item_vectors=items, interests=interests)

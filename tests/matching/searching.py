@@ -1,0 +1,25 @@
+"""Exact search over texts that are laid out for one search only."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+
+from tasks.matching.blocked import ITEM_BLOCK, USER_BLOCK, BlockedReduction, BlockedTexts
+from tasks.matching.top import TopItems
+
+
+def top_items_by_text(
+    users: np.ndarray,
+    texts: np.ndarray,
+    m: int,
+    reduction: BlockedReduction = "max",
+    hidden: sparse.csr_matrix | None = None,
+    allowed: np.ndarray | None = None,
+    user_block: int = USER_BLOCK,
+    item_block: int = ITEM_BLOCK,
+    workers: int | None = None,
+) -> Iterator[TopItems]:
+    """Yield the top m items of every user, block by block."""
+    laid_out = BlockedTexts(texts, users, m, reduction, item_block)
+    return laid_out.blocks(users, m, hidden, allowed, user_block, workers)
