@@ -9,7 +9,6 @@ from scipy.special import logsumexp
 
 from tasks.measures import Flags, Floats
 
-START = 0.3  # of every weight: z-scores that add up to a few units
 MAX_ITERATIONS = 200
 
 
@@ -44,7 +43,7 @@ def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Flo
     n_matchers = scores.shape[2]
     found = minimize(
         loss_and_gradient,
-        np.full(n_matchers, START),
+        np.zeros(n_matchers),  # of two opposite matchers one stays there
         jac=True,
         bounds=[(0, None)] * n_matchers,
         method="L-BFGS-B",

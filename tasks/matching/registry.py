@@ -47,7 +47,7 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
-    "rarity": Kind(Rarity),
+    "rarity": Kind(Rarity, "popularity"),
     "search_keyword": Kind(SearchKeyword, "search_keyword"),
     "search_semantic": Kind(SearchSemantic, "search_semantic"),
     "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),
@@ -84,9 +84,9 @@ def searched(name: str) -> dict[str, Space]:
 
 
 def section_of(name: str) -> type[Section] | None:
-    """The section of [matching] that a matcher is made with, if it has one."""
-    key = KINDS[known(name)].section
-    return None if key is None else type(getattr(Matching(), key))
+    """The section of [matching] whose settings are a matcher's own; what has no lists shares another's."""
+    kind = KINDS[known(name)]
+    return type(getattr(Matching(), kind.section)) if kind.section and kind.make.proposes else None
 
 
 def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) -> Matching:

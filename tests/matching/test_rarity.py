@@ -10,7 +10,7 @@ DATA = training_data([(0, 0, 1), (1, 0, 1), (1, 1, 2)], n_users=3, n_items=4)
 
 
 def fitted() -> Rarity:
-    matcher = Rarity()
+    matcher = Rarity(365.0)
     matcher.fit(DATA)
     return matcher
 
