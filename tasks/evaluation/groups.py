@@ -93,13 +93,12 @@ def group_values(
     out: dict[tuple[str, str], Floats] = {}
     hits = contains(truth.relevant, items[:, :k])
     for code, name in enumerate(NAMES[grouping.kind]):
+        inside = grouping.group == code
         if grouping.of_users:
-            inside = grouping.group == code
             for measure in OF_USERS:
                 if (metric := f"{measure}_at_{k}") in per_user:
                     out[name, metric] = np.where(inside, per_user[metric], np.nan)
         else:
-            inside = grouping.group == code
             n_relevant = np.diff(truth.relevant[:, inside].indptr).astype(np.int64)
             of_group = hits & np.append(inside, False)[items[:, :k]]  # row -1: no item
             out[name, f"ndcg_at_{k}"] = ndcg(of_group, n_relevant)
