@@ -181,7 +181,14 @@ def test_fit_train_validation_does(changed: Home, finished: Home) -> None:
     assert not differ & {"prompts", "texts", "text vectors", "item vectors"}
 
 
-@pytest.mark.parametrize("protocol", sorted(set(get_args(Protocol)) - {"temporal_user"}))
+@pytest.mark.parametrize(
+    "protocol",
+    # One that cuts each user's log, as temporal_user does, and one that draws; the others are thorough tests.
+    [
+        name if name in ("temporal_global", "cold_item") else pytest.param(name, marks=pytest.mark.thorough)
+        for name in sorted(set(get_args(Protocol)) - {"temporal_user"})
+    ],
+)
 def test_no_protocol_lets_it_through(finished: Home, protocol: str, tmp_path: Path) -> None:
     home = finished.copy(tmp_path)
     settings = home.settings

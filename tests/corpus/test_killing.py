@@ -225,7 +225,7 @@ def test_second_pass_killed(rewriting: Template, point: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("often", [4, pytest.param(20, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("often", [2, pytest.param(20, marks=pytest.mark.thorough)])
 def test_killed_at_random_moments(tmp_path: Path, often: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KILL_SEED={seed}")

@@ -146,6 +146,7 @@ def test_server_that_goes_down_keeps_what_was_written(
     assert_frame_equal(texts_of(home), texts_of(clean))
 
 
+@pytest.mark.thorough
 def test_another_model_writes_its_own_texts_beside_them(
     clean: Home, server: tuple[ModelServer, str], tmp_path: Path
 ) -> None:

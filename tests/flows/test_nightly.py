@@ -78,10 +78,17 @@ def command(home: Home) -> list[str]:
     return [sys.executable, "-m", "flows.cli", "run", "--config", str(home.config)]
 
 
-@pytest.fixture(scope="module")
-def killed(finished: Home, prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, int]:
-    """A home after the kill, and how many texts it holds."""
-    home = new_home(tmp_path_factory.mktemp("killed"), finished.models, tables=False)
+@pytest.fixture(scope="module", params=["whole", pytest.param("killed", marks=pytest.mark.thorough)])
+def begun(
+    request: pytest.FixtureRequest,
+    finished: Home,
+    prefect_api: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Home, int]:
+    """A new home, or one after a kill, and how many texts it holds."""
+    home = new_home(tmp_path_factory.mktemp("begun"), finished.models, tables=False)
+    if request.param == "whole":
+        return home, 0
     log = home.folder / "log"
     environment = clean_environment(PREFECT_API_URL=prefect_api, FORCE_COLOR="1", COLUMNS="120")
     with log.open("w") as output:
@@ -98,13 +105,15 @@ def killed(finished: Home, prefect_api: str, tmp_path_factory: pytest.TempPathFa
         finally:
             process.kill()
             process.wait()
-    return home, home.query("known_texts").height
+    kept = home.query("known_texts").height
+    assert 0 < kept < TEXTS
+    return home, kept
 
 
 @pytest.fixture(scope="module")
-def resumed(killed: tuple[Home, int], prefect_api: str) -> tuple[Home, str]:
-    """The home after the second run, and what that printed."""
-    home, _ = killed
+def second(begun: tuple[Home, int], prefect_api: str) -> tuple[Home, str]:
+    """That home after a whole run, and what the run printed."""
+    home, _ = begun
     environment = clean_environment(PREFECT_API_URL=prefect_api, COLUMNS="160")
     answer = subprocess.run(
         command(home), cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400
@@ -332,35 +341,32 @@ class TestForgotten:
             assert rows_of(warehouse, person) == {}
 
 
-class TestKilled:
-    """A run killed while it wrote texts, and one that went on from there, in processes of their own."""
+class TestSecondHome:
+    """Another run with the same seed, also after a kill while texts were written; in its own processes."""
 
     def test_what_was_written_is_not_written_again(
-        self, killed: tuple[Home, int], resumed: tuple[Home, str]
+        self, begun: tuple[Home, int], second: tuple[Home, str]
     ) -> None:
-        kept = killed[1]
-        assert 0 < kept < TEXTS
-        counts = resumed[0].counts("corpus")
+        kept = begun[1]
+        counts = second[0].counts("corpus")
         assert (counts["reused"], counts["generated"]) == (kept, TEXTS - kept)
 
-    def test_texts_are_those_of_a_run_that_nothing_stopped(
-        self, resumed: tuple[Home, str], finished: Home
-    ) -> None:
+    def test_texts_are_those_of_the_first_home(self, second: tuple[Home, str], finished: Home) -> None:
         columns = ("item_id", "slot", "text_id", "text", "log_prob", "n_tokens")
-        whole, stopped = (home.query("live_texts").select(columns) for home in (finished, resumed[0]))
-        assert stopped.equals(whole)
+        first, other = (home.query("live_texts").select(columns) for home in (finished, second[0]))
+        assert other.equals(first)
 
     def test_one_seed_gives_one_result_from_two_empty_homes(
-        self, resumed: tuple[Home, str], finished: Home
+        self, second: tuple[Home, str], finished: Home
     ) -> None:
         """In processes of their own, so that no order of a set or a dictionary can hide."""
-        first, second = report_of(finished), report_of(resumed[0])
+        first, other = report_of(finished), report_of(second[0])
         for key in ("dataset", "protocol", "seed", "split_hash", "models", "fusion", "lists_hash"):
-            assert second[key] == first[key], key
-        assert lists_of(resumed[0]).equals(lists_of(finished))
+            assert other[key] == first[key], key
+        assert lists_of(second[0]).equals(lists_of(finished))
 
-    def test_run_prints_the_report_three_lists_and_where_to_look(self, resumed: tuple[Home, str]) -> None:
-        printed = resumed[1]
+    def test_run_prints_the_report_three_lists_and_where_to_look(self, second: tuple[Home, str]) -> None:
+        printed = second[1]
         for words in (*MATCHERS, "fusion", "polyrec ui", "polyrec report --json"):
             assert words in printed
         assert len(re.findall(r"Recommended to user \d+", printed)) == 3

@@ -59,6 +59,7 @@ def test_blocked_items_are_learned_from_and_never_shown(run: Run, finished: Home
     assert set(judged["user_id"]) == set(held["user_id"])
 
 
+@pytest.mark.thorough
 def test_cold_items_alone_are_candidates_for_test(run: Run) -> None:
     home = run('[data]\nprotocol = "cold_item"\ndraw = 1')
     cold = set(log_of(home, ("test",))["item_id"])
@@ -69,6 +70,7 @@ def test_cold_items_alone_are_candidates_for_test(run: Run) -> None:
     assert len(items["lists"]) > len(items["train_validation"])
 
 
+@pytest.mark.thorough  # as are splits of each protocol, and the test of leaks, without the whole job
 def test_unseen_users_get_lists_from_what_is_given(run: Run) -> None:
     home = run('[data]\nprotocol = "cold_user"\ngiven_events = 5')
     given, test = log_of(home, ("given",)), log_of(home, ("test",))

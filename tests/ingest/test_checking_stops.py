@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from tasks.ingest.findings import Example
+from tests.examples import examples
 from tests.ingest.deliveries import EVENT_KEYS, EVENTS, ITEMS, checked, deliver, load_delivery, the_problem
 from warehouse.connection import writing
 
@@ -158,7 +159,9 @@ piece = strategies.sampled_from(
 damaged = strategies.lists(piece, max_size=12).map(b"".join)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(more_items=damaged, more_events=damaged, whole=strategies.booleans())
 def test_whatever_is_delivered_an_answer_comes(
     tmp_path: Path, more_items: bytes, more_events: bytes, whole: bool

@@ -18,6 +18,7 @@ from tasks.ingest.splits import split_interactions
 from tasks.recommendable import recommendable_items
 from tasks.settings import Catalogue, Settings
 from tasks.settings_data import Data, Protocol
+from tests.examples import examples
 from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT
 from warehouse.connection import Warehouse, writing
 
@@ -181,7 +182,7 @@ rows_of_events = st.lists(
     unique=True,
 )
 quick = settings(
-    max_examples=25,
+    max_examples=examples(28),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

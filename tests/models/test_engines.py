@@ -162,7 +162,7 @@ def test_many_continuations_of_one_prompt_are_as_likely_as_one_by_one(
     texts = [
         "",
         *CONTINUATIONS,
-        *(f"{text} It was made in {year}." for text in CONTINUATIONS for year in (1950, 1995)),
+        *(f"{text} It was made in 1950." for text in CONTINUATIONS[:3]),
     ]
     n_tokens = np.array([len(tokenizer.encode(text, add_special_tokens=False).ids) for text in texts])
     shared = engine.log_prob_after(PROMPTS[0], texts)
