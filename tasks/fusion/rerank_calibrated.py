@@ -5,7 +5,9 @@ import numpy as np
 from tasks.fusion.rerank_head import Head, Singles
 from tasks.fusion.similarity import Positions
 
-SMOOTHING = 0.01  # of the list's shares by the history's, as in the paper: a missing category costs much, not all
+SMOOTHING = (
+    0.01  # of the list's shares by the history's, as in the paper: a missing category costs much, not all
+)
 
 
 class Calibrated:

@@ -69,7 +69,7 @@ class Head:
     items: Codes
     """(B, H) codes; -1 where there is none."""
     relevance: Singles
-    """(B, H): scores scaled to 0..1 over a user's head, so that the dial means the same for everyone."""
+    """(B, H): from 0 to 1 over a user's head, so that the dial means the same for everyone."""
     context: RerankContext
     """Of these users."""
 

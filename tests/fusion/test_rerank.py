@@ -17,7 +17,7 @@ Fused = tuple[np.ndarray, np.ndarray]
 
 def plain_mmr(scores: np.ndarray, vectors: np.ndarray, diversity: float, k: int) -> list[int]:
     """One user, as the paper says it."""
-    relevance = (scores - scores.min()) / (scores.max() - scores.min())
+    relevance = toys.relevance(scores)
     left, chosen = sorted(range(len(scores)), key=lambda at: -scores[at]), []
     while left and len(chosen) < k:
 
@@ -46,7 +46,7 @@ def context(request: pytest.FixtureRequest) -> RerankContext:
 def test_mmr_agrees_with_the_paper_user_by_user(fused: Fused, diversity: float) -> None:
     scores, items = fused
     vectors = toys.random_vectors()
-    got = rerank(scores, items, toys.context("mmr"), diversity, k=8)
+    got = rerank(scores, items, toys.context("mmr"), diversity, k=8, page=1)
     for user in range(len(scores)):
         count = int((items[user] >= 0).sum())
         wanted = plain_mmr(scores[user, :count], vectors[items[user, :count]], diversity, k=8)
@@ -58,8 +58,11 @@ def test_a_twin_gives_way_to_something_else(name: str) -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
     scores, items = np.array([[3.0, 2.9, 2.0]]), np.array([[0, 1, 2]])
     context = RerankContext(ItemSimilarity(vectors), reranker=name)
-    assert rerank(scores, items, context, 0.0, k=3).tolist() == [[0, 1, 2]]
-    assert rerank(scores, items, context, 0.5, k=3).tolist() == [[0, 2, 1]]
+    assert rerank(scores, items, context, 0.0, k=3, page=1).tolist() == [[0, 1, 2]]
+    assert rerank(scores, items, context, 0.5, k=3, page=1).tolist() == [[0, 2, 1]]
+    # On one page the twin is left out, and the rest is by score.
+    assert rerank(scores, items, context, 0.5, k=2, page=2).tolist() == [[0, 2]]
+    assert rerank(scores, items, context, 0.5, k=3, page=3).tolist() == [[0, 1, 2]]
 
 
 def test_all_similarities_and_those_of_a_head_give_the_same(fused: Fused, context: RerankContext) -> None:
@@ -87,9 +90,11 @@ def test_diversity_zero_is_the_order_by_score_with_ties_by_position(name: str) -
 def test_a_list_is_the_beginning_of_a_longer_one(
     fused: Fused, context: RerankContext, diversity: float
 ) -> None:
-    long = rerank(*fused, context, diversity, k=25, head=12)
-    for k in (1, 5, 12, 20):
-        np.testing.assert_array_equal(rerank(*fused, context, diversity, k=k, head=12), long[:, :k])
+    for page in (1, 5):
+        long = rerank(*fused, context, diversity, k=25, head=12, page=page)
+        for k in (1, 5, 12, 20):
+            short = rerank(*fused, context, diversity, k=k, head=12, page=page)
+            np.testing.assert_array_equal(short, long[:, :k])
     for user in range(len(long)):
         chosen = long[user][long[user] >= 0]
         assert len(set(chosen)) == len(chosen) == (fused[1][user] >= 0).sum()
@@ -109,6 +114,17 @@ def test_one_user_alone_gets_the_same_list(fused: Fused, context: RerankContext)
         one = slice(user, user + 1)
         alone = rerank(scores[one], items[one], context.of(np.array([user])), 0.4, k=10)
         np.testing.assert_array_equal(alone, together[one])
+
+
+def test_a_page_holds_what_was_taken_for_it_by_score(fused: Fused, context: RerankContext) -> None:
+    scores, items = fused
+    taken = rerank(scores, items, context, 0.6, k=12, page=1)
+    shown = rerank(scores, items, context, 0.6, k=12, page=4)
+    for start in (0, 4, 8):
+        page = slice(start, start + 4)
+        np.testing.assert_array_equal(np.sort(shown[:, page], axis=1), np.sort(taken[:, page], axis=1))
+        found = np.where(shown[:, page] >= 0, np.take_along_axis(scores, shown[:, page], axis=1), -np.inf)
+        assert np.all(found[:, :-1] >= found[:, 1:])
 
 
 @pytest.mark.parametrize("name", RERANKERS)

@@ -63,6 +63,12 @@ def fused() -> tuple[np.ndarray, np.ndarray]:
     return scores, candidates.items
 
 
+def relevance(scores: np.ndarray) -> np.ndarray:
+    """What re-ranking makes of scores (H,): 0 to 1, steeper at the top."""
+    scaled = (scores - scores.min()) / (scores.max() - scores.min())
+    return (np.exp(4 * scaled) - 1) / (np.exp(4) - 1)
+
+
 def context(
     reranker: str = "mmr",
     category_cap: int = 0,
