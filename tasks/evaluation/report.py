@@ -95,6 +95,8 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for model, weight in _by_weight(weights):
             table.add_row(model, f"{weight:.3f}")
         blocks.append(table)
+    if sentence := method_sentence(report):
+        blocks.append(sentence)
     if rows := group_rows(report):
         table = Table(
             title=f"{GROUPS_TITLE}{report['k']}",
@@ -137,6 +139,8 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if sentence := method_sentence(report):
+        lines += ["", sentence]
     if rows := group_rows(report):
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
         lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
@@ -190,9 +194,27 @@ def comparison(report: Mapping[str, Any]) -> str:
     )
 
 
+def method_sentence(report: Mapping[str, Any]) -> str:
+    """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
+    fusion = report.get("fusion", {})
+    if not fusion.get("contest"):
+        return ""
+    parts = []
+    for entry in fusion["contest"]:
+        name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
+        gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
+        first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
+        parts.append(f"{name}{'' if first else f' ({gain})'}{', kept' if entry['kept'] else ''}")
+    return (
+        f"Fusion methods, NDCG@{report['k']} out of fold on validation, by score alone: {'; '.join(parts)}."
+    )
+
+
 def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each model's values in a part, then fusion's."""
-    for model, parts in {**report.get("models", {}), "fusion": report.get("fusion", {})}.items():
+    """Each model's values in a part, then fusion's, at its diverse point last."""
+    fusion = report.get("fusion", {})
+    everything = {**report.get("models", {}), "fusion": fusion, "fusion, diverse": fusion.get("diverse", {})}
+    for model, parts in everything.items():
         if part in parts:
             yield model, parts[part]
 

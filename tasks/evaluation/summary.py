@@ -9,7 +9,9 @@ from tasks.evaluation.groups import NAMES
 from tasks.evaluation.report import notes, part_report
 from tasks.evaluation.significance import Interval
 
-FUSION = "fusion"
+FUSION, DIVERSE = "fusion", "fusion_diverse"
+FUSIONS = (FUSION, DIVERSE)
+"""The published fusion, and the second point of the same search: no single matchers."""
 PART_KEYS = {"validation": "val", "test": "test"}
 
 
@@ -32,6 +34,10 @@ def build_report(reader: Reader) -> dict[str, Any]:
     comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
+    model = _model(reader, current["fusion_id"])
+    fusion |= {name: model.get(name) for name in ("method", "contest")}
+    if (diverse := judged.pop(DIVERSE, None)) is not None:
+        fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
     for row in comparisons.iter_rows(named=True):
         part = fusion.get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
@@ -71,6 +77,12 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
         "test_looks": reader.query("test_looks").height,
     }
+
+
+def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
+    """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
+    found = reader.query("fusion_model", fusion_id=fusion_id)
+    return json.loads(found["model"][0] or "{}") if found.height else {}
 
 
 def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:

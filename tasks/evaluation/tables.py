@@ -10,7 +10,7 @@ from tasks.evaluation import exposure
 from tasks.evaluation.groups import group_shares, group_values, groupings
 from tasks.evaluation.metrics import Evaluation, Truth
 from tasks.evaluation.significance import Spread, bootstrap_means, spread_of
-from tasks.evaluation.summary import FUSION
+from tasks.evaluation.summary import FUSION, FUSIONS
 from tasks.evaluation.truth import read_item_age
 from tasks.measures import Codes, Floats, effective_catalogue
 from tasks.stage import StageRun
@@ -163,6 +163,6 @@ def _intervals(run: StageRun, columns: Mapping[Key, Floats]) -> dict[Key, tuple[
 def best_single(metrics: pl.DataFrame, ndcg: str) -> str:
     """The single model with the highest NDCG on validation: never chosen by a test figure."""
     alone = metrics.filter(
-        (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & (pl.col("model") != FUSION)
+        (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & ~pl.col("model").is_in(FUSIONS)
     )
     return str(alone.sort("value", "model", descending=[True, False])["model"][0])
