@@ -156,7 +156,7 @@ class Window:
         return matcher
 
     def context(self, vectors: FloatArray | None) -> RerankContext:
-        """What re-ranking goes by: texts, or content where they are left out, and the judged users' tastes."""
+        """What re-ranking goes by: texts, or content where they are left out; the judged users' tastes."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
         wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))
@@ -212,12 +212,12 @@ class Window:
         return self.judge(candidates.users, lists)
 
     def _with_facts(self, candidates: Candidates) -> Candidates:
-        """With what the fit knows of users; whatever texts a variant has, tastes are told by the same ones."""
+        """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
         return candidates.with_facts(self._facts)
 
     @cached_property
     def _facts(self) -> Floats:
-        """(U, F)"""
+        """(U, F) of all users."""
         data = self.fit.data
         vectors = mean_text_vectors(data.text_vectors)
         return user_facts(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
