@@ -56,7 +56,9 @@ def bootstrap_mean(values: NDArray[np.float64], resamples: int = 2000, seed: int
     return Interval(float(defined.mean()), float(low), float(high))
 
 
-def paired_difference(a: NDArray[np.float64], b: NDArray[np.float64], resamples: int = 2000, seed: int = 0) -> Difference:
+def paired_difference(
+    a: NDArray[np.float64], b: NDArray[np.float64], resamples: int = 2000, seed: int = 0
+) -> Difference:
     """Mean of a - b over the users for whom both are defined: users are resampled, pairs stay together.
 
     Args:

@@ -162,6 +162,10 @@ class Fusion(Section):
     """The chosen point has the most variety of those whose NDCG@k is within this share of the best."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
+    promote: Literal["when_better", "always", "never"] = "when_better"
+    """When tonight's search replaces the fusion model of the lists that are published."""
+    max_list_age_hours: float = Field(default=36.0, ge=0)
+    """Published lists that no run has renewed, or found up to date, for so long raise an alert; 0: never."""
 
 
 class Evaluation(Section):

@@ -32,6 +32,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
     comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
+    fusion["champion"] = _champion(reader)
     for row in comparisons.iter_rows(named=True):
         part = fusion.get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
@@ -71,6 +72,21 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
         "test_looks": reader.query("test_looks").height,
     }
+
+
+def _champion(reader: Reader) -> dict[str, Any] | None:
+    """Whose lists are served and why; None in a snapshot of a version that kept no decisions."""
+    if reader.query("table_columns", schema="serving", table="decisions").is_empty():
+        return None
+    current = reader.query("current_version").row(0, named=True)
+    decision = reader.query("decision", decision_id=current["decision_id"] or "")
+    told = {"publication_id": current["publication_id"], "fusion_id": current["fusion_id"]}
+    told |= {"origin_id": current["origin_id"]}
+    if decision.is_empty():
+        return told
+    row = decision.row(0, named=True)
+    del row["decision_id"]
+    return {**told, **row, "decided_at": row["decided_at"].isoformat()}
 
 
 def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
