@@ -11,7 +11,8 @@ from scipy.sparse import csr_array
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import ItemSimilarity, mmr
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
 from tasks.halves import half_of, last_of_half_0
 from tasks.intervals import paired_difference
 from tasks.measures import Codes, Floats, contains, ndcg
@@ -53,15 +54,13 @@ class Halves:
         """One model for everybody: what is left where a search kept no halves."""
         return cls((model, model), 0, "")
 
-    def lists(
-        self, candidates: Candidates, user_ids: Sequence[str], similarity: ItemSimilarity, k: int
-    ) -> Codes:
+    def lists(self, candidates: Candidates, user_ids: Sequence[str], context: RerankContext, k: int) -> Codes:
         """(U, k) item codes, -1 padded, of each user by the model that was not chosen on them.
 
         Args:
             candidates: of the U users, by the models' matchers.
             user_ids: all user ids, sorted.
-            similarity: of the catalogue's items.
+            context: what re-ranking goes by, of all users.
             k: length of the lists.
         """
         half = half_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_half_0)
@@ -69,7 +68,8 @@ class Halves:
         for code, model in enumerate(self.models):
             rows = np.flatnonzero(half == code)
             of_half = candidates.take(rows)
-            places = mmr(model.scores(of_half), of_half.items, similarity, model.diversity, k)
+            of_users = context.of(of_half.users)
+            places = rerank(model.scores(of_half), of_half.items, of_users, model.diversity, k)
             items[rows] = picked_items(of_half.items, places)
         return items
 

@@ -17,6 +17,7 @@ from warehouse.columns import ITEM, RANK, SCORE, USER
 from warehouse.connection import Warehouse
 from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapshot, remove_old_snapshots
 
+LISTS = "serving.recommendations"
 PUBLISHED = "published"
 COMPACTED = "compacted"
 ROLLED_BACK = "rolled back"
@@ -85,6 +86,7 @@ def publish(
     keep: int,
     tags: Mapping[str, object] | None = None,
     metrics: Mapping[str, float] | None = None,
+    beside: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
     """Put lists in the place of the old ones, in one step for whoever reads them.
 
@@ -100,6 +102,7 @@ def publish(
         keep: the newest so many publications keep their lists.
         tags: of the model version and its run.
         metrics: of that run.
+        beside: table to further rows about this publication, each with its publication_id.
     """
     told = {"publication_id": publication.publication_id, "lists_hash": publication.lists_hash}
     run_id, version = registry.register_lists(
@@ -109,28 +112,32 @@ def publish(
         {**told, "fusion_id": publication.fusion_id, **(tags or {})},
         metrics or {},
     )
-    record(warehouse, publication, rows, run_id, version, keep)
+    record(warehouse, publication, {LISTS: rows, **(beside or {})}, run_id, version, keep)
     point_readers_at(new_snapshot(warehouse, publication.publication_id))
     remove_old_snapshots(warehouse.folder, keep)
     registry.set_champion(version)
 
 
 def record(
-    warehouse: Warehouse, publication: Publication, rows: pl.DataFrame, run_id: str, version: str, keep: int
+    warehouse: Warehouse,
+    publication: Publication,
+    tables: Mapping[str, pl.DataFrame],
+    run_id: str,
+    version: str,
+    keep: int,
 ) -> None:
     """Write lists and publication and let it be the current one, in one transaction."""
     row = {
         **asdict(publication),
-        "users": rows[USER].n_unique(),
+        "users": tables[LISTS][USER].n_unique(),
         "state": PUBLISHED,
         "model_version": version,
         "mlflow_run_id": run_id,
     }
     optional = dict.fromkeys(("flow_run_id", "decision_id", "origin_id"), pl.String)
     with warehouse.transaction():
-        warehouse.replace(
-            "serving.recommendations", rows, where={"publication_id": publication.publication_id}
-        )
+        for table, rows in tables.items():
+            warehouse.replace(table, rows, where={"publication_id": publication.publication_id})
         warehouse.append("serving.publications", pl.DataFrame([row], schema_overrides=optional))
         warehouse.execute("set_current", publication_id=publication.publication_id)
         # Whose lists the next retention removes can no longer be served: readers are told at once.
@@ -265,6 +272,8 @@ def fusion_content(record: Mapping[str, Any]) -> dict[str, Any]:
         "matchers": list(weights),
         "weights": weights,
         "diversity": record["diversity"],
+        "reranker": record["reranker"],
+        "category_cap": record["category_cap"],
         "normaliser": record["normaliser"],
         "model": json.loads(record["model"] or "{}"),
     }

@@ -26,7 +26,8 @@ from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.plots import pareto_figure, pareto_rows
 from tasks.fusion.publishing import Publication
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, HALVES, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
@@ -35,6 +36,7 @@ from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
+    HISTORY_OF_FIT,
     ITEM,
     PARTS_OF_FIT,
     RANK,
@@ -76,6 +78,15 @@ class Catalogue:
             recommendable_items(run.warehouse, run.settings, TRAIN),
             ItemSimilarity(mean_text_vectors(vectors)),
         )
+
+    def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
+        """What re-ranking of a fit's lists goes by, for all users."""
+        events = run.warehouse.query(
+            "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
+        )
+        history = interaction_matrix(events, self.user_ids, self.item_ids)
+        wanted = tastes(history, self.categories)
+        return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
 
 
 @task(name="is anything new", cache_policy=NO_CACHE)
@@ -120,7 +131,7 @@ def search(run: StageRun) -> str:
                 relevant,
                 catalogue.user_ids,
                 catalogue.categories,
-                catalogue.similarity,
+                catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
                 k=k,
                 trials=fusion.trials,
                 max_diversity=fusion.max_diversity,
@@ -144,6 +155,8 @@ def search(run: StageRun) -> str:
             "fingerprint": [run.fingerprint],
             "normaliser": [fusion.normaliser],
             "diversity": [chosen.diversity],
+            "reranker": [fusion.reranker],
+            "category_cap": [fusion.category_cap],
             "weights": [json.dumps(chosen.weights)],
             "halves": [_halves(tuning, catalogue, fusion.normaliser, settings.seed).to_json()],
             "mlflow_run_id": [parent],
@@ -192,8 +205,9 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     catalogue = Catalogue.read(run)
     weights, diversity = _model(run, fusion_id)
     candidates = _candidates(run, catalogue, "train_validation", weights)
+    context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
-    items = list_codes(candidates, weights, diversity, catalogue.similarity, length)
+    items = list_codes(candidates, weights, diversity, context, length)
     _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
 
 
@@ -265,8 +279,9 @@ def _out_of_fold_lists(
     halves = Halves.from_record(record)
     candidates = _candidates(run, catalogue, TRAIN, halves.models[0].matchers)
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
+    context = catalogue.context(run, TRAIN, record["reranker"], record["category_cap"])
     length = max(run.settings.evaluation.all_k)
-    return judged.users, halves.lists(judged, catalogue.user_ids, catalogue.similarity, length)
+    return judged.users, halves.lists(judged, catalogue.user_ids, context, length)
 
 
 def _record_decision(
@@ -296,10 +311,9 @@ def _lists_to_publish(run: StageRun, fusion_id: str) -> pl.DataFrame:
     catalogue = Catalogue.read(run)
     weights, diversity = _model(run, fusion_id)
     candidates = _candidates(run, catalogue, "all", weights)
+    context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
-    return list_rows(
-        candidates, weights, diversity, catalogue.similarity, length, catalogue.user_ids, catalogue.item_ids
-    )
+    return list_rows(candidates, weights, diversity, context, length, catalogue.user_ids, catalogue.item_ids)
 
 
 def _candidates(run: StageRun, catalogue: Catalogue, fit: str, matchers: Iterable[str]) -> Candidates:
@@ -318,6 +332,12 @@ def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
 def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     return json.loads(record["weights"]), record["diversity"]
+
+
+def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
+    """What a kept model re-ranks by: its own method, whatever the settings say now."""
+    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    return catalogue.context(run, fit, record["reranker"], record["category_cap"])
 
 
 def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame:
