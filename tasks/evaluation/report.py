@@ -20,6 +20,10 @@ HEADLINES = {
     "effective_catalogue": "effective catalogue",
     "ild": "diversity (ild)",
 }
+REPORTED = (*HEADLINES, "hit_coverage", "calibration")
+"""What stands at the top of each part of the JSON; tables have no room for all of it."""
+FUSION, DIVERSE = "fusion", "fusion_diverse"
+"""The published setting, and the diverse one on the same front; all other models are single ones."""
 GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
 GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
@@ -57,7 +61,7 @@ def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval],
         intervals: metric name to interval.
         k: length of the lists.
     """
-    names = [f"{name}_at_{k}" for name in HEADLINES if f"{name}_at_{k}" in metrics]
+    names = [f"{name}_at_{k}" for name in REPORTED if f"{name}_at_{k}" in metrics]
     part: dict[str, Any] = {name: metrics[name] for name in names}
     part["intervals"] = {
         name: [intervals[name].low, intervals[name].high] for name in names if name in intervals
@@ -86,7 +90,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
             for cell, name in zip(cells, columns, strict=True):
                 if spread := _spread(values, name):
                     cell.append(f"\n{spread}", style="dim")
-            table.add_row(model, *cells, style="bold" if model == "fusion" else None)
+            table.add_row(model, *cells, style="bold" if model == FUSION else None)
         blocks.append(table)
     if weights := report.get("fusion", {}).get("weights"):
         table = Table(title="Fusion weights", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
@@ -132,7 +136,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines.append(f"|---|{'---:|' * len(columns)}")
         for model, values in rows:
             cells = [f"{_figure(values, name)} {_spread(values, name)}".strip() for name in columns]
-            label = f"**{model}**" if model == "fusion" else model
+            label = f"**{model}**" if model == FUSION else model
             lines.append(f"| {label} | {' | '.join(cells)} |")
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
@@ -190,9 +194,15 @@ def comparison(report: Mapping[str, Any]) -> str:
     )
 
 
+def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Model to part to figures: single models, the fusion and, where there is one, its diverse setting."""
+    fused = {model: report[model] for model in (FUSION, DIVERSE) if model in report}
+    return {**report.get("models", {}), **fused}
+
+
 def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each model's values in a part, then fusion's."""
-    for model, parts in {**report.get("models", {}), "fusion": report.get("fusion", {})}.items():
+    for model, parts in every_model(report).items():
         if part in parts:
             yield model, parts[part]
 

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from tasks.evaluation.groups import NAMES
-from tasks.evaluation.report import notes, part_report
+from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
 from tasks.evaluation.significance import Interval
 
-FUSION = "fusion"
 PART_KEYS = {"validation": "val", "test": "test"}
 
 
@@ -32,8 +31,9 @@ def build_report(reader: Reader) -> dict[str, Any]:
     comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
+    fused = {FUSION: fusion, **({DIVERSE: judged.pop(DIVERSE)} if DIVERSE in judged else {})}
     for row in comparisons.iter_rows(named=True):
-        part = fusion.get(PART_KEYS[row["part"]])
+        part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
             part["vs_best_single"] = {
                 "model": row["other"],
@@ -55,7 +55,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
         "models": judged,
-        "fusion": fusion,
+        **fused,
         "comparisons": [
             {
                 "a": row["model"],
