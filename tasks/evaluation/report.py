@@ -23,7 +23,8 @@ HEADLINES = {
 REPORTED = (*HEADLINES, "hit_coverage", "calibration")
 """What stands at the top of each part of the JSON; tables have no room for all of it."""
 FUSION, DIVERSE = "fusion", "fusion_diverse"
-"""The published setting, and the diverse one on the same front; all other models are single ones."""
+FUSIONS = (FUSION, DIVERSE)
+"""The published fusion, and the second point of the same search; all other models are single ones."""
 GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
 GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
@@ -99,6 +100,8 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for model, weight in _by_weight(weights):
             table.add_row(model, f"{weight:.3f}")
         blocks.append(table)
+    if sentence := method_sentence(report):
+        blocks.append(sentence)
     if rows := group_rows(report):
         table = Table(
             title=f"{GROUPS_TITLE}{report['k']}",
@@ -141,6 +144,8 @@ def report_markdown(report: Mapping[str, Any]) -> str:
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if sentence := method_sentence(report):
+        lines += ["", sentence]
     if rows := group_rows(report):
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
         lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
@@ -195,13 +200,30 @@ def comparison(report: Mapping[str, Any]) -> str:
 
 
 def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Model to part to figures: single models, the fusion and, where there is one, its diverse setting."""
-    fused = {model: report[model] for model in (FUSION, DIVERSE) if model in report}
-    return {**report.get("models", {}), **fused}
+    """Model to part to figures: single models, the fusion and, where there is one, its diverse point last."""
+    fusion = report.get("fusion", {})
+    diverse = {DIVERSE: fusion["diverse"]} if "diverse" in fusion else {}
+    return {**report.get("models", {}), FUSION: fusion, **diverse}
+
+
+def method_sentence(report: Mapping[str, Any]) -> str:
+    """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
+    fusion = report.get("fusion", {})
+    if not fusion.get("contest"):
+        return ""
+    parts = []
+    for entry in fusion["contest"]:
+        name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
+        gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
+        first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
+        parts.append(f"{name}{'' if first else f' ({gain})'}{', kept' if entry['kept'] else ''}")
+    return (
+        f"Fusion methods, NDCG@{report['k']} out of fold on validation, by score alone: {'; '.join(parts)}."
+    )
 
 
 def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each model's values in a part, then fusion's."""
+    """Each model's values in a part, then fusion's, at its diverse point last."""
     for model, parts in every_model(report).items():
         if part in parts:
             yield model, parts[part]

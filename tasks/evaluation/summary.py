@@ -31,7 +31,11 @@ def build_report(reader: Reader) -> dict[str, Any]:
     comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
-    fused = {FUSION: fusion, **({DIVERSE: judged.pop(DIVERSE)} if DIVERSE in judged else {})}
+    model = _model(reader, current["fusion_id"])
+    fusion |= {name: model.get(name) for name in ("method", "contest")}
+    fused = {FUSION: fusion}
+    if (diverse := judged.pop(DIVERSE, None)) is not None:
+        fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
     for row in comparisons.iter_rows(named=True):
         part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
@@ -55,7 +59,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
         "models": judged,
-        **fused,
+        "fusion": fusion,
         "comparisons": [
             {
                 "a": row["model"],
@@ -71,6 +75,12 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
         "test_looks": reader.query("test_looks").height,
     }
+
+
+def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
+    """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
+    found = reader.query("fusion_model", fusion_id=fusion_id)
+    return json.loads(found["model"][0] or "{}") if found.height else {}
 
 
 def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:

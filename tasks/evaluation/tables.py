@@ -10,7 +10,7 @@ import polars as pl
 from tasks.evaluation import exposure
 from tasks.evaluation.groups import group_shares, group_values, groupings
 from tasks.evaluation.metrics import Evaluation, Truth
-from tasks.evaluation.report import DIVERSE, FUSION
+from tasks.evaluation.report import FUSION, FUSIONS
 from tasks.evaluation.significance import Spread, bootstrap_means, spread_of
 from tasks.evaluation.truth import read_item_age
 from tasks.measures import Codes, Floats, effective_catalogue
@@ -71,7 +71,7 @@ def write_per_user(run: StageRun, part: str, judged: Judged, user_ids: Sequence[
 
 def write_comparisons(run: StageRun, part: str, judged: Judged, spread: Spreads, best: str) -> None:
     """Fusion, and its diverse setting, minus each single model in every metric; `best` marks one of them."""
-    fused = [model for model in (FUSION, DIVERSE) if model in judged]
+    fused = [model for model in FUSIONS if model in judged]
     others = [model for model in judged if model not in fused]
     columns = {
         (model, other, metric): values - judged[other].per_user[metric]
@@ -117,7 +117,7 @@ def write_groups(
         differences = {
             (model, *key): column - of_model[key]
             for model, of_model in values.items()
-            if model not in (FUSION, DIVERSE)
+            if model not in FUSIONS
             for key, column in values[FUSION].items()
         }
         for (other, name, metric), found in _intervals(run, differences).items():
@@ -164,8 +164,6 @@ def _intervals(run: StageRun, columns: Mapping[Key, Floats]) -> dict[Key, tuple[
 def best_single(metrics: pl.DataFrame, ndcg: str) -> str:
     """The single model with the highest NDCG on validation: never chosen by a test figure."""
     alone = metrics.filter(
-        (pl.col("part") == VALIDATION)
-        & (pl.col("metric") == ndcg)
-        & ~pl.col("model").is_in([FUSION, DIVERSE])
+        (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & ~pl.col("model").is_in(FUSIONS)
     )
     return str(alone.sort("value", "model", descending=[True, False])["model"][0])

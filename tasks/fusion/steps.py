@@ -1,7 +1,6 @@
 """Fusion: search weights on validation, keep the model, make the lists, publish them."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,16 +10,18 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, interaction_matrix, text_tensor
+from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.facts import user_facts
 from tasks.fusion.lists import list_codes, list_rows
-from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.model import FusionModel
+from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.tuning import FINAL, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.measures import Codes
+from tasks.measures import Codes, Floats
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
@@ -33,13 +34,14 @@ from warehouse.columns import (
     SCORE,
     TEST,
     TEXT_ID,
+    TIME,
     TRAIN,
     USER,
     VALIDATION,
 )
 from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
 
-MODEL = "fusion"
+MODEL, DIVERSE = "fusion", "fusion_diverse"
 REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
 
 
@@ -52,6 +54,8 @@ class Catalogue:
     categories: np.ndarray
     recommendable: np.ndarray
     """(N,) bool: which items lists for validation may hold."""
+    vectors: np.ndarray
+    """(N, D) of the items' texts."""
     similarity: ItemSimilarity
 
     @classmethod
@@ -59,23 +63,32 @@ class Catalogue:
         """Read items, users and the live texts' vectors."""
         items = run.warehouse.query("items")
         item_ids = items[ITEM].to_list()
-        vectors = text_tensor(run.warehouse.query("live_text_vectors"), item_ids)
+        vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
         return cls(
             run.warehouse.query("users")[USER].to_list(),
             item_ids,
             category_matrix(items["categories"].to_list())[0],
             recommendable_items(run.warehouse, run.settings, TRAIN),
-            ItemSimilarity(mean_text_vectors(vectors)),
+            vectors,
+            ItemSimilarity(vectors),
         )
 
     def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
         """What re-ranking of a fit's lists goes by, for all users."""
-        events = run.warehouse.query(
-            "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
-        )
-        history = interaction_matrix(events, self.user_ids, self.item_ids)
+        history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
         wanted = tastes(history, self.categories)
         return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
+
+    def facts(self, run: StageRun, fit: str) -> Floats:
+        """(U, F) what a fit knows of all users."""
+        events = _events(run, fit)
+        return user_facts(
+            len(self.user_ids),
+            codes(events[USER], self.user_ids),
+            codes(events[ITEM], self.item_ids),
+            events[TIME].to_numpy().astype(np.int64),
+            self.vectors,
+        )
 
 
 @task(name="reconcile", cache_policy=NO_CACHE)
@@ -129,38 +142,32 @@ def search(run: StageRun) -> str:
                 catalogue.user_ids,
                 catalogue.categories,
                 catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
-                k=k,
-                trials=fusion.trials,
-                max_diversity=fusion.max_diversity,
-                slack=fusion.ndcg_slack,
+                Plan.of(fusion, k, settings.seed),
                 recommendable=catalogue.recommendable,
-                seed=settings.seed,
                 on_trial=on_trial,
                 length=max(settings.evaluation.all_k),
+                folder=settings.mlflow_folder / "searches",
+                key=run.fingerprint,
             )
         _log_trials(tracking, parent, trials, k)
-        chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
-        tracking.log(
-            parent, params={**fusion.model_dump(), "seed": settings.seed, "chosen_trial": chosen.number}
-        )
-        tracking.log_figure(parent, pareto_figure(study, chosen, k), "pareto.html")
-        rows = pareto_rows(study, chosen)
-        create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
-        fusion_id = fingerprint(run.fingerprint, chosen.weights, chosen.diversity)
+        _log_search(tracking, parent, tuning, run)
+        record = tuning.models[FINAL].to_record()
+        fusion_id = fingerprint(run.fingerprint, record)
         model = {
-            "fusion_id": [fusion_id],
-            "fingerprint": [run.fingerprint],
-            "normaliser": [fusion.normaliser],
-            "diversity": [chosen.diversity],
-            "reranker": [fusion.reranker],
-            "category_cap": [fusion.category_cap],
-            "weights": [json.dumps(chosen.weights)],
-            "mlflow_run_id": [parent],
-            "created_at": [datetime.now(UTC)],
+            "fusion_id": fusion_id,
+            "fingerprint": run.fingerprint,
+            "reranker": fusion.reranker,
+            "category_cap": fusion.category_cap,
+            **record,
+            "mlflow_run_id": parent,
+            "created_at": datetime.now(UTC),
         }
-        run.warehouse.replace("serving.fusion_models", pl.DataFrame(model), where={"fusion_id": fusion_id})
-        _judge_later(run, VALIDATION, _out_of_fold_rows(tuning, catalogue))
-    run.counts |= {"trials": len(trials), "diversity": chosen.diversity}
+        run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
+        for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
+            _judge_later(run, name, VALIDATION, _rows(tuning.users, items, catalogue))
+    for done in (settings.mlflow_folder / "searches").glob("fusion-*.jsonl"):
+        done.unlink()
+    run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
     return fusion_id
 
 
@@ -169,11 +176,12 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "train_validation")
-    weights, diversity = _model(run, fusion_id)
+    model = _model(run, fusion_id)
     context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
-    items = list_codes(candidates, weights, diversity, context, length)
-    _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
+    for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
+        items = list_codes(candidates, one, context, length)
+        _judge_later(run, name, TEST, _rows(candidates.users, items, catalogue))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
@@ -181,10 +189,10 @@ def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "all")
-    weights, diversity = _model(run, fusion_id)
+    model = _model(run, fusion_id)
     context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
-    lists = list_rows(candidates, weights, diversity, context, length, catalogue.user_ids, catalogue.item_ids)
+    lists = list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids)
     lists_hash = fingerprint(lists.select(USER, RANK, ITEM, pl.col(SCORE).round(6)))
     now = datetime.now(UTC)
     publication_id = f"{now:%Y%m%dT%H%M%S}-{lists_hash[:8]}"
@@ -192,19 +200,14 @@ def publish(run: StageRun, fusion_id: str) -> str:
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     content = {
         "matchers": list(candidates.matchers),
-        "weights": weights,
-        "diversity": diversity,
+        **model.to_record(),
+        "weights": dict(model.weights),
         "reranker": context.reranker,
         "category_cap": context.category_cap,
     }
     version = tracking.register_fusion(
         record["mlflow_run_id"],
-        {
-            **content,
-            "normaliser": record["normaliser"],
-            "publication_id": publication_id,
-            "lists_hash": lists_hash,
-        },
+        {**content, "publication_id": publication_id, "lists_hash": lists_hash},
         lists,
     )
     publication = {
@@ -233,7 +236,14 @@ def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
     """The candidates of a fit with the scores of the matchers that the settings name."""
     matchers = list(run.settings.matching.matchers)
     rows = run.warehouse.query("candidate_scores", fit=fit, matchers=matchers)
-    return Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, matchers)
+    candidates = Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, matchers)
+    return candidates.with_facts(catalogue.facts(run, fit))
+
+
+def _events(run: StageRun, fit: str) -> pl.DataFrame:
+    """What a fit knows of users' past."""
+    parts = list(HISTORY_OF_FIT[fit])
+    return run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=parts)
 
 
 def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
@@ -242,9 +252,10 @@ def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 
-def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    return json.loads(record["weights"]), record["diversity"]
+def _model(run: StageRun, fusion_id: str) -> FusionModel:
+    return FusionModel.from_record(
+        run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    )
 
 
 def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
@@ -265,14 +276,43 @@ def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame
     )
 
 
-def _out_of_fold_rows(tuning: Tuning, catalogue: Catalogue) -> pl.DataFrame:
-    return _rows(tuning.users, tuning.items, catalogue)
-
-
-def _judge_later(run: StageRun, part: str, lists: pl.DataFrame) -> None:
+def _judge_later(run: StageRun, model: str, part: str, lists: pl.DataFrame) -> None:
     """Hand lists to evaluation, the one place that judges."""
-    rows = lists.select(pl.lit(MODEL).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
-    run.warehouse.replace("evaluation.lists", rows, where={"model": MODEL, "part": part})
+    rows = lists.select(pl.lit(model).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
+    run.warehouse.replace("evaluation.lists", rows, where={"model": model, "part": part})
+
+
+def _log_search(tracking: Tracking, parent: str, tuning: Tuning, run: StageRun) -> None:
+    """Log what was compared, what was chosen and what it was chosen from."""
+    settings, k = run.settings, run.settings.evaluation.k
+    chosen, diverse, study = tuning.chosen[FINAL], tuning.diverse[FINAL], tuning.studies[FINAL]
+    model = tuning.models[FINAL]
+    ndcg = f"val_ndcg_at_{k}"
+    tracking.log(
+        parent,
+        params={
+            **settings.fusion.model_dump(),
+            "seed": settings.seed,
+            "chosen_method": model.method,
+            "chosen_normaliser": model.normaliser.name,
+            "chosen_trial": chosen.number,
+            "diverse_trial": diverse.number,
+        },
+        metrics={f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.contest},
+    )
+    tracking.log_figure(parent, pareto_figure(study, chosen, k, diverse), "pareto.html")
+    tracking.log_figure(parent, parallel_figure(study, k), "parallel.html")
+    tracking.log_figure(parent, weights_figure(tuning.chosen), "weights.html")
+    rows = pareto_rows(study, chosen, diverse)
+    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+    if model.contest:
+        compared = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
+        tracking.log_dict(parent, compared, "methods.json")
+        create_table_artifact(
+            key="fusion-methods",
+            table=[dict(entry) for entry in model.contest],
+            description=f"NDCG@{k} out of fold on validation, by score alone",
+        )
 
 
 def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]], k: int) -> None:

@@ -172,7 +172,8 @@ def test_figure_has_a_panel_a_metric_and_a_point_a_model() -> None:
 
 
 def test_a_diverse_setting_stands_beside_the_fusion() -> None:
-    changed = report() | {"fusion_diverse": {"test": part(0.12)}}
+    changed = report()
+    changed["fusion"]["diverse"] = {"test": part(0.12)}
     lines = report_markdown(changed).splitlines()
     assert [line.split("|")[1].strip() for line in lines if "0.120" in line or "0.145" in line] == [
         "**fusion**",
