@@ -156,7 +156,7 @@ class Window:
         return matcher
 
     def context(self, vectors: FloatArray | None) -> RerankContext:
-        """What re-ranking goes by: texts, or content where they are left out; the judged users' tastes."""
+        """What re-ranking goes by: texts, or content if they are left out, and the judged users' tastes."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
         wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from serving.lists import BadRequest, check_reranking
+from serving.lists import BadRequest, check_reranking, published_reranking
 from tasks.codes import category_matrix
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
@@ -67,14 +67,14 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        published = snapshot.query("current_publication").row(0, named=True)
+        self._diversity, reranker, category_cap = published_reranking(snapshot)
         self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
         self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
         self._context = RerankContext(
             ItemSimilarity(self._vectors, table_items=0),
             ItemCategories(self._categories),
-            reranker=published["reranker"],
-            category_cap=published["category_cap"],
+            reranker=reranker,
+            category_cap=category_cap,
         )
         self._model = _published_model(snapshot)
 

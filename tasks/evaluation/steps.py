@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from tasks.evaluation.lists import lists_from_frame
 from tasks.evaluation.metrics import evaluate_at, truths_at
 from tasks.evaluation.plots import comparison_figure
-from tasks.evaluation.report import report_markdown
-from tasks.evaluation.summary import FUSIONS, build_report
+from tasks.evaluation.report import FUSIONS, report_markdown
+from tasks.evaluation.summary import build_report
 from tasks.evaluation.tables import (
     best_single,
     spreads,

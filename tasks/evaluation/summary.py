@@ -6,12 +6,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from tasks.evaluation.groups import NAMES
-from tasks.evaluation.report import notes, part_report
+from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
 from tasks.evaluation.significance import Interval
 
-FUSION, DIVERSE = "fusion", "fusion_diverse"
-FUSIONS = (FUSION, DIVERSE)
-"""The published fusion, and the second point of the same search: no single matchers."""
 PART_KEYS = {"validation": "val", "test": "test"}
 
 
@@ -36,11 +33,12 @@ def build_report(reader: Reader) -> dict[str, Any]:
     fusion["diversity"] = current["diversity"]
     model = _model(reader, current["fusion_id"])
     fusion |= {name: model.get(name) for name in ("method", "contest")}
+    fused = {FUSION: fusion}
     if (diverse := judged.pop(DIVERSE, None)) is not None:
-        fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
+        fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
     fusion["champion"] = _champion(reader)
     for row in comparisons.iter_rows(named=True):
-        part = fusion.get(PART_KEYS[row["part"]])
+        part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
             part["vs_best_single"] = {
                 "model": row["other"],

@@ -11,6 +11,7 @@ import pytest
 
 from serving.lists import BadRequest
 from serving.visitors import Visitor, Visitors, item_ids
+from tasks.fusion.rerank import RERANKERS
 from tasks.matching import search_semantic, steps
 from tasks.matching.contract import UserBatch
 from tasks.matching.registry import load
@@ -197,6 +198,16 @@ def test_diversity_is_the_dial(visitors: Visitors) -> None:
     assert ids(plain) != ids(varied)
 
 
+def test_rerankers_go_by_the_history(visitors: Visitors) -> None:
+    visitor = Visitor(history=["f03", "f07"])
+    lists = [ids(visitors.recommend(visitor, diversity=0.8, reranker=name)) for name in RERANKERS]
+    assert all(sorted(found) == sorted(set(found)) for found in lists)
+    query = Visitor(query="funny")  # without a history there is nothing to be calibrated to
+    assert ids(visitors.recommend(query, diversity=0.8, reranker="calibrated")) == ids(
+        visitors.recommend(query, diversity=0)
+    )
+
+
 def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
     with reading(settings.data_folder) as snapshot:
         again = Visitors.load(snapshot, settings)
@@ -215,6 +226,7 @@ def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
         (Visitor(query="a"), {"k": 101}, "between 1 and 100, got 101.*candidates"),
         (Visitor(query="a"), {"diversity": 1.5}, "diversity must be between 0 and 1, got 1.5"),
         (Visitor(query="a"), {"diversity": float("nan")}, "diversity must be"),
+        (Visitor(query="a"), {"reranker": "best"}, "no reranker 'best'; give --reranker mmr, dpp"),
     ],
 )
 def test_what_cannot_be_answered(
