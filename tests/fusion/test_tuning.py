@@ -56,7 +56,9 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
     model = toys.weighted(weights.tolist(), diversity)
     objective = Objective(candidates, model, relevant, categories, toys.context(), 5, shown)
     lists = list_codes(candidates, model, toys.context(), k=5)
-    np.testing.assert_array_equal(picked_items(candidates.items, objective.lists(weights, diversity)), lists)
+    np.testing.assert_array_equal(
+        picked_items(candidates.items, objective.lists(weights, diversity, 0)), lists
+    )
     judged = np.flatnonzero(np.diff(relevant.indptr))
     history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
     truth = Truth(relevant[judged], history, categories, k=5, recommendable=shown)

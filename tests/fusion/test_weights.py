@@ -14,7 +14,7 @@ from tasks.point_rule import PointRule
 MATCHERS = ("a", "b", "c")
 
 
-def bowl(weights: np.ndarray, diversity: float) -> Judged:
+def bowl(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
     """Accurate near (0.6, 0.3, 0.1) without diversity; variety grows with the dial."""
     accuracy = 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2
     return Judged(accuracy, 0.5 + diversity, 0.5 + diversity)
@@ -85,7 +85,7 @@ def test_front_and_choice() -> None:
 def test_choice_pays_for_one_measure_of_variety_with_no_other() -> None:
     """Much more catalogue but less ild than the best matcher alone has: only if nothing else is near."""
 
-    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
+    def evaluate(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
         if weights.max() == 1:
             return Judged(0.10, 0.5, 0.10)
         return Judged(0.11, 0.6, 0.11) if diversity < 0.25 else Judged(0.11, 0.4, 0.9)
@@ -151,7 +151,7 @@ def test_plots_show_every_trial_and_mark_the_choice() -> None:
 
 
 def test_the_diverse_rule_takes_the_most_accurate_that_is_varied_enough() -> None:
-    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
+    def evaluate(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
         if weights.max() == 1:
             return Judged(0.10, 0.5, 0.10)
         return Judged(0.13 - 0.02 * diversity, 0.5 * (1 + diversity), 0.10 * (1 + diversity))
@@ -169,7 +169,7 @@ def test_the_diverse_rule_takes_the_most_accurate_that_is_varied_enough() -> Non
 def test_a_learned_ranker_is_weighed_and_is_no_matcher_alone() -> None:
     columns = (*MATCHERS, LEARNED)
     trials = all_trials(
-        search(lambda w, _: Judged(float(w[3]), 0.5, 0.5), columns, 12, 0.0, 0, accurate=np.eye(4)[3])
+        search(lambda w, *_: Judged(float(w[3]), 0.5, 0.5), columns, 12, 0.0, 0, accurate=np.eye(4)[3])
     )
     assert [trial.is_alone for trial in trials[:5]] == [True] * 3 + [False] * 2
     assert trials[3].weights[LEARNED] == 0  # all matchers alike
@@ -183,7 +183,7 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     whole = all_trials(search(bowl, MATCHERS, 30, 0.5, seed=3, accurate=np.array([0.5, 0.3, 0.2])))
     asked = 0
 
-    def until_killed(weights: np.ndarray, diversity: float) -> Judged:
+    def until_killed(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
         nonlocal asked
         asked += 1
         if asked > killed_at:
@@ -197,7 +197,7 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
         half_a_line.write('{"parameters": {"weight_a": 0.1')
     evaluated: list[float] = []
 
-    def counted(weights: np.ndarray, diversity: float) -> Judged:
+    def counted(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
         evaluated.append(diversity)
         return bowl(weights, diversity)
 
@@ -212,7 +212,7 @@ def test_more_plots_show_every_trial_and_every_search() -> None:
     trials, study = run(trials=12)
     lines = parallel_figure(study, k=10).to_dict()["data"][0]
     assert [axis["label"] for axis in lines["dimensions"]] == [
-        *MATCHERS, "diversity", "ild", "effective catalogue", "NDCG@10",
+        *MATCHERS, "diversity", "category cap", "ild", "effective catalogue", "NDCG@10",
     ]  # fmt: skip
     assert all(len(axis["values"]) == len(trials) for axis in lines["dimensions"])
     bars = weights_figure({"half_a": trials[0], "all": trials[3]}).to_dict()["data"]
