@@ -172,6 +172,7 @@ def tune(
             accurate=model.vector(mine) if is_relevant.any() else None,
             slack=plan.choose.slack,
             caps=plan.caps(context),
+            rules=(plan.choose, plan.choose_diverse),
             file=folder and folder / f"fusion-{name}-{_digest(key, plan, mine, model, is_relevant)}.jsonl",
         )
         chosen, diverse = choose(study, plan.choose), choose(study, plan.choose_diverse)

@@ -38,6 +38,7 @@ class Judged(NamedTuple):
 
 
 DIALS = 5  # that accurate weights are tried with
+STEP = 0.08  # by which a parameter is moved around a point
 SHARES = (0.15, 0.4)  # of one matcher, that is mixed into accurate weights
 Evaluate = Callable[[Floats, float, int], Judged]
 """Weights (F,), diversity and the cap on a category to what their lists are worth."""
@@ -78,6 +79,7 @@ def search(
     accurate: Floats | None = None,
     slack: float = 0.0,
     caps: Sequence[int] = (0,),
+    rules: Sequence[PointRule] = (),
     file: Path | None = None,
 ) -> optuna.Study:
     """Search for weights and a dial that are accurate and diverse: two objectives, both to be high.
@@ -98,6 +100,7 @@ def search(
         accurate: (F,) weights to start from, learned without regard to diversity.
         slack: which matcher alone is the best, see `best_alone`.
         caps: on a category, that are tried; the first is the usual one.
+        rules: by which points will be taken; the last third of the trials looks around what they take so far.
         file: where trials are kept while the search lasts; in memory only when None.
     """
     matchers = [name for name in columns if name != LEARNED]
@@ -109,6 +112,7 @@ def search(
     starts = _all_starts(columns, accurate, max_diversity, caps)
     kept = None if file is None else TrialFile(file)
     known = [] if kept is None else kept.rows
+    done: list[Trial] = []
     alone: list[Judged] = []
     for number in range(trials):
         asked = None
@@ -117,6 +121,9 @@ def search(
         else:
             if number < len(starts):
                 parameters = starts[number]
+            elif rules and number >= trials - trials // 3:
+                near = taken(done, rules[number % len(rules)])
+                parameters = _around(near.parameters, max_diversity, np.random.default_rng([seed, number]))
             else:
                 study.sampler = _sampler((seed * 1_000_003 + number) % 2**32, max(10, trials // 4))
                 asked = study.ask(space)
@@ -124,6 +131,7 @@ def search(
             trial = _judged(number, parameters, columns, evaluate)
             if kept is not None:
                 kept.append(_row(trial))
+        done.append(trial)
         if trial.is_alone:  # these come first
             alone.append(trial.judged)
         _tell(study, asked, trial, space, best_alone(alone, slack))
@@ -171,7 +179,11 @@ def choose(study: optuna.Study, rule: PointRule) -> Trial:
         study: from search.
         rule: from the settings.
     """
-    trials = all_trials(study)
+    return taken(all_trials(study), rule)
+
+
+def taken(trials: Sequence[Trial], rule: PointRule) -> Trial:
+    """The same of some trials."""
     alone = [trial.judged for trial in trials if trial.is_alone]
     if rule.catalogue is not None and rule.ild is not None and alone:
         return _with_times(trials, best_alone(alone, 0.0), rule.catalogue, rule.ild)
@@ -192,6 +204,18 @@ def _with_times(trials: Sequence[Trial], best: Judged, catalogue: float, ild: fl
         return max(max(0.0, 1 - has / needed) if needed > 0 else 0.0 for needed, has in pairs)
 
     return min(trials, key=lambda trial: (shortfall(trial), *_best_first(trial)))
+
+
+def _around(
+    parameters: dict[str, float], max_diversity: float, generator: np.random.Generator
+) -> dict[str, float]:
+    """Parameters like others, about half of them moved a little; the cap stays."""
+    moved = dict(parameters)
+    for name in parameters:
+        if name != "category_cap" and generator.random() < 0.5:
+            most = max_diversity if name == "diversity" else 1.0
+            moved[name] = float(np.clip(parameters[name] + STEP * generator.normal(), 0.0, most))
+    return moved
 
 
 def _space(columns: Sequence[str], max_diversity: float, caps: Sequence[int]) -> dict[str, BaseDistribution]:

@@ -1,5 +1,6 @@
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -180,7 +181,12 @@ def test_a_learned_ranker_is_weighed_and_is_no_matcher_alone() -> None:
 def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     killed_at: int, tmp_path: Path
 ) -> None:
-    whole = all_trials(search(bowl, MATCHERS, 30, 0.5, seed=3, accurate=np.array([0.5, 0.3, 0.2])))
+    more: dict[str, Any] = {
+        "accurate": np.array([0.5, 0.3, 0.2]),
+        "rules": (within(5), within(1)),
+        "caps": (0, 2),
+    }
+    whole = all_trials(search(bowl, MATCHERS, 30, 0.5, seed=3, **more))
     asked = 0
 
     def until_killed(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
@@ -192,7 +198,7 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
     file = tmp_path / "trials.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        search(until_killed, MATCHERS, 30, 0.5, 3, accurate=np.array([0.5, 0.3, 0.2]), file=file)
+        search(until_killed, MATCHERS, 30, 0.5, 3, file=file, **more)
     with file.open("a") as half_a_line:
         half_a_line.write('{"parameters": {"weight_a": 0.1')
     evaluated: list[float] = []
@@ -202,7 +208,7 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
         return bowl(weights, diversity)
 
     seen: list[Trial] = []
-    study = search(counted, MATCHERS, 30, 0.5, 3, seen.append, accurate=np.array([0.5, 0.3, 0.2]), file=file)
+    study = search(counted, MATCHERS, 30, 0.5, 3, seen.append, file=file, **more)
     assert all_trials(study) == whole == seen
     assert [trial.parameters for trial in seen] == [trial.parameters for trial in whole]
     assert len(evaluated) == 30 - killed_at
