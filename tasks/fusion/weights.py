@@ -38,6 +38,7 @@ class Judged(NamedTuple):
 
 
 DIALS = 5  # that accurate weights are tried with
+ALIKE = 0.05  # a share of NDCG that halves of the users differ by
 STEP = 0.08  # by which a parameter is moved around a point
 SHARES = (0.15, 0.4)  # of one matcher, that is mixed into accurate weights
 Evaluate = Callable[[Floats, float, int], Judged]
@@ -172,8 +173,9 @@ def choose(study: optuna.Study, rule: PointRule) -> Trial:
     in nothing below the best matcher alone (`best_alone`), as a gain in one measure of variety is not to be
     paid for with the other; of these the one with the most variety.
 
-    "Most accurate with" times the catalogue and times the ild of the best matcher alone: the highest NDCG of
-    those that have both. Where none has, the one that falls short by the least share of what it should have.
+    "Most accurate with" times the catalogue and times the ild of the most varied of the matchers alone that
+    are within 5% of the most accurate one: the highest NDCG of those that have both. Where none has both and
+    the NDCG of the most accurate matcher alone, the one that falls short by the least share of these.
 
     Args:
         study: from search.
@@ -186,7 +188,9 @@ def taken(trials: Sequence[Trial], rule: PointRule) -> Trial:
     """The same of some trials."""
     alone = [trial.judged for trial in trials if trial.is_alone]
     if rule.catalogue is not None and rule.ild is not None and alone:
-        return _with_times(trials, best_alone(alone, 0.0), rule.catalogue, rule.ild)
+        # Which of several equally accurate matchers leads is luck: variety is held against the most varied.
+        best = best_alone(alone, ALIKE)._replace(ndcg=best_alone(alone, 0.0).ndcg)
+        return _with_times(trials, best, rule.catalogue, rule.ild)
     enough = (1 - rule.slack) * max(trial.judged.ndcg for trial in trials)
     near = [trial for trial in trials if trial.judged.ndcg >= enough]
     if alone:
