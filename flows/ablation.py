@@ -212,12 +212,12 @@ class Window:
         return self.judge(candidates.users, lists)
 
     def _with_facts(self, candidates: Candidates) -> Candidates:
-        """With what the fit knows of users; whatever texts a variant has, tastes are told by the same ones."""
+        """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
         return candidates.with_facts(self._facts)
 
     @cached_property
     def _facts(self) -> Floats:
-        """(U, F)"""
+        """(U, F) of all users."""
         data = self.fit.data
         vectors = mean_text_vectors(data.text_vectors)
         return user_facts(len(self.fit.user_ids), data.user, data.item, data.time, vectors)

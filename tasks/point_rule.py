@@ -21,7 +21,7 @@ class PointRule:
     slack: float = 0.0
     """The most varied trial is taken of those whose NDCG is within this share of the best."""
     catalogue: float | None = None
-    """Where it is set: the most accurate is taken with so many times the best matcher's effective catalogue..."""
+    """Where it is set: the most accurate is taken that has so many times the best matcher's catalogue..."""
     ild: float | None = None
     """... and so many times its ild."""
 

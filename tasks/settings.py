@@ -171,6 +171,10 @@ class Fusion(Section):
     """How lists are made diverse."""
     category_cap: int = Field(default=0, ge=0, le=1000)
     """At most so many items of one category, as long as the best 100 have others; 0 is no cap."""
+    promote: Literal["when_better", "always", "never"] = "when_better"
+    """When tonight's search replaces the fusion model of the lists that are published."""
+    max_list_age_hours: float = Field(default=36.0, ge=0)
+    """Published lists that no run has renewed, or found up to date, for so long raise an alert; 0: never."""
 
     @field_validator("choose", "choose_diverse")
     @classmethod

@@ -29,6 +29,7 @@ GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
 GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
 KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
+OUTCOMES = {"first": "First champion", "promoted": "New champion", "kept": "Champion kept"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
 
 
@@ -70,6 +71,33 @@ def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval],
     if f"ndcg_at_{k}" in part["intervals"]:
         part["ndcg_ci"] = part["intervals"][f"ndcg_at_{k}"]
     return part
+
+
+def champion_line(report: Mapping[str, Any]) -> str:
+    """Whose lists are served and why, in one line; empty where it is not known.
+
+    >>> champion = {"outcome": "kept", "reason": "it is not beaten", "users": 90, "metric": "ndcg_at_10"}
+    >>> champion |= {"champion": 0.2, "challenger": 0.21, "difference": 0.01, "low": -0.004, "high": 0.024}
+    >>> print(champion_line({"fusion": {"champion": champion}}).partition(" (")[0])
+    Champion kept: it is not beaten
+    """
+    told = report.get("fusion", {}).get("champion") or {}
+    if told.get("origin_id"):
+        return (
+            f"Lists were rolled back to those of publication {told['origin_id']}; the figures are those of "
+            "the fusion that was published before that, until the next search."
+        )
+    if "outcome" not in told:
+        return ""
+    line = f"{OUTCOMES[told['outcome']]}: {told['reason']}"
+    if told["difference"] is None:
+        return f"{line}."
+    return (
+        f"{line} ({_heading(told['metric'])} on validation, out of fold: "
+        f"challenger {told['challenger']:.3f}, champion {told['champion']:.3f}, "
+        f"difference {told['difference']:+.3f}, 95% interval {told['low']:+.3f} to {told['high']:+.3f}, "
+        f"{told['users']:,} users)."
+    )
 
 
 def report_renderable(report: Mapping[str, Any]) -> RenderableType:
@@ -115,8 +143,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for row in rows:
             table.add_row(*row)
         blocks.append(table)
-    if sentence := comparison(report):
-        blocks.append(Text(sentence))
+    blocks += [Text(line) for line in (comparison(report), champion_line(report)) if line]
     blocks += [Text(f"\n{note}") for note in report["notes"]]
     return Group(*blocks)
 
@@ -150,8 +177,8 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
         lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
         lines += [f"| {' | '.join(row)} |" for row in rows]
-    if sentence := comparison(report):
-        lines += ["", sentence]
+    for sentence in (comparison(report), champion_line(report)):
+        lines += ["", sentence] if sentence else []
     for note in report["notes"]:
         lines += ["", note]
     return "\n".join(lines) + "\n"

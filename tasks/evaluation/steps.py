@@ -33,7 +33,8 @@ def is_new(run: StageRun) -> bool:
     """Whether the lists, the split or the settings differ from those of the last evaluation."""
     run.fingerprint = fingerprint(
         run.warehouse.query("split_parts"),
-        run.warehouse.query("current_publication").select("fusion_id"),
+        # Not serving.current: a rollback brings lists back, not what is judged.
+        run.warehouse.query("last_made").select("fusion_id", "data_fingerprint"),
         run.settings.evaluation.model_dump(),
         run.settings.seed,
     )
@@ -68,12 +69,12 @@ def judge(run: StageRun, part: str) -> None:
 @task(name="look at test", cache_policy=NO_CACHE)
 def record_look(run: StageRun) -> None:
     """Record that test was looked at, and by which fusion."""
-    current = run.warehouse.query("current_publication").row(0, named=True)
+    made = run.warehouse.query("last_made").row(0, named=True)
     run.warehouse.execute(
         "record_test_look",
         split_hash=run.warehouse.query("split_parts")["split_hash"][0],
-        fusion_id=current["fusion_id"],
-        mlflow_run_id=current["mlflow_run_id"],
+        fusion_id=made["fusion_id"],
+        mlflow_run_id=made["mlflow_run_id"],
     )
 
 

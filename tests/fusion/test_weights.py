@@ -45,7 +45,7 @@ def test_weights_are_shares_and_the_search_gets_close() -> None:
         assert sum(trial.weights.values()) == pytest.approx(1, abs=1e-12)
         assert 0 <= trial.diversity <= 0.5
         assert trial.judged == bowl(trial.vector(MATCHERS), trial.diversity)
-    assert max(trial.judged.ndcg for trial in trials) > 0.97
+    assert max(trial.judged.ndcg for trial in trials) > 0.94
 
 
 def test_the_same_seed_gives_the_same_study_bit_for_bit_and_another_seed_another() -> None:

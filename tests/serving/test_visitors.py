@@ -164,13 +164,13 @@ def test_a_list_is_of_the_visitors_camp(visitors: Visitors, visitor: Visitor, ex
 
 def test_a_query_weighs_what_the_settings_say(visitors: Visitors, settings: Settings) -> None:
     asked = settings.visitors
-    both = visitors._weights_for(Visitor(history=["f01"], query="dark"))
+    both = visitors._model_for(Visitor(history=["f01"], query="dark")).weights
     assert both["ease"] == pytest.approx((1 - asked.query_weight) * WEIGHTS["ease"])
     assert both["search_keyword"] == pytest.approx(asked.query_weight * asked.keyword_share)
     assert both["search_keyword"] + both["search_semantic"] == pytest.approx(asked.query_weight)
     assert "popularity" not in both
-    assert visitors._weights_for(Visitor(history=["f01"])) == WEIGHTS
-    assert visitors._weights_for(Visitor(profile="dark"))["popularity"] == asked.popularity_weight
+    assert visitors._model_for(Visitor(history=["f01"])).weights == WEIGHTS
+    assert visitors._model_for(Visitor(profile="dark")).weights["popularity"] == asked.popularity_weight
 
 
 def test_what_a_query_asks_for_outweighs_the_history(visitors: Visitors) -> None:
