@@ -109,6 +109,14 @@ def check_reranking(diversity: float | None, reranker: str | None) -> None:
             raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
 
 
+def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:
+    """Dial, re-ranker and category cap of the published fusion."""
+    published = snapshot.query("current_publication").row(0, named=True)
+    model = snapshot.query("fusion_model", fusion_id=published["fusion_id"]).row(0, named=True)
+    # Snapshots from before there was a choice lack the columns.
+    return published["diversity"], model.get("reranker") or "mmr", model.get("category_cap") or 0
+
+
 def _reranked(
     snapshot: Snapshot,
     user_id: str,
@@ -123,7 +131,7 @@ def _reranked(
     from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
     from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 
-    published = snapshot.query("current_publication").row(0, named=True)
+    published_dial, published_reranker, category_cap = published_reranking(snapshot)
     catalogue = snapshot.query("items")
     item_ids = catalogue[ITEM].to_list()
     vectors = snapshot.query("live_text_vectors").join(catalogue, on=ITEM, how="semi", maintain_order="left")
@@ -135,12 +143,12 @@ def _reranked(
         ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids)), table_items=0),
         ItemCategories(categories),
         tastes(interaction_matrix(past, [user_id], item_ids), categories),
-        reranker or published["reranker"],
-        published["category_cap"],
+        reranker or published_reranker,
+        category_cap,
     )
     # By score first: ties and the dial at 0 then give the order of the scores.
     ordered = rows.sort(SCORE, RANK, descending=[True, False])
     scores, items = ordered[SCORE].to_numpy()[None, :], codes(ordered[ITEM], item_ids)[None, :]
-    dial = published["diversity"] if diversity is None else diversity
+    dial = published_dial if diversity is None else diversity
     places = rerank(scores, items, context, dial, k)[0]
     return ordered[places[places >= 0].tolist()]

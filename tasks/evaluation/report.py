@@ -20,6 +20,11 @@ HEADLINES = {
     "effective_catalogue": "effective catalogue",
     "ild": "diversity (ild)",
 }
+REPORTED = (*HEADLINES, "hit_coverage", "calibration")
+"""What stands at the top of each part of the JSON; tables have no room for all of it."""
+FUSION, DIVERSE = "fusion", "fusion_diverse"
+FUSIONS = (FUSION, DIVERSE)
+"""The published fusion, and the second point of the same search; all other models are single ones."""
 GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
 GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
@@ -58,7 +63,7 @@ def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval],
         intervals: metric name to interval.
         k: length of the lists.
     """
-    names = [f"{name}_at_{k}" for name in HEADLINES if f"{name}_at_{k}" in metrics]
+    names = [f"{name}_at_{k}" for name in REPORTED if f"{name}_at_{k}" in metrics]
     part: dict[str, Any] = {name: metrics[name] for name in names}
     part["intervals"] = {
         name: [intervals[name].low, intervals[name].high] for name in names if name in intervals
@@ -114,7 +119,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
             for cell, name in zip(cells, columns, strict=True):
                 if spread := _spread(values, name):
                     cell.append(f"\n{spread}", style="dim")
-            table.add_row(model, *cells, style="bold" if model == "fusion" else None)
+            table.add_row(model, *cells, style="bold" if model == FUSION else None)
         blocks.append(table)
     if weights := report.get("fusion", {}).get("weights"):
         table = Table(title="Fusion weights", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
@@ -123,6 +128,8 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for model, weight in _by_weight(weights):
             table.add_row(model, f"{weight:.3f}")
         blocks.append(table)
+    if sentence := method_sentence(report):
+        blocks.append(sentence)
     if rows := group_rows(report):
         table = Table(
             title=f"{GROUPS_TITLE}{report['k']}",
@@ -159,11 +166,13 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines.append(f"|---|{'---:|' * len(columns)}")
         for model, values in rows:
             cells = [f"{_figure(values, name)} {_spread(values, name)}".strip() for name in columns]
-            label = f"**{model}**" if model == "fusion" else model
+            label = f"**{model}**" if model == FUSION else model
             lines.append(f"| {label} | {' | '.join(cells)} |")
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if sentence := method_sentence(report):
+        lines += ["", sentence]
     if rows := group_rows(report):
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
         lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
@@ -217,9 +226,32 @@ def comparison(report: Mapping[str, Any]) -> str:
     )
 
 
+def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Model to part to figures: single models, the fusion and, where there is one, its diverse point last."""
+    fusion = report.get("fusion", {})
+    diverse = {DIVERSE: fusion["diverse"]} if "diverse" in fusion else {}
+    return {**report.get("models", {}), FUSION: fusion, **diverse}
+
+
+def method_sentence(report: Mapping[str, Any]) -> str:
+    """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
+    fusion = report.get("fusion", {})
+    if not fusion.get("contest"):
+        return ""
+    parts = []
+    for entry in fusion["contest"]:
+        name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
+        gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
+        first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
+        parts.append(f"{name}{'' if first else f' ({gain})'}{', kept' if entry['kept'] else ''}")
+    return (
+        f"Fusion methods, NDCG@{report['k']} out of fold on validation, by score alone: {'; '.join(parts)}."
+    )
+
+
 def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each model's values in a part, then fusion's."""
-    for model, parts in {**report.get("models", {}), "fusion": report.get("fusion", {})}.items():
+    """Each model's values in a part, then fusion's, at its diverse point last."""
+    for model, parts in every_model(report).items():
         if part in parts:
             yield model, parts[part]
 

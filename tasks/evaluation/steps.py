@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from tasks.evaluation.lists import lists_from_frame
 from tasks.evaluation.metrics import evaluate_at, truths_at
 from tasks.evaluation.plots import comparison_figure
-from tasks.evaluation.report import report_markdown
-from tasks.evaluation.summary import FUSION, build_report
+from tasks.evaluation.report import FUSIONS, report_markdown
+from tasks.evaluation.summary import build_report
 from tasks.evaluation.tables import (
     best_single,
     spreads,
@@ -49,8 +49,8 @@ def judge(run: StageRun, part: str) -> None:
     warehouse, settings = run.warehouse, run.settings.evaluation
     longest = max(settings.all_k)
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
-    fused = warehouse.query("judged_lists", model=FUSION, part=part).select(own.columns)
-    rows = pl.concat([own, fused], how="vertical_relaxed")
+    fused = [warehouse.query("judged_lists", model=model, part=part).select(own.columns) for model in FUSIONS]
+    rows = pl.concat([own, *fused], how="vertical_relaxed")
     truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     truths = truths_at(truth, settings.all_k)
     lists: dict[str, Codes] = {}

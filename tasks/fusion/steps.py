@@ -1,6 +1,5 @@
 """Fusion: search weights on validation, keep the model, make the lists, publish them."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,22 +14,22 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, interaction_matrix, text_tensor
+from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
 from tasks.fusion import publishing
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
+from tasks.fusion.facts import user_facts
 from tasks.fusion.freshness import freshness
 from tasks.fusion.lists import list_codes, list_rows
-from tasks.fusion.model import WEIGHTED, FusionModel
-from tasks.fusion.normalise import Normaliser
-from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.model import FusionModel
+from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.publishing import Publication
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import FINAL, HALVES, Tuning, tune
+from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.measures import Codes
+from tasks.measures import Codes, Floats
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
@@ -43,12 +42,13 @@ from warehouse.columns import (
     SCORE,
     TEST,
     TEXT_ID,
+    TIME,
     TRAIN,
     USER,
     VALIDATION,
 )
 
-MODEL = "fusion"
+MODEL, DIVERSE = "fusion", "fusion_diverse"
 REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
 
 DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
@@ -63,6 +63,8 @@ class Catalogue:
     categories: np.ndarray
     recommendable: np.ndarray
     """(N,) bool: which items lists for validation may hold."""
+    vectors: np.ndarray
+    """(N, D) of the items' texts."""
     similarity: ItemSimilarity
 
     @classmethod
@@ -70,23 +72,32 @@ class Catalogue:
         """Read items, users and the live texts' vectors."""
         items = run.warehouse.query("items")
         item_ids = items[ITEM].to_list()
-        vectors = text_tensor(run.warehouse.query("live_text_vectors"), item_ids)
+        vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
         return cls(
             run.warehouse.query("users")[USER].to_list(),
             item_ids,
             category_matrix(items["categories"].to_list())[0],
             recommendable_items(run.warehouse, run.settings, TRAIN),
-            ItemSimilarity(mean_text_vectors(vectors)),
+            vectors,
+            ItemSimilarity(vectors),
         )
 
     def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
         """What re-ranking of a fit's lists goes by, for all users."""
-        events = run.warehouse.query(
-            "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
-        )
-        history = interaction_matrix(events, self.user_ids, self.item_ids)
+        history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
         wanted = tastes(history, self.categories)
         return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
+
+    def facts(self, run: StageRun, fit: str) -> Floats:
+        """(U, F) what a fit knows of all users."""
+        events = _events(run, fit)
+        return user_facts(
+            len(self.user_ids),
+            codes(events[USER], self.user_ids),
+            codes(events[ITEM], self.item_ids),
+            events[TIME].to_numpy().astype(np.int64),
+            self.vectors,
+        )
 
 
 @task(name="is anything new", cache_policy=NO_CACHE)
@@ -132,39 +143,33 @@ def search(run: StageRun) -> str:
                 catalogue.user_ids,
                 catalogue.categories,
                 catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
-                k=k,
-                trials=fusion.trials,
-                max_diversity=fusion.max_diversity,
-                slack=fusion.ndcg_slack,
+                Plan.of(fusion, k, settings.seed),
                 recommendable=catalogue.recommendable,
-                seed=settings.seed,
                 on_trial=on_trial,
                 length=max(settings.evaluation.all_k),
+                folder=settings.mlflow_folder / "searches",
+                key=run.fingerprint,
             )
         _log_trials(tracking, parent, trials, k)
-        chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
-        tracking.log(
-            parent, params={**fusion.model_dump(), "seed": settings.seed, "chosen_trial": chosen.number}
-        )
-        tracking.log_figure(parent, pareto_figure(study, chosen, k), "pareto.html")
-        rows = pareto_rows(study, chosen)
-        create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
-        fusion_id = fingerprint(run.fingerprint, chosen.weights, chosen.diversity)
+        _log_search(tracking, parent, tuning, run)
+        record = tuning.models[FINAL].to_record()
+        fusion_id = fingerprint(run.fingerprint, record)
         model = {
-            "fusion_id": [fusion_id],
-            "fingerprint": [run.fingerprint],
-            "normaliser": [fusion.normaliser],
-            "diversity": [chosen.diversity],
-            "reranker": [fusion.reranker],
-            "category_cap": [fusion.category_cap],
-            "weights": [json.dumps(chosen.weights)],
-            "halves": [_halves(tuning, catalogue, fusion.normaliser, settings.seed).to_json()],
-            "mlflow_run_id": [parent],
-            "created_at": [datetime.now(UTC)],
+            "fusion_id": fusion_id,
+            "fingerprint": run.fingerprint,
+            "reranker": fusion.reranker,
+            "category_cap": tuning.chosen[FINAL].category_cap,
+            **record,
+            "halves": _halves(tuning, catalogue, settings.seed).to_json(),
+            "mlflow_run_id": parent,
+            "created_at": datetime.now(UTC),
         }
-        run.warehouse.replace("serving.fusion_models", pl.DataFrame(model), where={"fusion_id": fusion_id})
-        _judge_later(run, VALIDATION, _out_of_fold_rows(tuning, catalogue))
-    run.counts |= {"trials": len(trials), "diversity": chosen.diversity}
+        run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
+        for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
+            _judge_later(run, name, VALIDATION, _rows(tuning.users, items, catalogue))
+    for done in (settings.mlflow_folder / "searches").glob("fusion-*.jsonl"):
+        done.unlink()
+    run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
     return fusion_id
 
 
@@ -193,7 +198,9 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
             settings.seed,
         )
         if decision.keeps:  # what is judged is what is published
-            _judge_later(run, VALIDATION, _rows(users, of_champion, catalogue))
+            _, diverse = _out_of_fold_lists(run, catalogue, relevant, champion_id, diverse=True)
+            for name, items in ((MODEL, of_champion), (DIVERSE, diverse)):
+                _judge_later(run, name, VALIDATION, _rows(users, items, catalogue))
     chosen_id = champion_id if decision.keeps and champion_id else challenger_id
     _record_decision(run, decision, champion_id, challenger_id, chosen_id)
     return chosen_id
@@ -203,12 +210,13 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
 def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
-    weights, diversity = _model(run, fusion_id)
-    candidates = _candidates(run, catalogue, "train_validation", weights)
+    model = _model(run, fusion_id)
+    candidates = _candidates(run, catalogue, "train_validation", model.matchers)
     context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
-    items = list_codes(candidates, weights, diversity, context, length)
-    _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
+    for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
+        items = list_codes(candidates, one, context, length)
+        _judge_later(run, name, TEST, _rows(candidates.users, items, catalogue))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
@@ -272,11 +280,12 @@ def _why_unusable(run: StageRun, fusion_id: str) -> str | None:
 
 
 def _out_of_fold_lists(
-    run: StageRun, catalogue: Catalogue, relevant: csr_array, fusion_id: str
+    run: StageRun, catalogue: Catalogue, relevant: csr_array, fusion_id: str, diverse: bool = False
 ) -> tuple[NDArray[np.int64], Codes]:
     """(V,) codes of the users with candidates and relevant items, (V, length) their lists for validation."""
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     halves = Halves.from_record(record)
+    halves = halves.as_diverse if diverse else halves
     candidates = _candidates(run, catalogue, TRAIN, halves.models[0].matchers)
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
     context = catalogue.context(run, TRAIN, record["reranker"], record["category_cap"])
@@ -309,18 +318,25 @@ def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
 def _lists_to_publish(run: StageRun, fusion_id: str) -> pl.DataFrame:
     """user_id, rank, item_id, score, contributions of all lists, from the `all` fit; rules go here."""
     catalogue = Catalogue.read(run)
-    weights, diversity = _model(run, fusion_id)
-    candidates = _candidates(run, catalogue, "all", weights)
+    model = _model(run, fusion_id)
+    candidates = _candidates(run, catalogue, "all", model.matchers)
     context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
-    return list_rows(candidates, weights, diversity, context, length, catalogue.user_ids, catalogue.item_ids)
+    return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids)
 
 
 def _candidates(run: StageRun, catalogue: Catalogue, fit: str, matchers: Iterable[str]) -> Candidates:
     """The candidates of a fit with the scores of some matchers."""
     names = list(matchers)
     rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
-    return Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, names)
+    candidates = Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, names)
+    return candidates.with_facts(catalogue.facts(run, fit))
+
+
+def _events(run: StageRun, fit: str) -> pl.DataFrame:
+    """What a fit knows of users' past."""
+    parts = list(HISTORY_OF_FIT[fit])
+    return run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=parts)
 
 
 def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
@@ -329,9 +345,10 @@ def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 
-def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    return json.loads(record["weights"]), record["diversity"]
+def _model(run: StageRun, fusion_id: str) -> FusionModel:
+    return FusionModel.from_record(
+        run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    )
 
 
 def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
@@ -352,25 +369,49 @@ def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame
     )
 
 
-def _halves(tuning: Tuning, catalogue: Catalogue, normaliser: str, seed: int) -> Halves:
+def _halves(tuning: Tuning, catalogue: Catalogue, seed: int) -> Halves:
     """The models that were chosen on either half of the users."""
-    on_a, on_b = (
-        FusionModel(
-            WEIGHTED, Normaliser(normaliser), tuning.chosen[half].weights, tuning.chosen[half].diversity
-        )
-        for half in HALVES
-    )
+    on_a, on_b = (tuning.models[half] for half in HALVES)
     return Halves.of_search((on_a, on_b), [catalogue.user_ids[int(user)] for user in tuning.users], seed)
 
 
-def _out_of_fold_rows(tuning: Tuning, catalogue: Catalogue) -> pl.DataFrame:
-    return _rows(tuning.users, tuning.items, catalogue)
-
-
-def _judge_later(run: StageRun, part: str, lists: pl.DataFrame) -> None:
+def _judge_later(run: StageRun, model: str, part: str, lists: pl.DataFrame) -> None:
     """Hand lists to evaluation, the one place that judges."""
-    rows = lists.select(pl.lit(MODEL).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
-    run.warehouse.replace("evaluation.lists", rows, where={"model": MODEL, "part": part})
+    rows = lists.select(pl.lit(model).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
+    run.warehouse.replace("evaluation.lists", rows, where={"model": model, "part": part})
+
+
+def _log_search(tracking: Tracking, parent: str, tuning: Tuning, run: StageRun) -> None:
+    """Log what was compared, what was chosen and what it was chosen from."""
+    settings, k = run.settings, run.settings.evaluation.k
+    chosen, diverse, study = tuning.chosen[FINAL], tuning.diverse[FINAL], tuning.studies[FINAL]
+    model = tuning.models[FINAL]
+    ndcg = f"val_ndcg_at_{k}"
+    tracking.log(
+        parent,
+        params={
+            **settings.fusion.model_dump(),
+            "seed": settings.seed,
+            "chosen_method": model.method,
+            "chosen_normaliser": model.normaliser.name,
+            "chosen_trial": chosen.number,
+            "diverse_trial": diverse.number,
+        },
+        metrics={f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.contest},
+    )
+    tracking.log_figure(parent, pareto_figure(study, chosen, k, diverse), "pareto.html")
+    tracking.log_figure(parent, parallel_figure(study, k), "parallel.html")
+    tracking.log_figure(parent, weights_figure(tuning.chosen), "weights.html")
+    rows = pareto_rows(study, chosen, diverse)
+    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+    if model.contest:
+        compared = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
+        tracking.log_dict(parent, compared, "methods.json")
+        create_table_artifact(
+            key="fusion-methods",
+            table=[dict(entry) for entry in model.contest],
+            description=f"NDCG@{k} out of fold on validation, by score alone",
+        )
 
 
 def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]], k: int) -> None:
@@ -379,7 +420,8 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
         with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
             weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
             judged = {f"val_{name}_at_{k}": value for name, value in trial.judged._asdict().items()}
-            tracking.log(run_id, params={**weights, "diversity": trial.diversity}, metrics=judged)
+            dials = {"diversity": trial.diversity, "category_cap": trial.category_cap}
+            tracking.log(run_id, params={**weights, **dials}, metrics=judged)
 
 
 def _with_reasons(run: StageRun, lists: pl.DataFrame, publication_id: str) -> pl.DataFrame:
