@@ -172,7 +172,7 @@ class Fusion(Section):
     category_cap: int = Field(default=0, ge=0, le=1000)
     """At most so many items of one category, as long as the best 100 have others; 0 is no cap."""
     promote: Literal["when_better", "always", "never"] = "when_better"
-    """When tonight's search replaces the fusion model of the lists that are published."""
+    """When a search replaces the fusion model of the lists: "when_better" (surely), "always", "never"."""
     max_list_age_hours: float = Field(default=36.0, ge=0)
     """Published lists that no run has renewed, or found up to date, for so long raise an alert; 0: never."""
 
