@@ -19,9 +19,10 @@ from flows.cli_check import check
 from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
+from flows.cli_publications import publications, rollback
 from flows.cli_texts import texts
 from flows.cli_tune import tune
-from flows.options import Config, Json, print_answer
+from flows.options import Config, Json, alert_of, print_answer, warn
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -50,6 +51,8 @@ app.command()(init)
 app.command()(check)
 app.command()(forget)
 app.command()(tune)
+app.command()(publications)
+app.command()(rollback)
 
 
 @app.command()
@@ -82,6 +85,10 @@ def recommend(
     diversity: Annotated[
         float | None, typer.Option("--diversity", help="0 to 1; the published order when not given.")
     ] = None,
+    reranker: Annotated[
+        str | None,
+        typer.Option("--reranker", help="mmr, dpp or calibrated; the published one when not given."),
+    ] = None,
     as_json: Json = False,
     config: Config = None,
 ) -> None:
@@ -100,13 +107,15 @@ def recommend(
         raise BadRequest("give either a user id, or --query, --history or --profile of a visitor")
     with reading(settings.data_folder) as snapshot:
         if user is not None:
-            answer = read_list(snapshot, user, k, diversity)
+            answer = read_list(snapshot, user, k, diversity, reranker=reranker)
         else:
             from serving.visitors import Visitor, Visitors, item_ids
 
             visitor = Visitor(item_ids(history), query, profile)
-            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity)
-    print_answer(answer, as_json, list_table)
+            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity, reranker)
+        alert = alert_of(snapshot, settings)
+    print_answer({**answer, "alert": alert}, as_json, list_table)
+    warn(alert)
 
 
 @app.command()
@@ -160,8 +169,11 @@ def relevance(as_json: Json = False, config: Config = None) -> None:
 def ui(config: Config = None) -> None:
     """Start the Prefect and MLflow servers on this project's stores; Ctrl-C stops both."""
     from flows.servers import serve_ui
+    from flows.starting import reconcile_if_free
 
-    serve_ui(load_settings(config))
+    settings = load_settings(config)
+    reconcile_if_free(settings, "polyrec ui")
+    serve_ui(settings)
 
 
 def main() -> None:
@@ -187,6 +199,7 @@ def _for_users(error: Exception) -> bool:
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
     names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError", "ExternalError"}
+    names |= {"PublicationError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -4,24 +4,26 @@ Nothing is learned and nothing is written: the matchers that the last run fitted
 users.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from serving.lists import BadRequest
+from serving.lists import BadRequest, check_reranking, published_reranking
+from tasks.codes import category_matrix
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contributions import contributions, fused_scores
-from tasks.fusion.lists import weight_vector
-from tasks.fusion.normalise import zscore
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
+from tasks.fusion.facts import user_facts
+from tasks.fusion.model import LEARNED, FusionModel, Point
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_for_visitors, read_manifest
@@ -65,12 +67,16 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        self._similarity = ItemSimilarity(
-            mean_text_vectors(semantic.text_vectors.swapaxes(0, 1)), table_items=0
+        self._diversity, reranker, category_cap = published_reranking(snapshot)
+        self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
+        self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
+        self._context = RerankContext(
+            ItemSimilarity(self._vectors, table_items=0),
+            ItemCategories(self._categories),
+            reranker=reranker,
+            category_cap=category_cap,
         )
-        published = snapshot.query("current_publication").row(0, named=True)
-        self._weights: dict[str, float] = json.loads(published["weights"])
-        self._diversity: float = published["diversity"]
+        self._model = _published_model(snapshot)
 
     @classmethod
     def load(cls, snapshot: Snapshot, settings: Settings) -> "Visitors":
@@ -88,35 +94,38 @@ class Visitors:
         if manifest is None:
             raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
         _check_same(snapshot, manifest, folder)
-        weights = json.loads(snapshot.query("current_publication")["weights"][0])
-        names = sorted({*weights, KEYWORD, SEMANTIC, POPULARITY})
+        names = sorted({*_published_model(snapshot).matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
         return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
 
-    def recommend(self, visitor: Visitor, k: int = 10, diversity: float | None = None) -> dict[str, Any]:
+    def recommend(
+        self, visitor: Visitor, k: int = 10, diversity: float | None = None, reranker: str | None = None
+    ) -> dict[str, Any]:
         """A list with its reasons.
 
         Args:
             visitor: what is known.
             k: how many items.
             diversity: of the re-ranking, 0 to 1; that of the published fusion when None.
+            reranker: the method; that of the published fusion when None.
 
         Raises:
-            BadRequest: nothing is known, an item is not in the catalogue, or k or diversity is out of range.
+            BadRequest: nothing is known, an item is not in the catalogue, k or diversity is out of range, or
+                there is no such re-ranker.
         """
         start = perf_counter()
-        history = self._check(visitor, k, diversity)
+        check_reranking(diversity, reranker)
+        history = self._check(visitor, k)
         interests, wanted = self._directions(visitor, history)
         batch = VisitorBatch(history, np.array([0, len(history)]), interests[None], [visitor.query or ""])
-        weights = self._weights_for(visitor)
-        found = self._candidates(batch, weights)
-        dial = self._diversity if diversity is None else diversity
-        vector, normalised = weight_vector(found, weights), zscore(found.scores, found.present)
-        parts = contributions(normalised, vector)  # (1, C, M)
-        total = fused_scores(normalised, vector)  # (1, C)
-        places = mmr(total, found.items, self._similarity, dial, k)[0]
+        model = self._model_for(visitor)
+        found = self._candidates(batch, model.matchers)
+        dial = model.diversity if diversity is None else diversity
+        total = model.scores(found)  # (1, C)
+        places = rerank(total, found.items, self._context_of(history, reranker), dial, k)[0]
         places = places[places >= 0]
+        parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
         shown = self._shown([*items, *history])
@@ -128,7 +137,7 @@ class Visitors:
                     "item_id": self._item_ids[item],
                     **shown[self._item_ids[item]].head,
                     "score": float(total[0, place]),
-                    "contributions": _largest_first(found.matchers, parts[0, place]),
+                    "contributions": _largest_first(found.matchers, parts[rank - 1]),
                     **shown[self._item_ids[item]].reason(slot),
                 }
                 for rank, (item, place, slot) in enumerate(zip(items, places, slots, strict=True), start=1)
@@ -140,10 +149,14 @@ class Visitors:
             "milliseconds": round(1000 * (perf_counter() - start), 1),
         }
 
-    def _check(self, visitor: Visitor, k: int, diversity: float | None) -> IntArray:
+    def _context_of(self, history: IntArray, reranker: str | None) -> RerankContext:
+        """What a visitor's list is re-ranked by."""
+        chosen = np.ones(len(history), dtype=bool), (np.zeros_like(history), history)
+        taste = tastes(csr_array(chosen, shape=(1, len(self._item_ids))), self._categories)
+        return replace(self._context, tastes=taste, reranker=reranker or self._context.reranker)
+
+    def _check(self, visitor: Visitor, k: int) -> IntArray:
         """Refuse what cannot be answered; return the codes of the history, each once, at its latest place."""
-        if diversity is not None and not 0 <= diversity <= 1:
-            raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
         most = self._settings.matching.candidates
         if not 1 <= k <= most:
             raise BadRequest(
@@ -187,20 +200,26 @@ class Visitors:
             interests = query
         return interests, np.concatenate([interests, query])
 
-    def _weights_for(self, visitor: Visitor) -> dict[str, float]:
-        """What each matcher weighs for this visitor: docs/architecture.md states the rule."""
+    def _model_for(self, visitor: Visitor) -> FusionModel:
+        """The published fusion with weights for this visitor: docs/architecture.md states the rule."""
         settings = self._settings.visitors
         asked = settings.query_weight if visitor.query else 0.0
-        weights = {name: (1 - asked) * weight for name, weight in self._weights.items()}
+        weights = {name: (1 - asked) * weight for name, weight in self._model.weights.items()}
         for name, share in ((KEYWORD, settings.keyword_share), (SEMANTIC, 1 - settings.keyword_share)):
             weights[name] = weights.get(name, 0.0) + asked * share
         if not visitor.history:
             weights[POPULARITY] = max(weights.get(POPULARITY, 0.0), (1 - asked) * settings.popularity_weight)
-        return {name: weight for name, weight in weights.items() if weight and name in self._matchers}
+        needed = () if self._model.ranker is None else (LEARNED, *self._model.ranker.matchers)
+        kept = {
+            name: weight
+            for name, weight in weights.items()
+            if name in needed or (weight and name in self._matchers)
+        }
+        return self._model.at(Point(kept, self._model.diversity))
 
-    def _candidates(self, batch: VisitorBatch, weights: Mapping[str, float]) -> Candidates:
+    def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
         """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""
-        rows = {name: self._matchers[name].score_visitors(batch)[0] for name in weights}  # N each
+        rows = {name: self._matchers[name].score_visitors(batch)[0] for name in matchers}  # N each
         allowed = self._recommendable.copy()
         allowed[batch.item] = False
         proposed = (
@@ -215,9 +234,10 @@ class Visitors:
         items = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *proposed]))
         items = items[items >= 0]
         scores = np.stack([row[items] for row in rows.values()], axis=1)  # (C, M)
-        return Candidates(
-            np.zeros(1, dtype=np.int64), items[None].astype(np.int32), scores[None], tuple(rows)
-        )
+        nobody = np.zeros(1, dtype=np.int64)  # user 0, the only one
+        when = np.zeros(len(batch.item), dtype=np.int64)  # just now, all of it
+        facts = user_facts(1, when, batch.item, when, self._vectors)
+        return Candidates(nobody, items[None].astype(np.int32), scores[None], tuple(rows), facts)
 
     def _shown(self, items: Iterable[int]) -> dict[str, "Shown"]:
         """What is shown of items, by id."""
@@ -255,6 +275,12 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
             f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
         )
     return ids
+
+
+def _published_model(snapshot: Snapshot) -> FusionModel:
+    """The fusion behind what is published."""
+    fusion_id = snapshot.query("current_publication")["fusion_id"][0]
+    return FusionModel.from_record(snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True))
 
 
 def _check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:

@@ -1,13 +1,16 @@
 """What one trial of the weight search measures: the lists that some weights and a dial give, judged at k."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
-from tasks.fusion.listwise import listwise_weights
-from tasks.fusion.normalise import zscore
-from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
+from tasks.fusion.model import FusionModel
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import Positions
 from tasks.fusion.weights import Judged
 from tasks.measures import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
 
@@ -18,9 +21,10 @@ class Objective:
     def __init__(
         self,
         candidates: Candidates,
+        model: FusionModel,
         relevant: csr_array,
         categories: Flags,
-        similarity: ItemSimilarity,
+        context: RerankContext,
         k: int,
         recommendable: Flags | None = None,
     ) -> None:
@@ -28,9 +32,10 @@ class Objective:
 
         Args:
             candidates: of the U' users to judge; those without a relevant item are left out of the means.
+            model: says what is weighed; its weights and dial do not count.
             relevant: (U, N) bool over all users: events of the part to choose on.
             categories: (N, C) bool.
-            similarity: of the catalogue's items, for the re-ranking.
+            context: what re-ranking goes by, of all users.
             k: length of the lists.
             recommendable: (N,) bool, which items lists may hold: the catalogue that they use; all when None.
         """
@@ -39,33 +44,27 @@ class Objective:
         self.k = k
         self.items = candidates.items
         self._present = candidates.present
-        self._normalised = zscore(candidates.scores, candidates.present)
+        self._features = model.features(candidates)
         self._is_relevant = contains(of_users, candidates.items)  # (U', C)
         self._categories = categories
         self._recommendable = np.ones(len(categories), dtype=bool) if recommendable is None else recommendable
-        self._similarity = similarity
+        self._context = context.of(candidates.users)
 
-    def lists(self, weights: Floats, diversity: float, k: int | None = None) -> Positions:
+    def lists(self, weights: Floats, diversity: float, category_cap: int) -> Positions:
         """(U', k) positions among the candidates, -1 padded."""
-        scores = np.where(self._present, fused_scores(self._normalised, weights), -np.inf)
-        return mmr(scores, self.items, self._similarity, diversity, k or self.k)
+        scores = np.where(self._present, fused_scores(self._features, weights), -np.inf)
+        context = replace(self._context, category_cap=category_cap)
+        return rerank(scores, self.items, context, diversity, self.k)
 
-    def list_items(self, weights: Floats, diversity: float, k: int | None = None) -> Codes:
-        """(U', k) item codes, -1 padded."""
-        return picked_items(self.items, self.lists(weights, diversity, k))
-
-    def accurate_weights(self) -> Floats | None:
-        """(M,) the weights that make relevant candidates likeliest; None where there are none."""
-        return listwise_weights(self._normalised, self._is_relevant, self._present)
-
-    def __call__(self, weights: Floats, diversity: float) -> Judged:
+    def __call__(self, weights: Floats, diversity: float, category_cap: int = 0) -> Judged:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.
 
         Args:
-            weights: (M,) non-negative, adding up to 1.
+            weights: (F,) non-negative, of the model's columns.
             diversity: 0 to 1.
+            category_cap: at most so many items of one category; 0 is no cap.
         """
-        places = self.lists(weights, diversity)
+        places = self.lists(weights, diversity, category_cap)
         hits = (places >= 0) & np.take_along_axis(self._is_relevant, places, axis=1)
         judged = self.n_relevant > 0
         items = picked_items(self.items, places)[judged]
