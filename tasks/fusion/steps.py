@@ -11,10 +11,12 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, interaction_matrix, text_tensor
+from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
+from tasks.fusion.nearest import nearest_in_history
 from tasks.fusion.plots import pareto_figure, pareto_rows
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
@@ -25,6 +27,7 @@ from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
+    ALL,
     ITEM,
     PARTS_OF_FIT,
     RANK,
@@ -51,19 +54,22 @@ class Catalogue:
     recommendable: np.ndarray
     """(N,) bool: which items lists for validation may hold."""
     similarity: ItemSimilarity
+    vectors: np.ndarray
+    """(N, D) of unit length: what items are compared by."""
 
     @classmethod
     def read(cls, run: StageRun) -> "Catalogue":
         """Read items, users and the live texts' vectors."""
         items = run.warehouse.query("items")
         item_ids = items[ITEM].to_list()
-        vectors = text_tensor(run.warehouse.query("live_text_vectors"), item_ids)
+        vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
         return cls(
             run.warehouse.query("users")[USER].to_list(),
             item_ids,
             category_matrix(items["categories"].to_list())[0],
             recommendable_items(run.warehouse, run.settings, TRAIN),
-            ItemSimilarity(mean_text_vectors(vectors)),
+            ItemSimilarity(vectors),
+            vectors,
         )
 
 
@@ -199,8 +205,10 @@ def publish(run: StageRun, fusion_id: str) -> str:
     }
     with run.warehouse.transaction():
         run.warehouse.execute("set_model_version", fusion_id=fusion_id, version=version)
-        rows = _with_reasons(run, lists, publication_id)
+        rows = _with_reasons(run, lists, publication_id, catalogue)
         run.warehouse.replace("serving.recommendations", rows, where={"publication_id": publication_id})
+        kept = candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id)
+        run.warehouse.replace("serving.candidates", kept, where={"publication_id": publication_id})
         run.warehouse.append("serving.publications", pl.DataFrame(publication))
         run.warehouse.execute("set_current", publication_id=publication_id)
     write_snapshot(run.warehouse, publication_id)
@@ -259,27 +267,39 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
             tracking.log(run_id, params={**weights, "diversity": trial.diversity}, metrics=judged)
 
 
-def _with_reasons(run: StageRun, lists: pl.DataFrame, publication_id: str) -> pl.DataFrame:
-    """Rows of serving.recommendations: each with the text that matched its user best."""
+def _with_reasons(
+    run: StageRun, lists: pl.DataFrame, publication_id: str, catalogue: Catalogue
+) -> pl.DataFrame:
+    """Rows of serving.recommendations: each with the text that matched its user best, and what it is like."""
     matchers = run.settings.matching.matchers
     matcher = (
         REASON_MATCHER
         if REASON_MATCHER in matchers
         else next((m for m in matchers if m.startswith("cosine")), "")
     )
-    reasons = run.warehouse.query("candidate_scores", fit="all", matchers=[matcher]).select(
-        USER, ITEM, TEXT_ID
+    reasons = run.warehouse.query("candidate_scores", fit=ALL, matchers=[matcher]).select(USER, ITEM, TEXT_ID)
+    past = run.warehouse.query("interactions")
+    near = nearest_in_history(
+        catalogue.vectors,
+        *(codes(lists[USER], catalogue.user_ids), codes(lists[ITEM], catalogue.item_ids)),
+        *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
     )
+    like = pl.Series(catalogue.item_ids, dtype=pl.String).gather(pl.Series(near).replace(-1, None))
     names = [field.name for field in lists.schema["contributions"].fields]  # type: ignore[attr-defined]
     entries = pl.concat_list(
         pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
     )
-    return lists.join(reasons, on=[USER, ITEM], how="left", maintain_order="left").select(
-        pl.lit(publication_id).alias("publication_id"),
-        USER,
-        RANK,
-        ITEM,
-        SCORE,
-        entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
-        TEXT_ID,
+    return (
+        lists.with_columns(like.alias("like_item_id"))
+        .join(reasons, on=[USER, ITEM], how="left", maintain_order="left")
+        .select(
+            pl.lit(publication_id).alias("publication_id"),
+            USER,
+            RANK,
+            ITEM,
+            SCORE,
+            entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
+            TEXT_ID,
+            "like_item_id",
+        )
     )
