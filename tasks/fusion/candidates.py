@@ -1,14 +1,14 @@
 """The candidates of every user with every matcher's score: the one pivot from long rows to an array."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tasks.codes import codes
-from tasks.measures import Flags
+from tasks.measures import Flags, Floats
 from warehouse.columns import ITEM, MATCHER, SCORE, USER
 
 
@@ -24,6 +24,8 @@ class Candidates:
     """(U, C, M); 0 where there is no item."""
     matchers: tuple[str, ...]
     """The M names."""
+    facts: Floats | None = None
+    """(U, F) what is known of the users, see `tasks.fusion.facts`; None where no method asks for it."""
 
     @property
     def present(self) -> Flags:
@@ -32,7 +34,12 @@ class Candidates:
 
     def take(self, rows: NDArray[np.integer]) -> "Candidates":
         """The candidates of some of the users, by row."""
-        return Candidates(self.users[rows], self.items[rows], self.scores[rows], self.matchers)
+        facts = None if self.facts is None else self.facts[rows]
+        return Candidates(self.users[rows], self.items[rows], self.scores[rows], self.matchers, facts)
+
+    def with_facts(self, facts: Floats) -> "Candidates":
+        """The same with facts (U', F) about all users, by user code."""
+        return replace(self, facts=facts[self.users])
 
     @classmethod
     def from_frame(

@@ -1,0 +1,227 @@
+"""The fusion model: the one way from candidates to scores, to lists, and to what each matcher gave."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.contributions import contributions, fused_scores
+from tasks.fusion.networks import Gate, Ranker, as_dict
+from tasks.fusion.normalise import RECIPROCAL_RANK, Normaliser
+from tasks.fusion.shapley import shapley_values
+from tasks.measures import Floats
+from tasks.settings import SettingsError
+
+WEIGHTED, GATED, RANKER = "weighted", "gated", "ranker"
+METHODS = (WEIGHTED, RECIPROCAL_RANK, GATED, RANKER)
+"""The simplest first."""
+LEARNED = "learned_ranker"
+"""What the learned ranker is called among the weights, beside the matchers."""
+
+
+class Point(NamedTuple):
+    """What a search chooses for a fusion whose method and normaliser are settled."""
+
+    weights: dict[str, float]
+    diversity: float
+
+
+@dataclass(frozen=True)
+class FusionModel:
+    """Method, normaliser, what both learned, weights and dial: frozen from tuning to publishing.
+
+    score(u, c) = sum over matchers m of weights[m] * gate(u, m) * normalised(u, c, m)
+                  + weights["learned_ranker"] * ranker(normalised(u, c))
+
+    A gate is 1 unless the method is "gated"; the last term is there with "ranker" alone. Reciprocal rank
+    fusion is the weighted sum of reciprocal ranks.
+    """
+
+    method: str
+    normaliser: Normaliser
+    weights: Mapping[str, float]
+    """Of at least 0, one of them above it."""
+    diversity: float = 0.0
+    gate: Gate | None = None
+    ranker: Ranker | None = None
+    diverse: Point | None = None
+    """A second point of the same front, for those who ask for diversity."""
+
+    def __post_init__(self) -> None:
+        """Refuse what gives no score."""
+        if self.method not in METHODS:
+            raise SettingsError(
+                f"there is no fusion method {self.method!r}; set method in [fusion] to one of "
+                f"{', '.join(METHODS)}, or to auto"
+            )
+        if (self.gate is None) == (self.method == GATED) or (self.ranker is None) == (self.method == RANKER):
+            raise ValueError(
+                f"a fusion by {self.method!r} lacks its network, or has another one's; "
+                "search again: polyrec run --stage fusion"
+            )
+        check_weights(self.weights)
+
+    @property
+    def matchers(self) -> tuple[str, ...]:
+        """Those whose scores it needs."""
+        return tuple(name for name in self.weights if self.ranker is None or name != LEARNED)
+
+    def features(self, candidates: Candidates) -> Floats:
+        """(U, C, F): what is weighed, in the order of `columns`; weights alone are missing from the score.
+
+        Args:
+            candidates: with the facts about their users where the method is "gated".
+        """
+        return self._features(candidates, self.normaliser(candidates))
+
+    def columns(self, candidates: Candidates) -> tuple[str, ...]:
+        """The F names: the candidates' matchers, then the learned ranker where there is one."""
+        return (*candidates.matchers, *(() if self.ranker is None else (LEARNED,)))
+
+    def scores(self, candidates: Candidates) -> Floats:
+        """(U, C) fused scores; -inf where there is no item.
+
+        Args:
+            candidates: with the facts about their users where the method is "gated".
+        """
+        fused = fused_scores(self.features(candidates), self.vector(candidates))
+        return np.where(candidates.present, fused, -np.inf)
+
+    def contributions(
+        self, candidates: Candidates, rows: NDArray[np.integer], columns: NDArray[np.integer]
+    ) -> Floats:
+        """(R, M) what each of the candidates' matchers gave to the score of a candidate: Shapley values.
+
+        In a sum they are its terms; those of the learned ranker are counted over all sets of matchers, an
+        absent one counting 0 after normalisation. A row adds up to the score.
+
+        Args:
+            candidates: of the U users.
+            rows: (R,) which user.
+            columns: (R,) which of the user's candidates.
+        """
+        normalised = self.normaliser(candidates)
+        vector, n = self.vector(candidates), len(candidates.matchers)
+        picked = normalised[rows, columns]  # (R, M)
+        gated = picked * self._multipliers(candidates)[rows]
+        parts = contributions(gated, vector[:n])
+        if (ranker := self.ranker) is None:
+            return parts
+        learned = shapley_values(lambda scores: ranker.value(scores, candidates.matchers), picked)
+        return parts + vector[n] * learned
+
+    def value_of(self, candidates: Candidates, row: int) -> "Value":
+        """The score of a user's candidates as a function of normalised scores alone.
+
+        Args:
+            candidates: of the U users.
+            row: which user.
+        """
+        return Value(self, candidates.take(np.array([row])))
+
+    def vector(self, candidates: Candidates) -> Floats:
+        """(F,) the weights in the order of `columns`.
+
+        Raises:
+            ValueError: a weight is missing, or is for a matcher that gave no scores.
+        """
+        if set(self.matchers) != set(candidates.matchers):
+            raise ValueError(
+                f"weights are for {', '.join(sorted(self.matchers))}, "
+                f"scores are from {', '.join(sorted(candidates.matchers))}; "
+                "take the scores of the fusion's own matchers, or tune again: polyrec run --stage fusion"
+            )
+        return np.array([self.weights[name] for name in self.columns(candidates)])
+
+    def at(self, point: Point) -> "FusionModel":
+        """The same fusion with other weights and another dial."""
+        return replace(self, weights=point.weights, diversity=point.diversity)
+
+    @property
+    def as_diverse(self) -> "FusionModel":
+        """The fusion at its diverse point; itself where it has none."""
+        return self if self.diverse is None else self.at(self.diverse)
+
+    def to_record(self) -> dict[str, Any]:
+        """The columns normaliser, diversity, weights and model of serving.fusion_models."""
+        model = {
+            "method": self.method,
+            "calibration": {name: list(curve) for name, curve in self.normaliser.calibration.items()},
+            "gate": as_dict(self.gate),
+            "ranker": as_dict(self.ranker),
+            "diverse": None if self.diverse is None else self.diverse._asdict(),
+        }
+        return {
+            "normaliser": self.normaliser.name,
+            "diversity": self.diversity,
+            "weights": json.dumps(dict(self.weights)),
+            "model": json.dumps(model),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "FusionModel":
+        """The model of a row of serving.fusion_models; one from before `model` was kept is a weighted sum."""
+        model = json.loads(record.get("model") or "{}")
+        curves = {name: (slope, base) for name, (slope, base) in model.get("calibration", {}).items()}
+        gate, ranker, diverse = (model.get(name) for name in ("gate", "ranker", "diverse"))
+        return cls(
+            model.get("method", WEIGHTED),
+            Normaliser(record["normaliser"], curves),
+            json.loads(record["weights"]),
+            record["diversity"],
+            gate and Gate.from_dict(gate),
+            ranker and Ranker.from_dict(ranker),
+            diverse and Point(**diverse),
+        )
+
+    def _features(self, candidates: Candidates, normalised: Floats) -> Floats:
+        if self.gate is not None:
+            return normalised * self._multipliers(candidates)[:, None, :]
+        if self.ranker is None:
+            return normalised
+        rows = normalised.reshape(-1, normalised.shape[2])
+        learned = self.ranker.value(rows, candidates.matchers).reshape(normalised.shape[:2])
+        return np.concatenate([normalised, learned[:, :, None]], axis=2)
+
+    def _multipliers(self, candidates: Candidates) -> Floats:
+        """(U, M) of the gate; 1 without one."""
+        if self.gate is None:
+            return np.ones((len(candidates.users), len(candidates.matchers)))
+        if candidates.facts is None:
+            raise ValueError(
+                "a gated fusion needs the facts about its users; give them with Candidates.with_facts"
+            )
+        return self.gate.multipliers(candidates.facts, candidates.matchers)
+
+
+@dataclass(frozen=True)
+class Value:
+    """Normalised scores (S, M) of one user's candidates to fused scores (S,): what coalitions are worth."""
+
+    model: FusionModel
+    of_user: Candidates
+
+    def __call__(self, normalised: Floats) -> Floats:
+        """(S,) of (S, M), in the order of the candidates' matchers."""
+        features = self.model._features(self.of_user, normalised[None])
+        return fused_scores(features, self.model.vector(self.of_user))[0]
+
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Refuse weights that order nothing, or that are no weights.
+
+    Raises:
+        SettingsError: all of them are 0, or one is negative or no number.
+    """
+    for name, weight in weights.items():
+        if not (np.isfinite(weight) and weight >= 0):
+            raise SettingsError(f"the weight of {name!r} is {weight}; a weight is a number of at least 0")
+    if not any(weights.values()):
+        raise SettingsError(
+            f"all weights are zero ({', '.join(weights) or 'there are none'}), so nothing orders a list; "
+            "give one of them a weight above 0, or search them: polyrec run --stage fusion"
+        )

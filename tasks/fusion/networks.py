@@ -1,0 +1,109 @@
+"""The small networks of fusion, as numbers: what they compute, and how they are kept.
+
+They are learned in torch (`tasks/fusion/learning.py`) and used in double precision without it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tasks.measures import Floats
+
+BLOCK_ROWS = 1 << 18
+MOST = 4.0  # a gate makes a weight at most so many times larger, or smaller
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Two layers: a tanh of H units between F inputs and O outputs. Plain lists, so that JSON can hold it."""
+
+    inner: list[list[float]]
+    """(H, F)"""
+    inner_bias: list[float]
+    outer: list[list[float]]
+    """(O, H)"""
+    outer_bias: list[float]
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """(S, O) of inputs (S, F)."""
+        hidden = np.tanh(inputs @ np.array(self.inner).T + np.array(self.inner_bias))
+        return hidden @ np.array(self.outer).T + np.array(self.outer_bias)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How much more, or less, each matcher counts for a user, by what is known of the user."""
+
+    matchers: tuple[str, ...]
+    mean: list[float]
+    """(F,) of the facts of those it was learned from."""
+    deviation: list[float]
+    layers: Layers
+
+    def multipliers(self, facts: Floats, matchers: Sequence[str]) -> Floats:
+        """(U, M): what weights are multiplied by, between 1/4 and 4; 1 for matchers that it does not know.
+
+        Args:
+            facts: (U, F), see `tasks.fusion.facts`.
+            matchers: the M names.
+        """
+        if facts.shape[1] != len(self.mean):
+            raise ValueError(
+                f"the gate was learned from {len(self.mean)} facts about a user, got {facts.shape[1]}; "
+                "search again: polyrec run --stage fusion"
+            )
+        scaled = (facts - np.array(self.mean)) / np.array(self.deviation)
+        learned = MOST ** np.tanh(self.layers(scaled))  # (U, those it was learned for)
+        column = {name: at for at, name in enumerate(self.matchers)}
+        out = np.ones((len(facts), len(matchers)))
+        for at, name in enumerate(matchers):
+            if name in column:
+                out[:, at] = learned[:, column[name]]
+        return out
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Gate":
+        """What `asdict` gave."""
+        layers = Layers(**values["layers"])
+        return cls(tuple(values["matchers"]), values["mean"], values["deviation"], layers)
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A score from all normalised scores of a candidate together: a weighted sum and two layers beside it."""
+
+    matchers: tuple[str, ...]
+    linear: list[float]
+    """(M,)"""
+    layers: Layers
+
+    def value(self, normalised: Floats, matchers: Sequence[str]) -> Floats:
+        """(S,) scores of normalised scores (S, M); 0 where all of them are 0.
+
+        Args:
+            normalised: of any models; those of `self.matchers` that are not there count 0.
+            matchers: the M names.
+        """
+        known = np.zeros((len(normalised), len(self.matchers)))
+        column = {name: at for at, name in enumerate(matchers)}
+        for at, name in enumerate(self.matchers):
+            if name in column:
+                known[:, at] = normalised[:, column[name]]
+        out = known @ np.array(self.linear)
+        nothing = self.layers(np.zeros((1, len(self.matchers))))[0, 0]
+        for start in range(0, len(known), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            out[rows] += self.layers(known[rows])[:, 0] - nothing
+        return out
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Ranker":
+        """What `asdict` gave."""
+        return cls(tuple(values["matchers"]), values["linear"], Layers(**values["layers"]))
+
+
+def as_dict(network: Gate | Ranker | None) -> dict[str, Any] | None:
+    """A network as JSON can hold it."""
+    return None if network is None else asdict(network)
