@@ -27,7 +27,7 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
     ):
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in answer["items"]:
-        why = f"{row['text']} [dim]({row['angle']})[/dim]" if row["text"] else ""
+        why = escape(row["reason"]) + (f" [dim]({row['angle']})[/dim]" if row["text"] else "")
         parts = "\n".join(f"{name} {value:+.2f}" for name, value in row["contributions"].items())
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
         table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}", parts)

@@ -1,9 +1,11 @@
 """A person's published list, its reasons and the history it came from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from serving.sentences import sentence
 from tasks.content import titled
 from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID
 from warehouse.snapshot import Snapshot
@@ -43,6 +45,8 @@ def recommend(
     rows = snapshot.query("published_list", user_id=user_id, limit=longest)
     if diversity is not None and rows.height:
         rows = _reranked(snapshot, rows, diversity, k)
+    rows = rows.head(k)
+    like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
     items = [
         {
             "rank": rank,
@@ -53,8 +57,9 @@ def recommend(
             "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
             "text": row["text"],
             "angle": row["angle"],
+            "reason": sentence(row["contributions"], row["text"], like.get(row.get("like_item_id"))),
         }
-        for rank, row in enumerate(rows.head(k).iter_rows(named=True), start=1)
+        for rank, row in enumerate(rows.iter_rows(named=True), start=1)
     ]
     past = snapshot.query("history", user_id=user_id, limit=history)
     return {
@@ -89,6 +94,12 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
         "categories": row["categories"],
         "texts": snapshot.query("item_texts", item_id=item_id).select(columns).to_dicts(),
     }
+
+
+def titles(snapshot: Snapshot, item_ids: Sequence[str | None]) -> dict[str | None, str]:
+    """What items are called, by id; ids that there is no item of are left out."""
+    rows = snapshot.query("titles", items=sorted({item_id for item_id in item_ids if item_id is not None}))
+    return {row[ITEM]: titled(row["title"], row["year"]) for row in rows.iter_rows(named=True)}
 
 
 def _reranked(snapshot: Snapshot, rows: pl.DataFrame, diversity: float, k: int) -> pl.DataFrame:

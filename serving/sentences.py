@@ -110,3 +110,22 @@ def without(title: str, rank: int, rank_without: int, n_candidates: int) -> str:
         f'Without "{title}" in the history, it would be in place {rank_without} of {n_candidates} by score, '
         f"not {rank}."
     )
+
+
+def lacking(score: float, lowest_listed: float | None, length: int) -> str:
+    """What a candidate lacks that is not in the published list.
+
+    >>> lacking(0.9, 1.25, 100)
+    'Its score is 0.900; the lowest of the 100 listed items has 1.250, so it lacks 0.350.'
+    """
+    if lowest_listed is None:
+        return f"Its score is {score:.3f}; nothing is listed at all."
+    if score > lowest_listed:
+        return (
+            f"Its score is {score:.3f}, above the lowest of the {length} listed items ({lowest_listed:.3f}): "
+            "diversity or a rule put another in its place."
+        )
+    return (
+        f"Its score is {score:.3f}; the lowest of the {length} listed items has {lowest_listed:.3f}, "
+        f"so it lacks {lowest_listed - score:.3f}."
+    )

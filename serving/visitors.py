@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.lists import BadRequest
+from serving.sentences import sentence
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.lists import weight_vector
+from tasks.fusion.nearest import nearest_in_history
 from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
@@ -65,9 +67,8 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        self._similarity = ItemSimilarity(
-            mean_text_vectors(semantic.text_vectors.swapaxes(0, 1)), table_items=0
-        )
+        self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
+        self._similarity = ItemSimilarity(self._vectors, table_items=0)
         published = snapshot.query("current_publication").row(0, named=True)
         self._weights: dict[str, float] = json.loads(published["weights"])
         self._diversity: float = published["diversity"]
@@ -87,7 +88,7 @@ class Visitors:
         manifest = read_manifest(folder)
         if manifest is None:
             raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
-        _check_same(snapshot, manifest, folder)
+        check_same(snapshot, manifest, folder)
         weights = json.loads(snapshot.query("current_publication")["weights"][0])
         names = sorted({*weights, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
@@ -119,6 +120,9 @@ class Visitors:
         places = places[places >= 0]
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
+        one = np.zeros(len(items) + len(history), dtype=np.int64)
+        near = nearest_in_history(self._vectors, one[: len(items)], items, one[len(items) :], history)
+        like = [self._item_ids[item] if item >= 0 else None for item in near]
         shown = self._shown([*items, *history])
         return {
             "visitor": {"query": visitor.query, "profile": visitor.profile},
@@ -129,9 +133,16 @@ class Visitors:
                     **shown[self._item_ids[item]].head,
                     "score": float(total[0, place]),
                     "contributions": _largest_first(found.matchers, parts[0, place]),
-                    **shown[self._item_ids[item]].reason(slot),
+                    **(said := shown[self._item_ids[item]].reason(slot)),
+                    "reason": sentence(
+                        dict(zip(found.matchers, parts[0, place].tolist(), strict=True)),
+                        said["text"],
+                        None if near is None else shown[near].head["title"],
+                    ),
                 }
-                for rank, (item, place, slot) in enumerate(zip(items, places, slots, strict=True), start=1)
+                for rank, (item, place, slot, near) in enumerate(
+                    zip(items, places, slots, like, strict=True), start=1
+                )
             ],
             "history": [
                 {"item_id": self._item_ids[item], **shown[self._item_ids[item]].head}
@@ -257,7 +268,7 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
     return ids
 
 
-def _check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:
+def check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:
     """Refuse matchers that were fitted on other data than the published lists."""
     models = snapshot.query("matcher_models", fit=ALL)
     same_fit = set(models["fingerprint"]) == {manifest.fingerprint}

@@ -26,6 +26,7 @@ def candidate_rows(
     present = candidates.present
     size = present.sum(axis=1)
     ids = pl.Series(item_ids, dtype=pl.String).gather(candidates.items[present])
+    facts = [None] * len(size) if candidates.facts is None else candidates.facts.tolist()
     by_matcher = candidates.scores.swapaxes(1, 2)  # (U, M, C)
     there = np.broadcast_to(present[:, None, :], by_matcher.shape)
     return pl.DataFrame(
@@ -35,14 +36,21 @@ def candidate_rows(
             "matchers": pl.repeat(list(candidates.matchers), len(size), eager=True),
             "item_ids": _lists(ids.to_arrow(), size),
             "scores": _lists(pa.array(by_matcher[there]), size * len(candidates.matchers)),
+            "facts": pl.Series(facts, dtype=pl.List(pl.Float64)),
         }
     )
 
 
-def candidates_of_row(row: Mapping[str, Any]) -> tuple[list[str], tuple[str, ...], NDArray[np.float32]]:
-    """Item ids (C), names of matchers (M) and raw scores (C, M) of a row of serving.candidates."""
+def candidates_of_row(row: Mapping[str, Any]) -> tuple[list[str], Candidates]:
+    """Item ids (C), ascending, and the one user's candidates of a row of serving.candidates.
+
+    Item codes are places among the ids.
+    """
     ids, matchers = list(row["item_ids"]), tuple(row["matchers"])
-    return ids, matchers, np.array(row["scores"], dtype=np.float32).reshape(len(matchers), len(ids)).T
+    scores = np.array(row["scores"], dtype=np.float32).reshape(len(matchers), len(ids)).T  # (C, M)
+    facts = None if row["facts"] is None else np.array([row["facts"]], dtype=np.float64)
+    items = np.arange(len(ids), dtype=np.int32)[None]
+    return ids, Candidates(np.zeros(1, dtype=np.int64), items, scores[None], matchers, facts)
 
 
 def _lists(values: pa.Array, size: NDArray[np.integer]) -> pl.Series:
