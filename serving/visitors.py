@@ -21,7 +21,7 @@ from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.lists import weight_vector
-from tasks.fusion.nearest import nearest_in_history
+from tasks.fusion.nearest import Likeness
 from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
@@ -67,8 +67,9 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
-        self._similarity = ItemSimilarity(self._vectors, table_items=0)
+        vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
+        self._similarity = ItemSimilarity(vectors, table_items=0)
+        self._likeness = Likeness(vectors, semantic.directions)
         published = snapshot.query("current_publication").row(0, named=True)
         self._weights: dict[str, float] = json.loads(published["weights"])
         self._diversity: float = published["diversity"]
@@ -121,7 +122,7 @@ class Visitors:
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
         one = np.zeros(len(items) + len(history), dtype=np.int64)
-        near = nearest_in_history(self._vectors, one[: len(items)], items, one[len(items) :], history)
+        near = self._likeness.nearest(one[: len(items)], items, one[len(items) :], history)
         like = [self._item_ids[item] if item >= 0 else None for item in near]
         shown = self._shown([*items, *history])
         return {

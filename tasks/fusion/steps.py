@@ -16,7 +16,7 @@ from tasks.fingerprint import fingerprint
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
-from tasks.fusion.nearest import nearest_in_history
+from tasks.fusion.nearest import Likeness
 from tasks.fusion.plots import pareto_figure, pareto_rows
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
@@ -26,6 +26,7 @@ from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
+from tasks.vectors import centred
 from warehouse.columns import (
     ALL,
     ITEM,
@@ -37,6 +38,7 @@ from warehouse.columns import (
     TRAIN,
     USER,
     VALIDATION,
+    VECTOR,
 )
 from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
 
@@ -55,7 +57,7 @@ class Catalogue:
     """(N,) bool: which items lists for validation may hold."""
     similarity: ItemSimilarity
     vectors: np.ndarray
-    """(N, D) of unit length: what items are compared by."""
+    """(N, D) of unit length: the centred means of items' texts."""
 
     @classmethod
     def read(cls, run: StageRun) -> "Catalogue":
@@ -278,9 +280,10 @@ def _with_reasons(
         else next((m for m in matchers if m.startswith("cosine")), "")
     )
     reasons = run.warehouse.query("candidate_scores", fit=ALL, matchers=[matcher]).select(USER, ITEM, TEXT_ID)
-    past = run.warehouse.query("interactions")
-    near = nearest_in_history(
-        catalogue.vectors,
+    past, vectors = run.warehouse.query("interactions"), run.warehouse.query("item_vectors")
+    content = np.zeros_like(catalogue.vectors)
+    content[codes(vectors[ITEM], catalogue.item_ids)] = vectors[VECTOR].to_numpy()
+    near = Likeness(catalogue.vectors, centred(content)).nearest(
         *(codes(lists[USER], catalogue.user_ids), codes(lists[ITEM], catalogue.item_ids)),
         *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
     )
