@@ -87,14 +87,14 @@ def fuse(
 
     Whoever scored the candidates, ours or peers, the method, its trials and its seed are the same.
     """
-    similarity = validation.similarity(validation.fit.data.text_vectors)
+    context = validation.context(validation.fit.data.text_vectors)
     start = perf_counter()
-    tuning = validation.search(scored.candidates, similarity, True, lambda _half, _trial: on_trial())
+    tuning = validation.search(scored.candidates, context, True, lambda _half, _trial: on_trial())
     search_s = perf_counter() - start
     parts = {"validation": _whole(validation.judge(tuning.users, tuning.items), scored)}
     if test is not None and scored_for_test is not None:
-        similarity = test.similarity(test.fit.data.text_vectors)
-        judged = test.judge_weights(scored_for_test.candidates, similarity, tuning.chosen[FINAL])
+        context = test.context(test.fit.data.text_vectors)
+        judged = test.judge_weights(scored_for_test.candidates, context, tuning.chosen[FINAL])
         parts["test"] = _whole(judged, scored_for_test)
     return Fusion(tuning, search_s, parts)
 

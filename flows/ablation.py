@@ -23,7 +23,8 @@ from tasks.evaluation.significance import paired_difference
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.matching.contract import Matcher
@@ -152,22 +153,30 @@ class Window:
         matcher.fit(replace(self.fit.data, text_vectors=vectors))
         return matcher
 
-    def similarity(self, vectors: FloatArray | None) -> ItemSimilarity:
-        """Between items, for re-ranking: of their texts, or of their content where texts are left out."""
-        content = self.truth.vectors
+    def context(self, vectors: FloatArray | None) -> RerankContext:
+        """What re-ranking goes by: texts, or content where they are left out, and the judged users' tastes."""
+        content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
-        return ItemSimilarity(mean_text_vectors(content[:, None] if vectors is None else vectors))
+        wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))
+        wanted[self.judged] = tastes(self.truth.history, categories)
+        return RerankContext(
+            ItemSimilarity(mean_text_vectors(content[:, None] if vectors is None else vectors)),
+            ItemCategories(categories),
+            wanted,
+            fusion.reranker,
+            fusion.category_cap,
+        )
 
     def tune(
         self, vectors: FloatArray | None, publish: bool, on_trial: Callable[[str, Trial], None] | None = None
     ) -> Tuning:
         """Search the weights as fusion does, with the same seed and trials."""
-        return self.search(self.candidates(vectors), self.similarity(vectors), publish, on_trial)
+        return self.search(self.candidates(vectors), self.context(vectors), publish, on_trial)
 
     def search(
         self,
         candidates: Candidates,
-        similarity: ItemSimilarity,
+        context: RerankContext,
         publish: bool,
         on_trial: Callable[[str, Trial], None] | None = None,
     ) -> Tuning:
@@ -178,7 +187,7 @@ class Window:
             self.relevant,
             self.fit.user_ids,
             self.truth.categories,
-            similarity,
+            context,
             k=self.truth.k,
             trials=fusion.trials,
             max_diversity=fusion.max_diversity,
@@ -197,11 +206,11 @@ class Window:
 
     def judge_frozen(self, vectors: FloatArray | None, chosen: Trial) -> Evaluation:
         """Judge the lists that weights chosen elsewhere give here."""
-        return self.judge_weights(self.candidates(vectors), self.similarity(vectors), chosen)
+        return self.judge_weights(self.candidates(vectors), self.context(vectors), chosen)
 
-    def judge_weights(self, candidates: Candidates, similarity: ItemSimilarity, chosen: Trial) -> Evaluation:
+    def judge_weights(self, candidates: Candidates, context: RerankContext, chosen: Trial) -> Evaluation:
         """The same for given candidates."""
-        lists = list_codes(candidates, chosen.weights, chosen.diversity, similarity, self.truth.k)
+        lists = list_codes(candidates, chosen.weights, chosen.diversity, context, self.truth.k)
         return self.judge(candidates.users, lists)
 
 

@@ -84,6 +84,10 @@ def recommend(
     diversity: Annotated[
         float | None, typer.Option("--diversity", help="0 to 1; the published order when not given.")
     ] = None,
+    reranker: Annotated[
+        str | None,
+        typer.Option("--reranker", help="mmr, dpp or calibrated; the published one when not given."),
+    ] = None,
     as_json: Json = False,
     config: Config = None,
 ) -> None:
@@ -102,12 +106,12 @@ def recommend(
         raise BadRequest("give either a user id, or --query, --history or --profile of a visitor")
     with reading(settings.data_folder) as snapshot:
         if user is not None:
-            answer = read_list(snapshot, user, k, diversity)
+            answer = read_list(snapshot, user, k, diversity, reranker=reranker)
         else:
             from serving.visitors import Visitor, Visitors, item_ids
 
             visitor = Visitor(item_ids(history), query, profile)
-            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity)
+            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity, reranker)
     print_answer(answer, as_json, list_table)
 
 

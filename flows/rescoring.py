@@ -18,7 +18,8 @@ from scipy.stats import rankdata
 from tasks.codes import category_matrix, codes, interaction_matrix
 from tasks.evaluation.significance import bootstrap_mean, paired_difference
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import tune
 from tasks.halves import out_of_fold
 from tasks.matching.contract import PairBatch
@@ -229,7 +230,7 @@ class _Rescoring:
             self.relevant,
             self.window.user_ids,
             category_matrix(self.sample.items["categories"].to_list())[0],
-            ItemSimilarity(mean_text_vectors(self.window.data.text_vectors)),
+            RerankContext(ItemSimilarity(mean_text_vectors(self.window.data.text_vectors))),
             k=self.k,
             trials=self.settings.fusion.trials,
             max_diversity=0.0,  # accuracy alone: how much of it a model adds is the question

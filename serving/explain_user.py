@@ -5,14 +5,16 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+import polars as pl
 
-from serving.lists import BadRequest
-from tasks.codes import text_tensor
+from serving.lists import BadRequest, reranking_context
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.keeping import candidates_of_row
 from tasks.fusion.model import FusionModel
-from tasks.fusion.rerank import ItemSimilarity, Positions, mean_text_vectors, mmr
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import Value
+from tasks.fusion.similarity import Positions
 from tasks.measures import Floats
 from warehouse.columns import ITEM
 from warehouse.errors import WarehouseError
@@ -106,15 +108,12 @@ class UserFusion:
         }
 
     @cached_property
-    def similarity(self) -> ItemSimilarity:
-        """Of the candidates, by the same vectors that lists are re-ranked by."""
-        vectors = self.snapshot.query("live_text_vectors")
-        ids = sorted({*vectors[ITEM], *self.item_ids})
-        code = {item_id: place for place, item_id in enumerate(ids)}
-        of_all = mean_text_vectors(text_tensor(vectors, ids))
-        return ItemSimilarity(of_all[[code[item_id] for item_id in self.item_ids]])
+    def _context(self) -> RerankContext:
+        """What the published lists are re-ranked by."""
+        return reranking_context(self.snapshot, self.user_id, pl.Series(ITEM, self.item_ids))
 
     def lists(self, scores: Floats, k: int) -> Positions:
         """(S, k) places among the candidates: lists by scores (S, C), re-ranked as the published ones."""
         items = np.broadcast_to(self.candidates.items, scores.shape)
-        return mmr(scores, items, self.similarity, self.model.diversity, k)
+        context = self._context.of(np.zeros(len(scores), dtype=np.int64))
+        return rerank(scores, items, context, self.model.diversity, k)

@@ -1,14 +1,20 @@
 """A person's published list, its reasons and the history it came from."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from serving.sentences import sentence
 from tasks.content import titled
-from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID
+from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID, USER
 from warehouse.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from tasks.fusion.rerank_head import RerankContext
+
+MOST_EVENTS = 2**31 - 1
 
 
 class BadRequest(ValueError):
@@ -16,7 +22,12 @@ class BadRequest(ValueError):
 
 
 def recommend(
-    snapshot: Snapshot, user_id: str, k: int = 10, diversity: float | None = None, history: int = 10
+    snapshot: Snapshot,
+    user_id: str,
+    k: int = 10,
+    diversity: float | None = None,
+    history: int = 10,
+    reranker: str | None = None,
 ) -> dict[str, Any]:
     """A user's list with reasons, and their latest history.
 
@@ -24,14 +35,14 @@ def recommend(
         snapshot: what is published.
         user_id: whose list.
         k: how many items.
-        diversity: re-rank the published items by this dial, 0 to 1; the published order when None.
+        diversity: re-rank the published items by this dial, 0 to 1; the published one when None.
         history: how many of the latest events to show.
+        reranker: re-rank them by this method; the published one when None. With neither, the published order.
 
     Raises:
-        BadRequest: the user is unknown, or k or diversity is out of range.
+        BadRequest: the user or the re-ranker is unknown, or k or diversity is out of range.
     """
-    if diversity is not None and not 0 <= diversity <= 1:
-        raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
+    check_reranking(diversity, reranker)
     if k < 1:
         raise BadRequest(f"k must be at least 1, got {k}; give another --k")
     if snapshot.query("user", user_id=user_id).is_empty():
@@ -43,8 +54,8 @@ def recommend(
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
     rows = snapshot.query("published_list", user_id=user_id, limit=longest)
-    if diversity is not None and rows.height:
-        rows = _reranked(snapshot, rows, diversity, k)
+    if rows.height and not (diversity is None and reranker is None):
+        rows = _reranked(snapshot, user_id, rows, diversity, k, reranker)
     rows = rows.head(k)
     like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
     items = [
@@ -102,17 +113,65 @@ def titles(snapshot: Snapshot, item_ids: Sequence[str | None]) -> dict[str | Non
     return {row[ITEM]: titled(row["title"], row["year"]) for row in rows.iter_rows(named=True)}
 
 
-def _reranked(snapshot: Snapshot, rows: pl.DataFrame, diversity: float, k: int) -> pl.DataFrame:
-    """Re-rank published rows by the dial."""
-    from tasks.codes import codes, text_tensor
-    from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
+def check_reranking(diversity: float | None, reranker: str | None) -> None:
+    """Refuse a dial that is out of range, and a re-ranker that does not exist."""
+    if diversity is not None and not 0 <= diversity <= 1:
+        raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
+    if reranker is not None:
+        from tasks.fusion.rerank import RERANKERS
 
-    vectors = snapshot.query("live_text_vectors")
+        if reranker not in RERANKERS:
+            raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
+
+
+def _reranked(
+    snapshot: Snapshot,
+    user_id: str,
+    rows: pl.DataFrame,
+    diversity: float | None,
+    k: int,
+    reranker: str | None,
+) -> pl.DataFrame:
+    """Re-rank published rows: by dial and method of the published fusion, where no others are asked for."""
+    from tasks.fusion.rerank import rerank
+
     # By score first: ties and the dial at 0 then give the order of the scores.
     ordered = rows.sort(SCORE, RANK, descending=[True, False])
-    # A listed item may have no text: its vector is zero, like to nothing.
-    item_ids = pl.concat([vectors[ITEM], ordered[ITEM]]).unique().sort().to_list()
-    similarity = ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids)), table_items=0)
-    items = codes(ordered[ITEM], item_ids)[None, :]
-    places = mmr(ordered[SCORE].to_numpy()[None, :], items, similarity, diversity, k)[0]
+    context = reranking_context(snapshot, user_id, ordered[ITEM], reranker)
+    scores, items = ordered[SCORE].to_numpy()[None, :], np.arange(ordered.height)[None, :]
+    dial = snapshot.query("current_publication")["diversity"][0] if diversity is None else diversity
+    places = rerank(scores, items, context, dial, k)[0]
     return ordered[places[places >= 0].tolist()]
+
+
+def reranking_context(
+    snapshot: Snapshot, user_id: str, items: pl.Series, reranker: str | None = None
+) -> "RerankContext":
+    """What a user's items are re-ranked by, their codes being their places.
+
+    Args:
+        snapshot: what is published.
+        user_id: whose tastes count.
+        items: ids of the items.
+        reranker: that of the published fusion when None.
+    """
+    from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
+    from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+    from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+
+    published = snapshot.query("current_publication").row(0, named=True)
+    catalogue = snapshot.query("items")
+    item_ids = catalogue[ITEM].to_list()
+    vectors = snapshot.query("live_text_vectors").join(catalogue, on=ITEM, how="semi", maintain_order="left")
+    categories, _ = category_matrix(catalogue["categories"].to_list())
+    past = snapshot.query("history", user_id=user_id, limit=MOST_EVENTS).with_columns(
+        pl.lit(user_id).alias(USER)
+    )
+    own = codes(items, item_ids)
+    return RerankContext(
+        ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids))[own]),
+        ItemCategories(categories[own]),
+        tastes(interaction_matrix(past, [user_id], item_ids), categories),
+        reranker or published["reranker"],
+        published["category_cap"],
+    )

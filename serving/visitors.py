@@ -6,16 +6,18 @@ users.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from serving.lists import BadRequest
+from serving.lists import BadRequest, check_reranking
 from serving.sentences import sentence
+from tasks.codes import category_matrix
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
@@ -23,7 +25,9 @@ from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.lists import weight_vector
 from tasks.fusion.nearest import Likeness
 from tasks.fusion.normalise import zscore
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors, mmr
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_for_visitors, read_manifest
@@ -68,9 +72,15 @@ class Visitors:
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
         vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
-        self._similarity = ItemSimilarity(vectors, table_items=0)
         self._likeness = Likeness(vectors, semantic.directions)
         published = snapshot.query("current_publication").row(0, named=True)
+        self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
+        self._context = RerankContext(
+            ItemSimilarity(vectors, table_items=0),
+            ItemCategories(self._categories),
+            reranker=published["reranker"],
+            category_cap=published["category_cap"],
+        )
         self._weights: dict[str, float] = json.loads(published["weights"])
         self._diversity: float = published["diversity"]
 
@@ -96,19 +106,24 @@ class Visitors:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
         return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
 
-    def recommend(self, visitor: Visitor, k: int = 10, diversity: float | None = None) -> dict[str, Any]:
+    def recommend(
+        self, visitor: Visitor, k: int = 10, diversity: float | None = None, reranker: str | None = None
+    ) -> dict[str, Any]:
         """A list with its reasons.
 
         Args:
             visitor: what is known.
             k: how many items.
             diversity: of the re-ranking, 0 to 1; that of the published fusion when None.
+            reranker: the method; that of the published fusion when None.
 
         Raises:
-            BadRequest: nothing is known, an item is not in the catalogue, or k or diversity is out of range.
+            BadRequest: nothing is known, an item is not in the catalogue, k or diversity is out of range, or
+                there is no such re-ranker.
         """
         start = perf_counter()
-        history = self._check(visitor, k, diversity)
+        check_reranking(diversity, reranker)
+        history = self._check(visitor, k)
         interests, wanted = self._directions(visitor, history)
         batch = VisitorBatch(history, np.array([0, len(history)]), interests[None], [visitor.query or ""])
         weights = self._weights_for(visitor)
@@ -117,7 +132,7 @@ class Visitors:
         vector, normalised = weight_vector(found, weights), zscore(found.scores, found.present)
         parts = contributions(normalised, vector)  # (1, C, M)
         total = fused_scores(normalised, vector)  # (1, C)
-        places = mmr(total, found.items, self._similarity, dial, k)[0]
+        places = rerank(total, found.items, self._context_of(history, reranker), dial, k)[0]
         places = places[places >= 0]
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
@@ -152,10 +167,14 @@ class Visitors:
             "milliseconds": round(1000 * (perf_counter() - start), 1),
         }
 
-    def _check(self, visitor: Visitor, k: int, diversity: float | None) -> IntArray:
+    def _context_of(self, history: IntArray, reranker: str | None) -> RerankContext:
+        """What a visitor's list is re-ranked by."""
+        chosen = np.ones(len(history), dtype=bool), (np.zeros_like(history), history)
+        taste = tastes(csr_array(chosen, shape=(1, len(self._item_ids))), self._categories)
+        return replace(self._context, tastes=taste, reranker=reranker or self._context.reranker)
+
+    def _check(self, visitor: Visitor, k: int) -> IntArray:
         """Refuse what cannot be answered; return the codes of the history, each once, at its latest place."""
-        if diversity is not None and not 0 <= diversity <= 1:
-            raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
         most = self._settings.matching.candidates
         if not 1 <= k <= most:
             raise BadRequest(

@@ -85,6 +85,12 @@ def ild(items: Codes, categories: Flags) -> Floats:
     return mean_over_pairs(distance, present)
 
 
+def category_shares(categories: Flags) -> Floats:
+    """(N, C) float64: each item's categories, in equal shares that add up to 1 (or to 0 without any)."""
+    n_categories = categories.sum(axis=1, keepdims=True)
+    return np.divide(categories, n_categories, out=np.zeros(categories.shape), where=n_categories > 0)
+
+
 def effective_catalogue(counts: Floats) -> Floats:
     """exp(entropy of the exposure shares) / items in the catalogue; 0 when nothing is shown.
 

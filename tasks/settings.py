@@ -162,6 +162,10 @@ class Fusion(Section):
     """The chosen point has the most variety of those whose NDCG@k is within this share of the best."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
+    reranker: Literal["mmr", "dpp", "calibrated"] = "dpp"
+    """How lists are made diverse."""
+    category_cap: int = Field(default=0, ge=0, le=1000)
+    """At most so many items of one category, as long as the best 100 have others; 0 is no cap."""
 
 
 class Evaluation(Section):

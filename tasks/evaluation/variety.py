@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
 
-from tasks.measures import Codes, Flags, Floats, contains, mean_over_pairs, shape_of
+from tasks.measures import Codes, Flags, Floats, category_shares, contains, mean_over_pairs, shape_of
 
 NEAREST = 10
 BLOCK_CELLS = 2**22  # cells of one (users, N) block: 32 MB
@@ -71,12 +71,6 @@ def calibration(items: Codes, history: csr_array, categories: Flags) -> Floats:
     if defined.any():
         distance[defined] = jensenshannon(of_list[defined].T, of_history[defined].T, base=2)
     return distance
-
-
-def category_shares(categories: Flags) -> Floats:
-    """(N, C) float64: each item's categories, in equal shares that add up to 1 (or to 0 without any)."""
-    n_categories = categories.sum(axis=1, keepdims=True)
-    return np.divide(categories, n_categories, out=np.zeros(categories.shape), where=n_categories > 0)
 
 
 def obvious_items(

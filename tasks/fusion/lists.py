@@ -9,16 +9,18 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.normalise import zscore
 from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import Positions
 from tasks.measures import Codes, Floats
 from warehouse.columns import ITEM, RANK, SCORE, USER
 
 
 def list_codes(
-    candidates: Candidates, weights: Mapping[str, float], diversity: float, similarity: ItemSimilarity, k: int
+    candidates: Candidates, weights: Mapping[str, float], diversity: float, context: RerankContext, k: int
 ) -> Codes:
     """(U, k) item codes, best first, -1 padded; the rows are candidates.users."""
-    _, _, places = _lists(candidates, weight_vector(candidates, weights), diversity, similarity, k)
+    _, _, places = _lists(candidates, weight_vector(candidates, weights), diversity, context, k)
     return picked_items(candidates.items, places)
 
 
@@ -26,7 +28,7 @@ def list_rows(
     candidates: Candidates,
     weights: Mapping[str, float],
     diversity: float,
-    similarity: ItemSimilarity,
+    context: RerankContext,
     k: int,
     user_ids: Sequence[str],
     item_ids: Sequence[str],
@@ -37,7 +39,7 @@ def list_rows(
     up to its score. Ranks follow re-ranking, so a score may be higher than the one above it.
     """
     vector = weight_vector(candidates, weights)
-    normalised, scores, places = _lists(candidates, vector, diversity, similarity, k)
+    normalised, scores, places = _lists(candidates, vector, diversity, context, k)
     row, rank = np.nonzero(places >= 0)
     column = places[row, rank]
     parts = contributions(normalised[row, column], vector)  # (R, M)
@@ -68,9 +70,10 @@ def weight_vector(candidates: Candidates, weights: Mapping[str, float]) -> Float
 
 
 def _lists(
-    candidates: Candidates, weights: Floats, diversity: float, similarity: ItemSimilarity, k: int
+    candidates: Candidates, weights: Floats, diversity: float, context: RerankContext, k: int
 ) -> tuple[Floats, Floats, Positions]:
     """Normalised scores (U, C, M), fused scores (U, C), and the lists as positions (U, k)."""
     normalised = zscore(candidates.scores, candidates.present)
     scores = np.where(candidates.present, fused_scores(normalised, weights), -np.inf)
-    return normalised, scores, mmr(scores, candidates.items, similarity, diversity, k)
+    of_users = context.of(candidates.users)
+    return normalised, scores, rerank(scores, candidates.items, of_users, diversity, k)

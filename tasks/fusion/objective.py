@@ -7,7 +7,9 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
 from tasks.fusion.listwise import listwise_weights
 from tasks.fusion.normalise import zscore
-from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import Positions
 from tasks.fusion.weights import Judged
 from tasks.measures import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
 
@@ -20,7 +22,7 @@ class Objective:
         candidates: Candidates,
         relevant: csr_array,
         categories: Flags,
-        similarity: ItemSimilarity,
+        context: RerankContext,
         k: int,
         recommendable: Flags | None = None,
     ) -> None:
@@ -30,7 +32,7 @@ class Objective:
             candidates: of the U' users to judge; those without a relevant item are left out of the means.
             relevant: (U, N) bool over all users: events of the part to choose on.
             categories: (N, C) bool.
-            similarity: of the catalogue's items, for the re-ranking.
+            context: what re-ranking goes by, of all users.
             k: length of the lists.
             recommendable: (N,) bool, which items lists may hold: the catalogue that they use; all when None.
         """
@@ -43,12 +45,12 @@ class Objective:
         self._is_relevant = contains(of_users, candidates.items)  # (U', C)
         self._categories = categories
         self._recommendable = np.ones(len(categories), dtype=bool) if recommendable is None else recommendable
-        self._similarity = similarity
+        self._context = context.of(candidates.users)
 
     def lists(self, weights: Floats, diversity: float, k: int | None = None) -> Positions:
         """(U', k) positions among the candidates, -1 padded."""
         scores = np.where(self._present, fused_scores(self._normalised, weights), -np.inf)
-        return mmr(scores, self.items, self._similarity, diversity, k or self.k)
+        return rerank(scores, self.items, self._context, diversity, k or self.k)
 
     def list_items(self, weights: Floats, diversity: float, k: int | None = None) -> Codes:
         """(U', k) item codes, -1 padded."""

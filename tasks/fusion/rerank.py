@@ -1,53 +1,27 @@
-"""Maximal marginal relevance (Carbonell & Goldstein 1998): good items that differ from those above them."""
+"""Re-ranking: lists that are diverse as well as good, by one of several methods with one dial."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.fusion.rerank_calibrated import Calibrated
+from tasks.fusion.rerank_caps import Caps
+from tasks.fusion.rerank_dpp import Dpp
+from tasks.fusion.rerank_head import Head, RerankContext, Reranker, Singles
+from tasks.fusion.rerank_mmr import Mmr
+from tasks.fusion.similarity import Positions
 from tasks.measures import Flags, Floats
-from tasks.vectors import centred
 
 HEAD = 100
-TABLE_ITEMS = 4096  # up to so many items, all similarities are kept: 64 MB
-BLOCK_USERS = 256  # beyond, similarities of a head are made for so many users at once: 10 MB
+PAGE = 10  # how many items are looked at together
+STEEPNESS = 4.0  # of relevance as a function of the score: docs/experiments.md says what it gains
+BLOCK_USERS = (
+    256  # at once: what they need stays in the processor's cache, and similarities of heads at 10 MB
+)
 
-Positions = NDArray[np.int64]
-
-
-def mean_text_vectors(text_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, D) unit norm: mean of each item's K text vectors, centred on the catalogue; zero without a text.
-
-    Args:
-        text_vectors: (N, K, D); zero rows where a text is missing.
-    """
-    return centred(text_vectors.mean(axis=1))
-
-
-class ItemSimilarity:
-    """Cosine similarity between items, by code; items without a vector are similar to nothing."""
-
-    def __init__(self, vectors: NDArray[np.float32], table_items: int = TABLE_ITEMS) -> None:
-        """Keep vectors (N, D) of unit norm, and all N x N similarities where the catalogue is small."""
-        empty = np.zeros((1, vectors.shape[1]), dtype=np.float32)  # row -1: no item
-        self._vectors = np.concatenate([vectors, empty])
-        self.has_table = len(vectors) <= table_items
-        self._table = (self._vectors @ self._vectors.T).ravel() if self.has_table else None
-
-    def to_picked(self, items: NDArray[np.integer]) -> Callable[[Positions], NDArray[np.float32]]:
-        """A function of picked columns (U,) that gives (U, H): similarity of items[u] to items[u, picked[u]].
-
-        Args:
-            items: (U, H) codes; -1 is no item.
-        """
-        rows = np.arange(len(items))
-        if self._table is not None:
-            table, width = self._table, len(self._vectors)
-            columns = np.where(items < 0, width - 1, items).astype(np.int64)
-            return lambda picked: table.take(columns[rows, picked, None] * width + columns)
-        of_head = self._vectors[items]  # (U, H, D)
-        local = of_head @ of_head.transpose(0, 2, 1)  # (U, H, H)
-        return lambda picked: local[rows, picked]
+RERANKERS: Mapping[str, type[Reranker]] = {"mmr": Mmr, "dpp": Dpp, "calibrated": Calibrated}
+"""By the name in [fusion] reranker."""
 
 
 def by_score(scores: Floats, k: int) -> Positions:
@@ -62,81 +36,96 @@ def by_score(scores: Floats, k: int) -> Positions:
     return np.pad(order, ((0, 0), (0, k - order.shape[1])), constant_values=-1)
 
 
-def mmr(
+def rerank(
     scores: Floats,
     items: NDArray[np.integer],
-    similarity: ItemSimilarity,
-    diversity: float,
+    context: RerankContext,
+    dial: float,
     k: int,
     head: int = HEAD,
+    page: int = PAGE,
 ) -> Positions:
     """(U, k) positions in (U, C), best first; -1 where a user has fewer candidates.
 
-    Each next item has the highest (1 - diversity) * relevance - diversity * (highest similarity to those
-    above it). Relevance is the score scaled to 0..1 over the user's best `head` candidates, so that the dial
-    means the same for everyone. Only those candidates are moved; further ones follow by score. So the first
-    items of a list do not depend on its length, and diversity 0 is the order by score.
+    From a user's best `head` candidates items are taken greedily: each next one is what the method values most
+    after those taken, of equal ones the one with the higher score. What is taken for one page is shown by score,
+    since diversity is in what is seen together and its order costs accuracy alone. Further candidates follow
+    by score. So the first items of a list do not depend on its length; and dial 0 is the order by score, but
+    for a category cap.
 
     Args:
         scores: (U, C) fused scores; -inf where there is no item.
         items: (U, C) codes.
-        similarity: of the catalogue's items.
-        diversity: 0 to 1.
+        context: of these users: the method, the cap, and what they go by.
+        dial: 0 (by score) to 1 (as diverse as the method can make it within the head).
         k: length of the lists.
         head: how many of the best candidates are re-ranked.
+        page: how many items are ordered by score among themselves; 1 leaves them as they were taken.
     """
-    if not 0 <= diversity <= 1:
-        raise ValueError(f"diversity must be between 0 and 1, got {diversity}; 0 orders by score alone")
+    if not 0 <= dial <= 1:
+        raise ValueError(f"diversity must be between 0 and 1, got {dial}; 0 orders by score alone")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}; ask for a list of one or more items")
-    if diversity == 0:
+    check_reranker(context.reranker)
+    if dial == 0 and not context.category_cap:
         return by_score(scores, k)
     best = by_score(scores, max(k, head))
-    block = len(best) if similarity.has_table else BLOCK_USERS
-    for start in range(0, len(best), max(block, 1)):
-        rows = slice(start, start + block)
-        best[rows, :head] = _rerank(scores[rows], items[rows], best[rows, :head], similarity, diversity, k)
+    for start in range(0, len(best), BLOCK_USERS):
+        rows = np.arange(start, min(start + BLOCK_USERS, len(best)))
+        heads = best[rows, :head]  # (B, H)
+        present = heads >= 0
+        chosen = np.where(present, np.take_along_axis(items[rows], heads, axis=1), -1)
+        relevance = _relevance(np.take_along_axis(scores[rows], heads, axis=1), present)
+        whole_pages = min(-(-k // page) * page, heads.shape[1])
+        taken = _greedy(Head(chosen, relevance, context.of(rows)), present, dial, whole_pages)
+        order = _by_page(taken, page)
+        best[rows, : order.shape[1]] = np.where(order >= 0, np.take_along_axis(heads, order, axis=1), -1)
     return best[:, :k]
 
 
-def _rerank(
-    scores: Floats,
-    items: NDArray[np.integer],
-    best: Positions,
-    similarity: ItemSimilarity,
-    diversity: float,
-    k: int,
-) -> Positions:
-    """(U, H): the positions `best` (U, H), of which the first k are put in their new order."""
-    n_users, head = best.shape
-    present = best >= 0
-    top_scores = np.take_along_axis(scores, best, axis=1)  # (U, H); what -1 gives is masked
-    top_items = np.where(present, np.take_along_axis(items, best, axis=1), -1)
-    relevance = _scaled(top_scores, present)
-    similar_to = similarity.to_picked(top_items)
-
-    rows = np.arange(n_users)
-    gain = np.where(present, (1 - diversity) * relevance, -np.inf).astype(np.float32)
-    order = np.tile(np.arange(head), (n_users, 1))
-    closest = np.full((n_users, head), -np.inf, dtype=np.float32)
-    value = gain
-    for place in range(min(k, head)):
-        picked = value.argmax(axis=1)  # of equal ones the first: the one with the higher score
-        # A user who has run out keeps -1: every place left is an absent one.
-        ran_out = np.isneginf(value[rows, picked])
-        order[:, place] = np.where(ran_out, head - 1, picked)
-        gain[rows, picked] = -np.inf
-        np.maximum(closest, similar_to(picked), out=closest)
-        value = gain - np.float32(diversity) * closest
-    out = np.full(best.shape, -1, dtype=np.int64)
-    length = min(k, head)
-    out[:, :length] = np.take_along_axis(best, order[:, :length], axis=1)
-    return out
+def check_reranker(name: str) -> None:
+    """Refuse a name that is none of RERANKERS."""
+    if name not in RERANKERS:
+        raise ValueError(f"there is no reranker {name!r}; choose one of {', '.join(RERANKERS)}")
 
 
-def _scaled(scores: Floats, present: Flags) -> Floats:
-    """(U, H): scores scaled to 0..1 over each row's present ones; all 0 where they are equal."""
+def _greedy(head: Head, present: Flags, dial: float, k: int) -> Positions:
+    """(B, k): columns of the head in the order in which they are taken; -1 where a user has run out."""
+    n_users = len(present)
+    method = RERANKERS[head.context.reranker](head, dial)
+    caps = Caps(head) if head.context.category_cap else None
+    free, users = present.copy(), np.arange(n_users)
+    n_present = present.sum(axis=1)
+    taken = np.full((n_users, k), -1, dtype=np.int64)
+    for place in range(k):
+        allowed = free if caps is None else caps.allowed(free)
+        picked = np.where(allowed, method.values(), -np.inf).argmax(axis=1)  # of equal ones the first
+        taken[:, place] = np.where(n_present > place, picked, -1)
+        free[users, picked] = False
+        method.pick(picked)
+        if caps is not None:
+            caps.pick(picked)
+    return taken
+
+
+def _by_page(taken: Positions, page: int) -> Positions:
+    """(B, k): the same with each page in the order of the head, which is by score; -1 stays at the end."""
+    none = np.iinfo(np.int64).max
+    length = taken.shape[1]
+    padded = np.pad(taken, ((0, 0), (0, -length % page)), constant_values=-1)
+    pages = np.where(padded >= 0, padded, none).reshape(len(taken), -1, page)
+    ordered = np.sort(pages, axis=2).reshape(padded.shape)[:, :length]
+    return np.where(ordered < none, ordered, -1)
+
+
+def _relevance(scores: Floats, present: Flags) -> Singles:
+    """(B, H): scores scaled to 0..1 over each row's present ones, then (e^(4 s) - 1) / (e^4 - 1); all 0 if equal.
+
+    Differences count more the better the items are: an item that is far down is given up for diversity, one
+    that is likely the right one is not.
+    """
     low = np.where(present, scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     high = np.where(present, scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
     span = high - low
-    return np.divide(scores - low, span, out=np.zeros(scores.shape), where=present & (span > 0))
+    scaled = np.divide(scores - low, span, out=np.zeros(scores.shape), where=present & (span > 0))
+    return (np.expm1(STEEPNESS * scaled) / np.expm1(STEEPNESS)).astype(np.float32)

@@ -18,7 +18,8 @@ from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.nearest import Likeness
 from tasks.fusion.plots import pareto_figure, pareto_rows
-from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
@@ -29,6 +30,7 @@ from tasks.tracking import Tracking
 from tasks.vectors import centred
 from warehouse.columns import (
     ALL,
+    HISTORY_OF_FIT,
     ITEM,
     PARTS_OF_FIT,
     RANK,
@@ -73,6 +75,15 @@ class Catalogue:
             ItemSimilarity(vectors),
             vectors,
         )
+
+    def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
+        """What re-ranking of a fit's lists goes by, for all users."""
+        events = run.warehouse.query(
+            "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
+        )
+        history = interaction_matrix(events, self.user_ids, self.item_ids)
+        wanted = tastes(history, self.categories)
+        return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
 
 
 @task(name="reconcile", cache_policy=NO_CACHE)
@@ -125,7 +136,7 @@ def search(run: StageRun) -> str:
                 relevant,
                 catalogue.user_ids,
                 catalogue.categories,
-                catalogue.similarity,
+                catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
                 k=k,
                 trials=fusion.trials,
                 max_diversity=fusion.max_diversity,
@@ -149,6 +160,8 @@ def search(run: StageRun) -> str:
             "fingerprint": [run.fingerprint],
             "normaliser": [fusion.normaliser],
             "diversity": [chosen.diversity],
+            "reranker": [fusion.reranker],
+            "category_cap": [fusion.category_cap],
             "weights": [json.dumps(chosen.weights)],
             "mlflow_run_id": [parent],
             "created_at": [datetime.now(UTC)],
@@ -165,8 +178,9 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "train_validation")
     weights, diversity = _model(run, fusion_id)
+    context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
-    items = list_codes(candidates, weights, diversity, catalogue.similarity, length)
+    items = list_codes(candidates, weights, diversity, context, length)
     _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
 
 
@@ -176,16 +190,21 @@ def publish(run: StageRun, fusion_id: str) -> str:
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "all")
     weights, diversity = _model(run, fusion_id)
+    context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
-    lists = list_rows(
-        candidates, weights, diversity, catalogue.similarity, length, catalogue.user_ids, catalogue.item_ids
-    )
+    lists = list_rows(candidates, weights, diversity, context, length, catalogue.user_ids, catalogue.item_ids)
     lists_hash = fingerprint(lists.select(USER, RANK, ITEM, pl.col(SCORE).round(6)))
     now = datetime.now(UTC)
     publication_id = f"{now:%Y%m%dT%H%M%S}-{lists_hash[:8]}"
     tracking = Tracking(run.settings)
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    content = {"matchers": list(candidates.matchers), "weights": weights, "diversity": diversity}
+    content = {
+        "matchers": list(candidates.matchers),
+        "weights": weights,
+        "diversity": diversity,
+        "reranker": context.reranker,
+        "category_cap": context.category_cap,
+    }
     version = tracking.register_fusion(
         record["mlflow_run_id"],
         {
@@ -236,6 +255,12 @@ def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
 def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     return json.loads(record["weights"]), record["diversity"]
+
+
+def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
+    """What a kept model re-ranks by: its own method, whatever the settings say now."""
+    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    return catalogue.context(run, fit, record["reranker"], record["category_cap"])
 
 
 def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.objective import Objective
-from tasks.fusion.rerank import ItemSimilarity
+from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.weights import Trial, choose, search
 from tasks.halves import out_of_fold
 from tasks.measures import Flags
@@ -38,7 +38,7 @@ def tune(
     relevant: csr_array,
     user_ids: Sequence[str],
     categories: Flags,
-    similarity: ItemSimilarity,
+    context: RerankContext,
     *,
     k: int,
     trials: int,
@@ -57,7 +57,7 @@ def tune(
         relevant: (U, N) bool, the validation part, over all users.
         user_ids: all user ids, sorted.
         categories: (N, C) bool.
-        similarity: of the catalogue's items.
+        context: what re-ranking goes by, of all users.
         k: length of the lists that are judged.
         trials: of each of the searches.
         max_diversity: the dial is tried from 0 to this.
@@ -78,7 +78,7 @@ def tune(
     studies: dict[str, optuna.Study] = {}
     chosen: dict[str, Trial] = {}
     objectives = {
-        name: Objective(judged.take(rows), relevant, categories, similarity, k, recommendable)
+        name: Objective(judged.take(rows), relevant, categories, context, k, recommendable)
         for name, rows in (
             (HALVES[0], np.flatnonzero(half == 0)),
             (HALVES[1], np.flatnonzero(half == 1)),

@@ -1,13 +1,23 @@
+"""What holds for every re-ranker, and MMR beside the paper."""
+
+import typing
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tasks.fusion.rerank import ItemSimilarity, by_score, mean_text_vectors, mmr
+from tasks.fusion.rerank import RERANKERS, by_score, rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+from tasks.settings import Fusion
 from tests.fusion import toys
+
+Fused = tuple[np.ndarray, np.ndarray]
 
 
 def plain_mmr(scores: np.ndarray, vectors: np.ndarray, diversity: float, k: int) -> list[int]:
     """One user, as the paper says it."""
-    relevance = (scores - scores.min()) / (scores.max() - scores.min())
+    relevance = toys.relevance(scores)
     left, chosen = sorted(range(len(scores)), key=lambda at: -scores[at]), []
     while left and len(chosen) < k:
 
@@ -22,75 +32,115 @@ def plain_mmr(scores: np.ndarray, vectors: np.ndarray, diversity: float, k: int)
 
 
 @pytest.fixture
-def fused() -> tuple[np.ndarray, np.ndarray]:
-    candidates = toys.random_candidates()
-    scores = np.where(candidates.present, candidates.scores.sum(axis=2, dtype=np.float64), -np.inf)
-    return scores, candidates.items
+def fused() -> Fused:
+    return toys.fused()
+
+
+@pytest.fixture(params=[(name, cap) for name in RERANKERS for cap in (0, 2)], ids=str)
+def context(request: pytest.FixtureRequest) -> RerankContext:
+    name, cap = request.param
+    return toys.context(name, cap)
 
 
 @pytest.mark.parametrize("diversity", [0.1, 0.4, 0.9])
-def test_agrees_with_the_paper_user_by_user(fused: tuple[np.ndarray, np.ndarray], diversity: float) -> None:
+def test_mmr_agrees_with_the_paper_user_by_user(fused: Fused, diversity: float) -> None:
     scores, items = fused
     vectors = toys.random_vectors()
-    got = mmr(scores, items, ItemSimilarity(vectors), diversity, k=8)
+    got = rerank(scores, items, toys.context("mmr"), diversity, k=8, page=1)
     for user in range(len(scores)):
         count = int((items[user] >= 0).sum())
         wanted = plain_mmr(scores[user, :count], vectors[items[user, :count]], diversity, k=8)
         assert got[user].tolist() == wanted + [-1] * (8 - len(wanted))
 
 
-def test_a_twin_gives_way_to_something_else() -> None:
+@pytest.mark.parametrize("name", ["mmr", "dpp"])
+def test_a_twin_gives_way_to_something_else(name: str) -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
     scores, items = np.array([[3.0, 2.9, 2.0]]), np.array([[0, 1, 2]])
-    similarity = ItemSimilarity(vectors)
-    assert mmr(scores, items, similarity, 0.0, k=3).tolist() == [[0, 1, 2]]
-    assert mmr(scores, items, similarity, 0.5, k=3).tolist() == [[0, 2, 1]]
+    context = RerankContext(ItemSimilarity(vectors), reranker=name)
+    assert rerank(scores, items, context, 0.0, k=3, page=1).tolist() == [[0, 1, 2]]
+    assert rerank(scores, items, context, 0.5, k=3, page=1).tolist() == [[0, 2, 1]]
+    # On one page the twin is left out, and the rest is by score.
+    assert rerank(scores, items, context, 0.5, k=2, page=2).tolist() == [[0, 2]]
+    assert rerank(scores, items, context, 0.5, k=3, page=3).tolist() == [[0, 1, 2]]
 
 
-def test_all_similarities_and_those_of_a_head_give_the_same(fused: tuple[np.ndarray, np.ndarray]) -> None:
-    vectors = toys.random_vectors()
-    kept, made = ItemSimilarity(vectors), ItemSimilarity(vectors, table_items=0)
-    assert kept.has_table
+def test_all_similarities_and_those_of_a_head_give_the_same(fused: Fused, context: RerankContext) -> None:
+    made = ItemSimilarity(toys.random_vectors(), table_items=0)
+    assert context.similarity.has_table
     assert not made.has_table
-    np.testing.assert_array_equal(mmr(*fused, kept, 0.3, k=10), mmr(*fused, made, 0.3, k=10))
+    np.testing.assert_array_equal(
+        rerank(*fused, context, 0.3, k=10), rerank(*fused, replace(context, similarity=made), 0.3, k=10)
+    )
 
 
-def test_diversity_zero_is_the_order_by_score_with_ties_by_position() -> None:
+@pytest.mark.parametrize("name", RERANKERS)
+def test_diversity_zero_is_the_order_by_score_with_ties_by_position(name: str) -> None:
     scores = np.array([[1.0, 2.0, 2.0, -np.inf], [-np.inf] * 4])
     items = np.array([[4, 5, 6, -1], [-1] * 4])
+    context = toys.context(name).of(np.arange(2))
     assert by_score(scores, 5).tolist() == [[1, 2, 0, -1, -1], [-1] * 5]
-    assert mmr(scores, items, toys.similarity(), 0.0, k=5).tolist() == [[1, 2, 0, -1, -1], [-1] * 5]
-    assert mmr(scores, items, toys.similarity(), 0.7, k=5)[1].tolist() == [-1] * 5
+    assert rerank(scores, items, context, 0.0, k=5).tolist() == [[1, 2, 0, -1, -1], [-1] * 5]
+    assert rerank(scores, items, context, 0.7, k=5)[1].tolist() == [-1] * 5
+    # A cap that nothing reaches has everything re-ranked, by the score alone.
+    assert rerank(scores, items, replace(context, category_cap=9), 0.0, k=3).tolist() == [[1, 2, 0], [-1] * 3]
 
 
 @pytest.mark.parametrize("diversity", [0.0, 0.3, 1.0])
 def test_a_list_is_the_beginning_of_a_longer_one(
-    fused: tuple[np.ndarray, np.ndarray], diversity: float
+    fused: Fused, context: RerankContext, diversity: float
 ) -> None:
-    long = mmr(*fused, toys.similarity(), diversity, k=25, head=12)
-    for k in (1, 5, 12, 20):
-        np.testing.assert_array_equal(mmr(*fused, toys.similarity(), diversity, k=k, head=12), long[:, :k])
+    for page in (1, 5):
+        long = rerank(*fused, context, diversity, k=25, head=12, page=page)
+        for k in (1, 5, 12, 20):
+            short = rerank(*fused, context, diversity, k=k, head=12, page=page)
+            np.testing.assert_array_equal(short, long[:, :k])
     for user in range(len(long)):
         chosen = long[user][long[user] >= 0]
         assert len(set(chosen)) == len(chosen) == (fused[1][user] >= 0).sum()
 
 
-def test_the_dial_means_the_same_on_any_scale(fused: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_dial_means_the_same_on_any_scale(fused: Fused, context: RerankContext) -> None:
     scores, items = fused
     np.testing.assert_array_equal(
-        mmr(scores, items, toys.similarity(), 0.4, k=10),
-        mmr(scores * 64 + 8, items, toys.similarity(), 0.4, k=10),
+        rerank(scores, items, context, 0.4, k=10), rerank(scores * 64 + 8, items, context, 0.4, k=10)
     )
 
 
-def test_one_user_alone_gets_the_same_list(fused: tuple[np.ndarray, np.ndarray]) -> None:
+def test_one_user_alone_gets_the_same_list(fused: Fused, context: RerankContext) -> None:
     scores, items = fused
-    together = mmr(scores, items, toys.similarity(), 0.4, k=10)
+    together = rerank(scores, items, context, 0.4, k=10)
     for user in range(5):
         one = slice(user, user + 1)
-        np.testing.assert_array_equal(
-            mmr(scores[one], items[one], toys.similarity(), 0.4, k=10), together[one]
-        )
+        alone = rerank(scores[one], items[one], context.of(np.array([user])), 0.4, k=10)
+        np.testing.assert_array_equal(alone, together[one])
+
+
+def test_a_page_holds_what_was_taken_for_it_by_score(fused: Fused, context: RerankContext) -> None:
+    scores, items = fused
+    taken = rerank(scores, items, context, 0.6, k=12, page=1)
+    shown = rerank(scores, items, context, 0.6, k=12, page=4)
+    for start in (0, 4, 8):
+        page = slice(start, start + 4)
+        np.testing.assert_array_equal(np.sort(shown[:, page], axis=1), np.sort(taken[:, page], axis=1))
+        found = np.where(shown[:, page] >= 0, np.take_along_axis(scores, shown[:, page], axis=1), -np.inf)
+        assert np.all(found[:, :-1] >= found[:, 1:])
+
+
+@pytest.mark.parametrize("name", RERANKERS)
+def test_items_that_are_equal_in_everything_stay_in_the_order_of_their_positions(name: str) -> None:
+    similarity = ItemSimilarity(np.ones((6, 1), dtype=np.float32))
+    categories = np.ones((6, 3), dtype=bool)
+    context = toys.context(name, similarity=similarity, categories=categories).of(np.arange(1))
+    places = rerank(np.zeros((1, 6)), np.array([[5, 3, 4, 1, 0, 2]]), context, 0.6, k=6)
+    assert places.tolist() == [[0, 1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize(("name", "sign"), [("mmr", 1), ("dpp", 1), ("calibrated", -1)])
+def test_the_dial_turns_one_way(name: str, sign: int) -> None:
+    scores, items, context, measure = toys.dial_toy(name)
+    values = [measure(rerank(scores, items, context, dial, k=10)) for dial in (0, 0.25, 0.5, 0.75, 1)]
+    assert np.all(np.diff(np.array(values)) * sign > 0), values
 
 
 def test_mean_text_vectors_are_unit_and_zero_without_texts() -> None:
@@ -100,8 +150,19 @@ def test_mean_text_vectors_are_unit_and_zero_without_texts() -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 1, 0, 1, 1, 1], atol=1e-6)
 
 
-def test_arguments_out_of_range_are_refused(fused: tuple[np.ndarray, np.ndarray]) -> None:
+def test_arguments_out_of_range_are_refused(fused: Fused) -> None:
+    context = RerankContext(toys.similarity())
     with pytest.raises(ValueError, match=r"diversity must be between 0 and 1, got 1\.5"):
-        mmr(*fused, toys.similarity(), 1.5, k=3)
+        rerank(*fused, context, 1.5, k=3)
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
-        mmr(*fused, toys.similarity(), 0.5, k=0)
+        rerank(*fused, context, 0.5, k=0)
+    with pytest.raises(ValueError, match="no reranker 'best'; choose one of mmr, dpp, calibrated"):
+        rerank(*fused, replace(context, reranker="best"), 0.5, k=3)
+    with pytest.raises(ValueError, match="calibrated re-ranking needs items' categories and users' tastes"):
+        rerank(*fused, replace(context, reranker="calibrated"), 0.5, k=3)
+    with pytest.raises(ValueError, match="category_cap 2 needs items' categories"):
+        rerank(*fused, replace(context, category_cap=2), 0.5, k=3)
+
+
+def test_settings_offer_what_is_registered() -> None:
+    assert set(typing.get_args(Fusion.model_fields["reranker"].annotation)) == set(RERANKERS)

@@ -22,7 +22,7 @@ def tuned(
         toys.random_relevance() if relevant is None else relevant,
         toys.USER_IDS,
         toys.random_categories(),
-        toys.similarity(),
+        toys.context(),
         k=5,
         trials=12,
         max_diversity=0.5,
@@ -47,9 +47,9 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
         shown[::4] = False
         relevant = csr_array(relevant.toarray() & shown)
     weights = np.array([0.2, 0.5, 0.3])
-    objective = Objective(candidates, relevant, categories, toys.similarity(), 5, shown)
+    objective = Objective(candidates, relevant, categories, toys.context(), 5, shown)
     named = dict(zip(toys.MATCHERS, weights, strict=True))
-    lists = list_codes(candidates, named, diversity, toys.similarity(), k=5)
+    lists = list_codes(candidates, named, diversity, toys.context(), k=5)
     np.testing.assert_array_equal(objective.list_items(weights, diversity), lists)
     judged = np.flatnonzero(np.diff(relevant.indptr))
     history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
@@ -64,7 +64,7 @@ def test_every_list_is_made_with_weights_from_the_other_half() -> None:
     candidates, relevant = toys.random_candidates(), toys.random_relevance()
     assert set(tuning.users) == set(np.flatnonzero(np.diff(relevant.indptr)))
     possible = {
-        name: list_codes(candidates, trial.weights, trial.diversity, toys.similarity(), 5)[tuning.users]
+        name: list_codes(candidates, trial.weights, trial.diversity, toys.context(), 5)[tuning.users]
         for name, trial in tuning.chosen.items()
     }
     by_a = (tuning.items == possible["half_a"]).all(axis=1)
@@ -112,13 +112,13 @@ def test_too_few_users_are_refused() -> None:
 def test_published_rows_are_ranked_and_their_contributions_add_up() -> None:
     candidates, weights = toys.random_candidates(), dict(zip(toys.MATCHERS, [0.2, 0.5, 0.3], strict=True))
     k = 7
-    rows = list_rows(candidates, weights, 0.3, toys.similarity(), k, toys.USER_IDS, toys.ITEM_IDS)
+    rows = list_rows(candidates, weights, 0.3, toys.context(), k, toys.USER_IDS, toys.ITEM_IDS)
     assert rows.columns == ["user_id", "rank", "item_id", "score", "contributions"]
     total = rows["contributions"].struct.unnest().sum_horizontal()
     np.testing.assert_allclose(total.to_numpy(), rows["score"].to_numpy(), rtol=0, atol=1e-9)
     assert rows["contributions"].struct.fields == list(toys.MATCHERS)
 
-    codes = list_codes(candidates, weights, 0.3, toys.similarity(), k)
+    codes = list_codes(candidates, weights, 0.3, toys.context(), k)
     for row, user in enumerate(candidates.users):
         mine = rows.filter(pl.col("user_id") == toys.USER_IDS[user])
         wanted = [toys.ITEM_IDS[item] for item in codes[row] if item >= 0]
@@ -131,4 +131,4 @@ def test_weights_for_other_matchers_are_refused() -> None:
     with pytest.raises(
         ValueError, match="weights are for ease, scores are from cosine_max, ease, popularity"
     ):
-        list_codes(toys.random_candidates(), {"ease": 1.0}, 0.0, toys.similarity(), 5)
+        list_codes(toys.random_candidates(), {"ease": 1.0}, 0.0, toys.context(), 5)
