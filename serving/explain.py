@@ -76,10 +76,9 @@ def explain(
     }
     if membership and column is not None:
         answer["membership"] = _membership(fusion, column, k)
-    cause = None
     if counterfactual and column is not None:
         answer["counterfactual"] = _counterfactual(fusion, settings, column, k)
-        cause = answer["counterfactual"].get("title")
+    cause = _cause(answer["counterfactual"])
     answer["reason"] = sentence(parts, answer["text"], answer["like"], cause)
     return answer
 
@@ -135,18 +134,23 @@ def _counterfactual(fusion: UserFusion, settings: Settings, column: int, k: int)
         return {"unavailable": str(error)}
     if effects is None:
         return {"unavailable": "the user has no history that anything could be left out of"}
-    for_item, for_list = effects.of_item, effects.of_list
-    answer: dict[str, Any] = {
+    moved = effects.of_item
+    answer = {
+        "item": moved and moved._asdict(),
+        "list": effects.of_list and effects.of_list._asdict(),
+        "whole_history": {"score": effects.score, "place": effects.place},
         "tried": effects.tried,
         "history": effects.history,
-        "place": effects.place,
-        "score": effects.score,
-        "list": for_list and for_list._asdict(),
     }
-    if for_item is None:
-        return answer | {"says": "No single action of the history lifts this item: without any one it stays."}
-    says = without(for_item.title, effects.place, for_item.place, len(fusion.item_ids))
-    return answer | for_item._asdict() | {"says": says}
+    if moved is None:
+        return answer | {"says": "No single action of the history lifts this item."}
+    return answer | {"says": without(moved.title, effects.place, moved.place, len(fusion.item_ids))}
+
+
+def _cause(found: Mapping[str, Any] | None) -> str | None:
+    """The title of the past action without which the item would stand further down."""
+    moved = found.get("item") if found else None
+    return moved["title"] if found and moved and moved["place"] > found["whole_history"]["place"] else None
 
 
 def _why_not_listed(snapshot: Snapshot, fusion: UserFusion, score: float) -> str:

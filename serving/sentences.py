@@ -60,7 +60,7 @@ def sentence(
         contributions: what each model adds to the score.
         text: the recommendation text that matched.
         like: the title of the item in the history that is most like it.
-        cause: the title of the item in the history without which it would have scored least; goes before
+        cause: the title of the item in the history without which it would stand further down; goes before
             `like`.
 
     >>> sentence({"sasrec": 0.6, "ease": 0.2, "rarity": -0.2}, "A tense voyage.", like="Alien (1979)")
