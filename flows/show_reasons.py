@@ -34,21 +34,20 @@ def _models(answer: Mapping[str, Any]) -> Table:
     """What each model adds to the score, and, where that was asked, to being listed."""
     membership = answer["membership"]
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("model")
-    table.add_column("what it knows")
-    for name in ("adds", "share", "its score, normalised", "its own rank"):
+    table.add_column("from")
+    for name in ("adds", "share", "score, normalised", "own rank"):
         table.add_column(name, justify="right")
     if membership:
-        table.add_column(f"adds to being in the first {membership['k']}", justify="right")
+        table.add_column(f"adds to being in first {membership['k']}", justify="right")
     for row in answer["models"]:
-        cells = [row["model"], row["label"], f"{row['contribution']:+.3f}", f"{row['share']:+.0%}"]
+        cells = [row["label"], f"{row['contribution']:+.3f}", f"{row['share']:+.0%}"]
         cells.append("" if row["normalised"] is None else f"{row['normalised']:+.2f}")
         cells.append("" if row["own_rank"] is None else str(row["own_rank"]))
         if membership:
             cells.append(f"{membership['models'][row['model']]:+.3f}")
         table.add_row(*cells)
     if abs(answer["base"]) > 1e-6:
-        table.add_row("", "what every item starts from", f"{answer['base']:+.3f}")
+        table.add_row("what every item starts from", f"{answer['base']:+.3f}")
     return table
 
 

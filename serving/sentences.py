@@ -98,18 +98,16 @@ def _and(parts: Sequence[str]) -> str:
     return " and ".join(parts)
 
 
-def without(title: str, rank: int, rank_without: int, n_candidates: int) -> str:
-    """What an item's place would be if one action had not happened.
+def without(title: str, place: int, place_without: int, n_candidates: int) -> str:
+    """What an item's place would be if one action had not happened; both places are made in the same way.
 
-    >>> without("Alien (1979)", 3, 14, 700)
-    'Without "Alien (1979)" in the history, it would be in place 14 of 700 by score, not 3.'
+    >>> without("Heat (1995)", 3, 14, 700)
+    'Scored again without "Heat (1995)" in the history, it is in place 14 of 700; with all of it, in place 3.'
     """
-    if rank == rank_without:
-        return f'Without "{title}" in the history, it would score less, but stay in place {rank} by score.'
-    return (
-        f'Without "{title}" in the history, it would be in place {rank_without} of {n_candidates} by score, '
-        f"not {rank}."
-    )
+    again = f'Scored again without "{title}" in the history, it'
+    if place == place_without:
+        return f"{again} scores less, but stays in place {place} of {n_candidates}."
+    return f"{again} is in place {place_without} of {n_candidates}; with all of it, in place {place}."
 
 
 def lacking(score: float, lowest_listed: float | None, length: int) -> str:
