@@ -94,7 +94,7 @@ def fuse(
     parts = {"validation": _whole(validation.judge(tuning.users, tuning.items), scored)}
     if test is not None and scored_for_test is not None:
         context = test.context(test.fit.data.text_vectors)
-        judged = test.judge_weights(scored_for_test.candidates, context, tuning.chosen[FINAL])
+        judged = test.judge_model(scored_for_test.candidates, context, tuning.models[FINAL])
         parts["test"] = _whole(judged, scored_for_test)
     return Fusion(tuning, search_s, parts)
 
@@ -104,6 +104,7 @@ def weights_of(fusion: Fusion) -> dict[str, Any]:
     return {
         "trials": len(fusion.tuning.studies[FINAL].trials),
         "search_s": fusion.search_s,
+        "method": {name: model.method for name, model in fusion.tuning.models.items()},
         **{
             name: {"weights": trial.weights, "diversity": trial.diversity}
             for name, trial in fusion.tuning.chosen.items()

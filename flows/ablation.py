@@ -22,16 +22,18 @@ from tasks.evaluation.metrics import Evaluation, Truth, evaluate_lists
 from tasks.evaluation.significance import paired_difference
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.facts import user_facts
 from tasks.fusion.lists import list_codes
+from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.tuning import FINAL, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
-from tasks.measures import Codes, mean_defined
+from tasks.measures import Codes, Floats, mean_defined
 from tasks.recommendable import FIT_OF_PART
 from tasks.settings import Settings, SettingsError
 from tasks.stage import StageNotReady
@@ -154,7 +156,7 @@ class Window:
         return matcher
 
     def context(self, vectors: FloatArray | None) -> RerankContext:
-        """What re-ranking goes by: texts, or content where they are left out, and the judged users' tastes."""
+        """What re-ranking goes by: texts, or content if they are left out, and the judged users' tastes."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
         wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))
@@ -183,16 +185,12 @@ class Window:
         """The same over given candidates, whoever scored them."""
         fusion = self.settings.fusion
         return tune(
-            candidates,
+            self._with_facts(candidates),
             self.relevant,
             self.fit.user_ids,
             self.truth.categories,
             context,
-            k=self.truth.k,
-            trials=fusion.trials,
-            max_diversity=fusion.max_diversity,
-            slack=fusion.ndcg_slack,
-            seed=self.settings.seed,
+            Plan.of(fusion, self.truth.k, self.settings.seed),
             recommendable=self.truth.recommendable,
             on_trial=on_trial,
             publish=publish,
@@ -204,14 +202,25 @@ class Window:
         items[np.searchsorted(self.judged, users)] = lists
         return evaluate_lists(items, self.truth)
 
-    def judge_frozen(self, vectors: FloatArray | None, chosen: Trial) -> Evaluation:
-        """Judge the lists that weights chosen elsewhere give here."""
-        return self.judge_weights(self.candidates(vectors), self.context(vectors), chosen)
+    def judge_frozen(self, vectors: FloatArray | None, model: FusionModel) -> Evaluation:
+        """Judge the lists that a fusion chosen elsewhere gives here."""
+        return self.judge_model(self.candidates(vectors), self.context(vectors), model)
 
-    def judge_weights(self, candidates: Candidates, context: RerankContext, chosen: Trial) -> Evaluation:
+    def judge_model(self, candidates: Candidates, context: RerankContext, model: FusionModel) -> Evaluation:
         """The same for given candidates."""
-        lists = list_codes(candidates, chosen.weights, chosen.diversity, context, self.truth.k)
+        lists = list_codes(self._with_facts(candidates), model, context, self.truth.k)
         return self.judge(candidates.users, lists)
+
+    def _with_facts(self, candidates: Candidates) -> Candidates:
+        """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
+        return candidates.with_facts(self._facts)
+
+    @cached_property
+    def _facts(self) -> Floats:
+        """(U, F) of all users."""
+        data = self.fit.data
+        vectors = mean_text_vectors(data.text_vectors)
+        return user_facts(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
 
 
 @dataclass(frozen=True)
@@ -239,7 +248,7 @@ def judge_variants(
             tuning = validation.tune(variant.vectors, test is not None, on_trial)
             parts = {"val": validation.judge(tuning.users, tuning.items)}
             if test is not None:
-                parts["test"] = test.judge_frozen(variant.vectors, tuning.chosen[FINAL])
+                parts["test"] = test.judge_frozen(variant.vectors, tuning.models[FINAL])
             known[key] = tuning, parts
         out.append(Judged(variant, *known[key]))
     return out

@@ -20,9 +20,10 @@ from flows.cli_data import data
 from flows.cli_explain import explain
 from flows.cli_forget import forget
 from flows.cli_init import init
+from flows.cli_publications import publications, rollback
 from flows.cli_texts import texts
 from flows.cli_tune import tune
-from flows.options import Config, Json, print_answer
+from flows.options import Config, Json, alert_of, print_answer, warn
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -52,6 +53,8 @@ app.command()(check)
 app.command()(forget)
 app.command()(tune)
 app.command()(explain)
+app.command()(publications)
+app.command()(rollback)
 
 
 @app.command()
@@ -112,7 +115,9 @@ def recommend(
 
             visitor = Visitor(item_ids(history), query, profile)
             answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity, reranker)
-    print_answer(answer, as_json, list_table)
+        alert = alert_of(snapshot, settings)
+    print_answer({**answer, "alert": alert}, as_json, list_table)
+    warn(alert)
 
 
 @app.command()
@@ -166,8 +171,11 @@ def relevance(as_json: Json = False, config: Config = None) -> None:
 def ui(config: Config = None) -> None:
     """Start the Prefect and MLflow servers on this project's stores; Ctrl-C stops both."""
     from flows.servers import serve_ui
+    from flows.starting import reconcile_if_free
 
-    serve_ui(load_settings(config))
+    settings = load_settings(config)
+    reconcile_if_free(settings, "polyrec ui")
+    serve_ui(settings)
 
 
 def main() -> None:
@@ -193,6 +201,7 @@ def _for_users(error: Exception) -> bool:
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
     names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError", "ExternalError"}
+    names |= {"PublicationError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from flows.options import Config, Json
+from flows.options import Config, Json, alert_of_published, warn
 
 
 def check(as_json: Json = False, config: Config = None) -> None:
@@ -19,10 +19,12 @@ def check(as_json: Json = False, config: Config = None) -> None:
 
     with Console(stderr=True).status("reading settings") as status:
         found = look(config, status.update)
+    alert = alert_of_published(config)
     if as_json:
         # Only ASCII: what stands in damaged files goes through any terminal and pipe.
-        print(json.dumps(found.as_json(), indent=2))
+        print(json.dumps({**found.as_json(), "alert": alert}, indent=2))
     else:
         Console().print(check_table(found))
+    warn(alert)
     if found.exit_code:
         raise typer.Exit(found.exit_code)

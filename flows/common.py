@@ -1,4 +1,4 @@
-"""What every flow does first: take its settings, say which flow run it is."""
+"""What every flow does first: take its settings, say which flow run it is, reconcile."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from prefect.runtime import flow_run
 
+from flows.starting import reconcile
 from tasks.settings import Settings, load_settings
 from tasks.stage import StageRun, stage_run
+from warehouse.connection import writing
 
 _of_this_run: ContextVar[Settings | None] = ContextVar("settings of this run", default=None)
 
@@ -30,6 +32,10 @@ def one_reading(config: str | None) -> Iterator[Settings]:
 
 @contextmanager
 def stage(config: str | None, name: str) -> Iterator[StageRun]:
-    """A stage's run, tied to the flow run that is going on."""
-    with stage_run(settings_of(config), name, flow_run.get_id()) as run:
-        yield run
+    """A stage's run, tied to the flow run that is going on; one that runs alone reconciles first."""
+    settings = settings_of(config)
+    with writing(settings.data_folder, f"polyrec run, stage {name}", settings.lock_timeout_s) as warehouse:
+        if _of_this_run.get() is None:
+            reconcile(warehouse, settings)
+        with stage_run(settings, name, flow_run.get_id()) as run:
+            yield run

@@ -1,4 +1,4 @@
-"""Fusion: weights searched on validation, lists published."""
+"""Fusion: weights searched on validation, champion and challenger compared, lists published."""
 
 from prefect import flow
 
@@ -8,10 +8,15 @@ from tasks.fusion import steps
 
 @flow(name="fusion")
 def fusion(config: str | None = None) -> None:
-    """Search the weights and publish lists; nothing when scores and settings are those of the last time."""
+    """Search the weights and publish lists; nothing when scores and settings are those of the last time.
+
+    Lists are those of the champion, which tonight's search replaces only when it is better; they are
+    judged on validation and on test before they are published.
+    """
     with stage(config, "fusion") as run:
-        steps.reconcile(run)
         if steps.is_new(run):
-            fusion_id = steps.search(run)
-            steps.lists_for_test(run, fusion_id)
-            steps.publish(run, fusion_id)
+            challenger_id = steps.search(run)
+            champion_id = steps.choose_champion(run, challenger_id)
+            steps.lists_for_test(run, champion_id)
+            steps.publish(run, champion_id)
+        steps.warn_of_old_lists(run)

@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from tasks.fusion.freshness import Reader
+    from tasks.settings import Settings
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
@@ -28,3 +33,33 @@ def print_answer(values: Answer, as_json: bool, render: Callable[[Answer], Any])
         print_json(values)
     else:
         Console().print(render(values))
+
+
+def alert_of(reader: "Reader", settings: "Settings") -> str | None:
+    """What is wrong with the age of the lists that are served; None when nothing is."""
+    from tasks.fusion.freshness import freshness
+
+    found = freshness(reader, settings.fusion.max_list_age_hours, datetime.now(UTC))
+    return found.alert if found else None
+
+
+def alert_of_published(config: Path | None) -> str | None:
+    """The same of what is published now, if anything is; settings that cannot be used say nothing here."""
+    from tasks.settings import SettingsError, load_settings
+    from warehouse.errors import WarehouseError
+    from warehouse.snapshot import reading
+
+    try:
+        settings = load_settings(config)
+        with reading(settings.data_folder) as snapshot:
+            return alert_of(snapshot, settings)
+    except (SettingsError, WarehouseError):
+        return None
+
+
+def warn(alert: str | None) -> None:
+    """Print an alert as one line on stderr, so that what reads stdout is not disturbed."""
+    if alert:
+        Console(stderr=True, soft_wrap=True).print(
+            f"polyrec: warning: {alert}", style="yellow", markup=False, highlight=False
+        )

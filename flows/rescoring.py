@@ -20,7 +20,7 @@ from tasks.evaluation.significance import bootstrap_mean, paired_difference
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import tune
+from tasks.fusion.tuning import Plan, tune
 from tasks.halves import out_of_fold
 from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, judgements_of
@@ -30,6 +30,7 @@ from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import STUDENT, build
 from tasks.matching.training_data import Judgements
 from tasks.measures import Floats, contains, mean_defined, ndcg
+from tasks.point_rule import MOST_ACCURATE, PointRule
 from tasks.settings import Settings
 from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER
 
@@ -164,6 +165,12 @@ class _Rescoring:
             scored += len(np.unique(self.batch.users[mine])) * self.window.data.n_items
         return out, {"fit_seconds": fit_seconds / 2, "ms_a_pair": 1000 * score_seconds / max(1, scored)}
 
+    @property
+    def _plan(self) -> Plan:
+        """Accuracy alone, by weighted sums: how much of it a model adds is the question."""
+        accurate = PointRule.parse(MOST_ACCURATE)
+        return Plan(self.k, self.settings.fusion.trials, 0.0, accurate, accurate, seed=self.settings.seed)
+
     def _ranks(self, scores: Floats) -> Floats:
         """(P,) the rank of each pair among its user's, 1 the best."""
         out = np.empty(len(scores))
@@ -231,11 +238,7 @@ class _Rescoring:
             self.window.user_ids,
             category_matrix(self.sample.items["categories"].to_list())[0],
             RerankContext(ItemSimilarity(mean_text_vectors(self.window.data.text_vectors))),
-            k=self.k,
-            trials=self.settings.fusion.trials,
-            max_diversity=0.0,  # accuracy alone: how much of it a model adds is the question
-            slack=0.0,
-            seed=self.settings.seed,
+            self._plan,
             recommendable=self.sample.recommendable,
             publish=False,
         )

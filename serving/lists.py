@@ -124,6 +124,14 @@ def check_reranking(diversity: float | None, reranker: str | None) -> None:
             raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
 
 
+def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:
+    """Dial, re-ranker and category cap of the published fusion."""
+    published = snapshot.query("current_publication").row(0, named=True)
+    model = snapshot.query("fusion_model", fusion_id=published["fusion_id"]).row(0, named=True)
+    # Snapshots from before there was a choice lack the columns.
+    return published["diversity"], model.get("reranker") or "mmr", model.get("category_cap") or 0
+
+
 def _reranked(
     snapshot: Snapshot,
     user_id: str,
@@ -139,7 +147,7 @@ def _reranked(
     ordered = rows.sort(SCORE, RANK, descending=[True, False])
     context = reranking_context(snapshot, user_id, ordered[ITEM], reranker)
     scores, items = ordered[SCORE].to_numpy()[None, :], np.arange(ordered.height)[None, :]
-    dial = snapshot.query("current_publication")["diversity"][0] if diversity is None else diversity
+    dial = published_reranking(snapshot)[0] if diversity is None else diversity
     places = rerank(scores, items, context, dial, k)[0]
     return ordered[places[places >= 0].tolist()]
 
@@ -159,7 +167,7 @@ def reranking_context(
     from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
     from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 
-    published = snapshot.query("current_publication").row(0, named=True)
+    _, published_reranker, category_cap = published_reranking(snapshot)
     catalogue = snapshot.query("items")
     item_ids = catalogue[ITEM].to_list()
     vectors = snapshot.query("live_text_vectors").join(catalogue, on=ITEM, how="semi", maintain_order="left")
@@ -172,6 +180,6 @@ def reranking_context(
         ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids))[own]),
         ItemCategories(categories[own]),
         tastes(interaction_matrix(past, [user_id], item_ids), categories),
-        reranker or published["reranker"],
-        published["category_cap"],
+        reranker or published_reranker,
+        category_cap,
     )

@@ -4,7 +4,6 @@ Nothing is learned and nothing is written: the matchers that the last run fitted
 users.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from serving.lists import BadRequest, check_reranking
+from serving.lists import BadRequest, check_reranking, published_reranking
 from serving.sentences import sentence
 from tasks.codes import category_matrix
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contributions import contributions, fused_scores
-from tasks.fusion.lists import weight_vector
+from tasks.fusion.facts import user_facts
+from tasks.fusion.model import LEARNED, FusionModel, Point
 from tasks.fusion.nearest import Likeness
-from tasks.fusion.normalise import zscore
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
@@ -71,18 +69,17 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
-        self._likeness = Likeness(vectors, semantic.directions)
-        published = snapshot.query("current_publication").row(0, named=True)
+        self._diversity, reranker, category_cap = published_reranking(snapshot)
         self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
+        self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
+        self._likeness = Likeness(self._vectors, semantic.directions)
         self._context = RerankContext(
-            ItemSimilarity(vectors, table_items=0),
+            ItemSimilarity(self._vectors, table_items=0),
             ItemCategories(self._categories),
-            reranker=published["reranker"],
-            category_cap=published["category_cap"],
+            reranker=reranker,
+            category_cap=category_cap,
         )
-        self._weights: dict[str, float] = json.loads(published["weights"])
-        self._diversity: float = published["diversity"]
+        self._model = _published_model(snapshot)
 
     @classmethod
     def load(cls, snapshot: Snapshot, settings: Settings) -> "Visitors":
@@ -100,8 +97,7 @@ class Visitors:
         if manifest is None:
             raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
         check_same(snapshot, manifest, folder)
-        weights = json.loads(snapshot.query("current_publication")["weights"][0])
-        names = sorted({*weights, KEYWORD, SEMANTIC, POPULARITY})
+        names = sorted({*_published_model(snapshot).matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
         return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
@@ -126,14 +122,13 @@ class Visitors:
         history = self._check(visitor, k)
         interests, wanted = self._directions(visitor, history)
         batch = VisitorBatch(history, np.array([0, len(history)]), interests[None], [visitor.query or ""])
-        weights = self._weights_for(visitor)
-        found = self._candidates(batch, weights)
-        dial = self._diversity if diversity is None else diversity
-        vector, normalised = weight_vector(found, weights), zscore(found.scores, found.present)
-        parts = contributions(normalised, vector)  # (1, C, M)
-        total = fused_scores(normalised, vector)  # (1, C)
+        model = self._model_for(visitor)
+        found = self._candidates(batch, model.matchers)
+        dial = model.diversity if diversity is None else diversity
+        total = model.scores(found)  # (1, C)
         places = rerank(total, found.items, self._context_of(history, reranker), dial, k)[0]
         places = places[places >= 0]
+        parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
         one = np.zeros(len(items) + len(history), dtype=np.int64)
@@ -148,10 +143,10 @@ class Visitors:
                     "item_id": self._item_ids[item],
                     **shown[self._item_ids[item]].head,
                     "score": float(total[0, place]),
-                    "contributions": _largest_first(found.matchers, parts[0, place]),
+                    "contributions": _largest_first(found.matchers, parts[rank - 1]),
                     **(said := shown[self._item_ids[item]].reason(slot)),
                     "reason": sentence(
-                        dict(zip(found.matchers, parts[0, place].tolist(), strict=True)),
+                        dict(zip(found.matchers, parts[rank - 1].tolist(), strict=True)),
                         said["text"],
                         None if near is None else shown[near].head["title"],
                     ),
@@ -218,20 +213,26 @@ class Visitors:
             interests = query
         return interests, np.concatenate([interests, query])
 
-    def _weights_for(self, visitor: Visitor) -> dict[str, float]:
-        """What each matcher weighs for this visitor: docs/architecture.md states the rule."""
+    def _model_for(self, visitor: Visitor) -> FusionModel:
+        """The published fusion with weights for this visitor: docs/architecture.md states the rule."""
         settings = self._settings.visitors
         asked = settings.query_weight if visitor.query else 0.0
-        weights = {name: (1 - asked) * weight for name, weight in self._weights.items()}
+        weights = {name: (1 - asked) * weight for name, weight in self._model.weights.items()}
         for name, share in ((KEYWORD, settings.keyword_share), (SEMANTIC, 1 - settings.keyword_share)):
             weights[name] = weights.get(name, 0.0) + asked * share
         if not visitor.history:
             weights[POPULARITY] = max(weights.get(POPULARITY, 0.0), (1 - asked) * settings.popularity_weight)
-        return {name: weight for name, weight in weights.items() if weight and name in self._matchers}
+        needed = () if self._model.ranker is None else (LEARNED, *self._model.ranker.matchers)
+        kept = {
+            name: weight
+            for name, weight in weights.items()
+            if name in needed or (weight and name in self._matchers)
+        }
+        return self._model.at(Point(kept, self._model.diversity))
 
-    def _candidates(self, batch: VisitorBatch, weights: Mapping[str, float]) -> Candidates:
+    def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
         """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""
-        rows = {name: self._matchers[name].score_visitors(batch)[0] for name in weights}  # N each
+        rows = {name: self._matchers[name].score_visitors(batch)[0] for name in matchers}  # N each
         allowed = self._recommendable.copy()
         allowed[batch.item] = False
         proposed = (
@@ -246,9 +247,10 @@ class Visitors:
         items = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *proposed]))
         items = items[items >= 0]
         scores = np.stack([row[items] for row in rows.values()], axis=1)  # (C, M)
-        return Candidates(
-            np.zeros(1, dtype=np.int64), items[None].astype(np.int32), scores[None], tuple(rows)
-        )
+        nobody = np.zeros(1, dtype=np.int64)  # user 0, the only one
+        when = np.zeros(len(batch.item), dtype=np.int64)  # just now, all of it
+        facts = user_facts(1, when, batch.item, when, self._vectors)
+        return Candidates(nobody, items[None].astype(np.int32), scores[None], tuple(rows), facts)
 
     def _shown(self, items: Iterable[int]) -> dict[str, "Shown"]:
         """What is shown of items, by id."""
@@ -286,6 +288,12 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
             f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
         )
     return ids
+
+
+def _published_model(snapshot: Snapshot) -> FusionModel:
+    """The fusion behind what is published."""
+    fusion_id = snapshot.query("current_publication")["fusion_id"][0]
+    return FusionModel.from_record(snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True))
 
 
 def check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:

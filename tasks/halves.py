@@ -16,7 +16,41 @@ def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
         users: external ids, each once.
         seed: another seed halves otherwise.
     """
-    keys = [blake2b(f"{seed}:{user}".encode(), digest_size=8).digest() for user in users]
+    keys = _keys(users, seed)
     half = np.zeros(len(users), dtype=np.int64)
-    half[sorted(range(len(users)), key=lambda at: (keys[at], users[at]))[(len(users) + 1) // 2 :]] = 1
+    half[_order(users, keys)[_size_of_half_0(users) :]] = 1
     return half
+
+
+def last_of_half_0(users: Sequence[str], seed: int) -> str:
+    """Where `out_of_fold` cuts: by this, `half_of` finds the half of each again, whoever else there is.
+
+    Args:
+        users: external ids, each once; at least one.
+        seed: of the halving.
+    """
+    keys = _keys(users, seed)
+    return keys[_order(users, keys)[_size_of_half_0(users) - 1]]
+
+
+def half_of(users: Sequence[str], seed: int, last: str) -> NDArray[np.int64]:
+    """(U,) 0 or 1: the half that `out_of_fold` gave each user, or would have given.
+
+    Args:
+        users: external ids, any of them.
+        seed: of that halving.
+        last: of that halving, from `last_of_half_0`.
+    """
+    return np.array([key > last for key in _keys(users, seed)], dtype=np.int64)
+
+
+def _keys(users: Sequence[str], seed: int) -> list[str]:
+    return [blake2b(f"{seed}:{user}".encode(), digest_size=8).hexdigest() for user in users]
+
+
+def _order(users: Sequence[str], keys: Sequence[str]) -> list[int]:
+    return sorted(range(len(users)), key=lambda at: (keys[at], users[at]))
+
+
+def _size_of_half_0(users: Sequence[str]) -> int:
+    return (len(users) + 1) // 2

@@ -190,6 +190,29 @@ class Tracking:
         )
         return str(version.version)
 
+    def register_lists(
+        self,
+        name: str,
+        fusion: Mapping[str, Any],
+        lists: pl.DataFrame,
+        tags: Mapping[str, object],
+        metrics: Mapping[str, float],
+    ) -> tuple[str, str]:
+        """Register the lists of a publication, in a run of their own; returns its id, and the new version.
+
+        A fusion model that is published again, with another night's lists, thus leaves the older ones alone.
+
+        Args:
+            name: Of the run: the publication's id.
+            fusion: What the lists were fused with: whatever JSON can hold.
+            lists: Columns user_id, rank, item_id, score.
+            tags: Of the run and of the version.
+            metrics: Of the run.
+        """
+        with self.run("publication", name, tags) as run_id:
+            self.log(run_id, metrics=metrics)
+            return run_id, self.register_fusion(run_id, fusion, lists, tags)
+
     def has_version(self, version: str) -> bool:
         """Whether the registry holds a version: its store may have been deleted beside the warehouse."""
         try:

@@ -38,7 +38,8 @@ def compact(
     kept = warehouse.query("kept_publications", publications=publications)["publication_id"].to_list()
     before = now - timedelta(days=runs_days)
     tables = (
-        *("serving.recommendations", "serving.publications", "serving.fusion_models", "ops.runs"),
+        *("serving.recommendations", "serving.publications", "serving.fusion_models", "serving.decisions"),
+        "ops.runs",
         "serving.candidates",
         *("features.texts", *_vector_tables(warehouse)),
     )
@@ -49,6 +50,7 @@ def compact(
         warehouse.execute("mark_compacted_publications", kept=kept)
         warehouse.execute("compact_publications", kept=kept, before=before)
         warehouse.execute("compact_fusion_models", before=before)
+        warehouse.execute("compact_decisions", before=before)
         warehouse.execute("compact_runs", before=before)
         _compact_texts(warehouse, now, timedelta(days=texts_days))
         removed = {table: rows[table] - _rows(warehouse, table) for table in tables}

@@ -39,6 +39,13 @@ def write_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
     Call it after the publication's transaction. Called again (for instance when the evaluation is in), it
     writes another file with today's state of the same publication.
     """
+    path = new_snapshot(warehouse, publication_id)
+    point_readers_at(path)
+    return path
+
+
+def new_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
+    """Write a publication to a new file that nobody is pointed at yet; it appears whole or not at all."""
     if warehouse.query("publication", publication_id=publication_id).is_empty():
         raise WarehouseError(
             f"no publication '{publication_id}' in the warehouse; publish one with `polyrec run`"
@@ -63,10 +70,14 @@ def write_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
     finally:
         connection.close()
     draft.replace(path)
-    pointer = folder / f"{POINTER}.tmp"
-    pointer.write_text(path.name + "\n", encoding="utf-8")
-    pointer.replace(folder / POINTER)
     return path
+
+
+def point_readers_at(path: Path) -> None:
+    """Let a snapshot be the current one, in one step."""
+    pointer = path.with_name(f"{POINTER}.tmp")
+    pointer.write_text(path.name + "\n", encoding="utf-8")
+    pointer.replace(path.with_name(POINTER))
 
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, draft: Path, publication_id: str) -> None:

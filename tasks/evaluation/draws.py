@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from tasks.evaluation.report import every_model
+
 DRAWS = 5
 COMPARABLE = ("dataset", "protocol", "seed", "items", "users", "interactions")
 
@@ -61,7 +63,7 @@ def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> Means:
             raise DrawsError(f"reports differ in {key}; run all draws on the same data with the same seed")
     figures: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for report in reports:
-        for model, parts in {**report["models"], "fusion": report["fusion"]}.items():
+        for model, parts in every_model(report).items():
             for part in ("val", "test"):
                 of_part = parts.get(part, {})
                 more = {name: one["value"] for name, one in of_part.get("metrics", {}).items()}

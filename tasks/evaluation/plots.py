@@ -6,9 +6,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tasks.evaluation.report import HEADLINES, PARTS
+from tasks.evaluation.report import DIVERSE, FUSION, HEADLINES, PARTS, every_model
 
-COLOURS = {"fusion": "#c2410c", "single": "#64748b"}
+COLOURS = {FUSION: "#c2410c", DIVERSE: "#c2410c", "single": "#64748b"}
 
 
 def comparison_figure(report: Mapping[str, Any], part: str = "test") -> go.Figure:
@@ -18,8 +18,7 @@ def comparison_figure(report: Mapping[str, Any], part: str = "test") -> go.Figur
         report: the dictionary that report.py renders.
         part: "val" or "test".
     """
-    everything = {**report.get("models", {}), "fusion": report.get("fusion", {})}
-    rows = {model: parts[part] for model, parts in everything.items() if part in parts}
+    rows = {model: parts[part] for model, parts in every_model(report).items() if part in parts}
     if not rows:
         raise ValueError(f"the report has no figures for part {part!r}; evaluate first: polyrec run")
     first = next(iter(rows.values()))

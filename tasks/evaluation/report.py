@@ -20,10 +20,16 @@ HEADLINES = {
     "effective_catalogue": "effective catalogue",
     "ild": "diversity (ild)",
 }
+REPORTED = (*HEADLINES, "hit_coverage", "calibration")
+"""What stands at the top of each part of the JSON; tables have no room for all of it."""
+FUSION, DIVERSE = "fusion", "fusion_diverse"
+FUSIONS = (FUSION, DIVERSE)
+"""The published fusion, and the second point of the same search; all other models are single ones."""
 GLOBAL = "temporal_global"
 GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
 GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
 KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
+OUTCOMES = {"first": "First champion", "promoted": "New champion", "kept": "Champion kept"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
 
 
@@ -57,7 +63,7 @@ def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval],
         intervals: metric name to interval.
         k: length of the lists.
     """
-    names = [f"{name}_at_{k}" for name in HEADLINES if f"{name}_at_{k}" in metrics]
+    names = [f"{name}_at_{k}" for name in REPORTED if f"{name}_at_{k}" in metrics]
     part: dict[str, Any] = {name: metrics[name] for name in names}
     part["intervals"] = {
         name: [intervals[name].low, intervals[name].high] for name in names if name in intervals
@@ -65,6 +71,33 @@ def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval],
     if f"ndcg_at_{k}" in part["intervals"]:
         part["ndcg_ci"] = part["intervals"][f"ndcg_at_{k}"]
     return part
+
+
+def champion_line(report: Mapping[str, Any]) -> str:
+    """Whose lists are served and why, in one line; empty where it is not known.
+
+    >>> champion = {"outcome": "kept", "reason": "it is not beaten", "users": 90, "metric": "ndcg_at_10"}
+    >>> champion |= {"champion": 0.2, "challenger": 0.21, "difference": 0.01, "low": -0.004, "high": 0.024}
+    >>> print(champion_line({"fusion": {"champion": champion}}).partition(" (")[0])
+    Champion kept: it is not beaten
+    """
+    told = report.get("fusion", {}).get("champion") or {}
+    if told.get("origin_id"):
+        return (
+            f"Lists were rolled back to those of publication {told['origin_id']}; the figures are those of "
+            "the fusion that was published before that, until the next search."
+        )
+    if "outcome" not in told:
+        return ""
+    line = f"{OUTCOMES[told['outcome']]}: {told['reason']}"
+    if told["difference"] is None:
+        return f"{line}."
+    return (
+        f"{line} ({_heading(told['metric'])} on validation, out of fold: "
+        f"challenger {told['challenger']:.3f}, champion {told['champion']:.3f}, "
+        f"difference {told['difference']:+.3f}, 95% interval {told['low']:+.3f} to {told['high']:+.3f}, "
+        f"{told['users']:,} users)."
+    )
 
 
 def report_renderable(report: Mapping[str, Any]) -> RenderableType:
@@ -86,7 +119,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
             for cell, name in zip(cells, columns, strict=True):
                 if spread := _spread(values, name):
                     cell.append(f"\n{spread}", style="dim")
-            table.add_row(model, *cells, style="bold" if model == "fusion" else None)
+            table.add_row(model, *cells, style="bold" if model == FUSION else None)
         blocks.append(table)
     if weights := report.get("fusion", {}).get("weights"):
         table = Table(title="Fusion weights", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
@@ -95,6 +128,8 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for model, weight in _by_weight(weights):
             table.add_row(model, f"{weight:.3f}")
         blocks.append(table)
+    if sentence := method_sentence(report):
+        blocks.append(sentence)
     if rows := group_rows(report):
         table = Table(
             title=f"{GROUPS_TITLE}{report['k']}",
@@ -108,8 +143,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         for row in rows:
             table.add_row(*row)
         blocks.append(table)
-    if sentence := comparison(report):
-        blocks.append(Text(sentence))
+    blocks += [Text(line) for line in (comparison(report), champion_line(report)) if line]
     blocks += [Text(f"\n{note}") for note in report["notes"]]
     return Group(*blocks)
 
@@ -132,17 +166,19 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         lines.append(f"|---|{'---:|' * len(columns)}")
         for model, values in rows:
             cells = [f"{_figure(values, name)} {_spread(values, name)}".strip() for name in columns]
-            label = f"**{model}**" if model == "fusion" else model
+            label = f"**{model}**" if model == FUSION else model
             lines.append(f"| {label} | {' | '.join(cells)} |")
     if weights := report.get("fusion", {}).get("weights"):
         lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
         lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
+    if sentence := method_sentence(report):
+        lines += ["", sentence]
     if rows := group_rows(report):
         lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
         lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
         lines += [f"| {' | '.join(row)} |" for row in rows]
-    if sentence := comparison(report):
-        lines += ["", sentence]
+    for sentence in (comparison(report), champion_line(report)):
+        lines += ["", sentence] if sentence else []
     for note in report["notes"]:
         lines += ["", note]
     return "\n".join(lines) + "\n"
@@ -190,9 +226,32 @@ def comparison(report: Mapping[str, Any]) -> str:
     )
 
 
+def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Model to part to figures: single models, the fusion and, where there is one, its diverse point last."""
+    fusion = report.get("fusion", {})
+    diverse = {DIVERSE: fusion["diverse"]} if "diverse" in fusion else {}
+    return {**report.get("models", {}), FUSION: fusion, **diverse}
+
+
+def method_sentence(report: Mapping[str, Any]) -> str:
+    """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
+    fusion = report.get("fusion", {})
+    if not fusion.get("contest"):
+        return ""
+    parts = []
+    for entry in fusion["contest"]:
+        name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
+        gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
+        first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
+        parts.append(f"{name}{'' if first else f' ({gain})'}{', kept' if entry['kept'] else ''}")
+    return (
+        f"Fusion methods, NDCG@{report['k']} out of fold on validation, by score alone: {'; '.join(parts)}."
+    )
+
+
 def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each model's values in a part, then fusion's."""
-    for model, parts in {**report.get("models", {}), "fusion": report.get("fusion", {})}.items():
+    """Each model's values in a part, then fusion's, at its diverse point last."""
+    for model, parts in every_model(report).items():
         if part in parts:
             yield model, parts[part]
 

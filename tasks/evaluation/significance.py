@@ -1,4 +1,7 @@
-"""How sure a figure is: 95% intervals by bootstrap over users (Efron & Tibshirani 1993)."""
+"""How sure a figure is: 95% intervals by bootstrap over users (Efron & Tibshirani 1993).
+
+Those of a mean over users are in tasks/intervals.py, since fusion decides by them too.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,31 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tasks.intervals import BLOCK_CELLS, PERCENTILES, Difference, Interval, bootstrap_mean, paired_difference
 from tasks.measures import Floats, shape_of
 
-BLOCK_CELLS = 2**22  # cells of one block of resamples: 32 MB
-PERCENTILES = (2.5, 97.5)
-
-
-class Interval(NamedTuple):
-    """A figure with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Difference(NamedTuple):
-    """How much a is above b on the same users, with its 95% interval."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def better(self) -> bool:
-        """Whether a is better than b: the whole interval is above zero."""
-        return self.low > 0
+__all__ = [
+    "Difference",
+    "Interval",
+    "Spread",
+    "bootstrap_exposure",
+    "bootstrap_mean",
+    "bootstrap_means",
+    "paired_difference",
+    "paired_exposure_difference",
+    "spread_of",
+]
 
 
 class Spread(NamedTuple):
@@ -54,28 +46,6 @@ class Spread(NamedTuple):
     def minus(self, other: "Spread") -> Difference:
         """How far this is above another, the same users drawn for both."""
         return Difference(*Spread(self.value - other.value, self.drawn - other.drawn).interval)
-
-
-def bootstrap_mean(values: Floats, resamples: int = 2000, seed: int = 0) -> Interval:
-    """Mean of (U,) values over users, NaN left out, with its percentile interval.
-
-    Args:
-        values: one value a user.
-        resamples: how many times U users are drawn with replacement.
-        seed: the same seed gives the same interval.
-    """
-    defined = values[~np.isnan(values)]
-    if defined.size == 0:
-        return Interval(float("nan"), float("nan"), float("nan"))
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    block = max(1, BLOCK_CELLS // defined.size)
-    for start in range(0, resamples, block):
-        stop = min(start + block, resamples)
-        drawn = generator.integers(defined.size, size=(stop - start, defined.size))
-        means[start:stop] = defined[drawn].mean(axis=1)
-    low, high = np.percentile(means, PERCENTILES)
-    return Interval(float(defined.mean()), float(low), float(high))
 
 
 def bootstrap_means(values: Floats, resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
@@ -111,22 +81,6 @@ def bootstrap_means(values: Floats, resamples: int = 2000, seed: int = 0) -> NDA
     out[there, 0] = filled[:, there].sum(axis=0) / defined[:, there].sum(axis=0)
     out[there, 1:] = np.nanpercentile(means[:, there], PERCENTILES, axis=0).T
     return out
-
-
-def paired_difference(a: Floats, b: Floats, resamples: int = 2000, seed: int = 0) -> Difference:
-    """Mean of a - b over the users for whom both are defined: users are resampled, pairs stay together.
-
-    Args:
-        a: (U,) values of the one model.
-        b: (U,) values of the other, of the same users in the same order.
-        resamples: how many times U users are drawn with replacement.
-        seed: the same seed gives the same interval.
-    """
-    if a.shape != b.shape:
-        raise ValueError(
-            f"values have shapes {a.shape} and {b.shape}; compare on the same users, in one order"
-        )
-    return Difference(*bootstrap_mean(a - b, resamples, seed))
 
 
 def bootstrap_exposure(

@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 from tasks.evaluation.lists import lists_from_frame
 from tasks.evaluation.metrics import evaluate_at, truths_at
 from tasks.evaluation.plots import comparison_figure
-from tasks.evaluation.report import report_markdown
-from tasks.evaluation.summary import FUSION, build_report
+from tasks.evaluation.report import FUSIONS, report_markdown
+from tasks.evaluation.summary import build_report
 from tasks.evaluation.tables import (
     best_single,
     spreads,
@@ -33,7 +33,8 @@ def is_new(run: StageRun) -> bool:
     """Whether the lists, the split or the settings differ from those of the last evaluation."""
     run.fingerprint = fingerprint(
         run.warehouse.query("split_parts"),
-        run.warehouse.query("current_publication").select("fusion_id"),
+        # Not serving.current: a rollback brings lists back, not what is judged.
+        run.warehouse.query("last_made").select("fusion_id", "data_fingerprint"),
         run.settings.evaluation.model_dump(),
         run.settings.seed,
     )
@@ -48,8 +49,8 @@ def judge(run: StageRun, part: str) -> None:
     warehouse, settings = run.warehouse, run.settings.evaluation
     longest = max(settings.all_k)
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
-    fused = warehouse.query("judged_lists", model=FUSION, part=part).select(own.columns)
-    rows = pl.concat([own, fused], how="vertical_relaxed")
+    fused = [warehouse.query("judged_lists", model=model, part=part).select(own.columns) for model in FUSIONS]
+    rows = pl.concat([own, *fused], how="vertical_relaxed")
     truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     truths = truths_at(truth, settings.all_k)
     lists: dict[str, Codes] = {}
@@ -68,12 +69,12 @@ def judge(run: StageRun, part: str) -> None:
 @task(name="look at test", cache_policy=NO_CACHE)
 def record_look(run: StageRun) -> None:
     """Record that test was looked at, and by which fusion."""
-    current = run.warehouse.query("current_publication").row(0, named=True)
+    made = run.warehouse.query("last_made").row(0, named=True)
     run.warehouse.execute(
         "record_test_look",
         split_hash=run.warehouse.query("split_parts")["split_hash"][0],
-        fusion_id=current["fusion_id"],
-        mlflow_run_id=current["mlflow_run_id"],
+        fusion_id=made["fusion_id"],
+        mlflow_run_id=made["mlflow_run_id"],
     )
 
 

@@ -6,10 +6,9 @@ from typing import Any, Protocol
 import polars as pl
 
 from tasks.evaluation.groups import NAMES
-from tasks.evaluation.report import notes, part_report
+from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
 from tasks.evaluation.significance import Interval
 
-FUSION = "fusion"
 PART_KEYS = {"validation": "val", "test": "test"}
 
 
@@ -32,8 +31,14 @@ def build_report(reader: Reader) -> dict[str, Any]:
     comparisons = reader.query("comparisons")
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
+    model = _model(reader, current["fusion_id"])
+    fusion |= {name: model.get(name) for name in ("method", "contest")}
+    fused = {FUSION: fusion}
+    if (diverse := judged.pop(DIVERSE, None)) is not None:
+        fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
+    fusion["champion"] = _champion(reader)
     for row in comparisons.iter_rows(named=True):
-        part = fusion.get(PART_KEYS[row["part"]])
+        part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
             part["vs_best_single"] = {
                 "model": row["other"],
@@ -71,6 +76,27 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
         "test_looks": reader.query("test_looks").height,
     }
+
+
+def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
+    """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
+    found = reader.query("fusion_model", fusion_id=fusion_id)
+    return json.loads(found["model"][0] or "{}") if found.height else {}
+
+
+def _champion(reader: Reader) -> dict[str, Any] | None:
+    """Whose lists are served and why; None in a snapshot of a version that kept no decisions."""
+    if reader.query("table_columns", schema="serving", table="decisions").is_empty():
+        return None
+    current = reader.query("current_version").row(0, named=True)
+    decision = reader.query("decision", decision_id=current["decision_id"] or "")
+    told = {"publication_id": current["publication_id"], "fusion_id": current["fusion_id"]}
+    told |= {"origin_id": current["origin_id"]}
+    if decision.is_empty():
+        return told
+    row = decision.row(0, named=True)
+    del row["decision_id"]
+    return {**told, **row, "decided_at": row["decided_at"].isoformat()}
 
 
 def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The tables of evaluation: figures with intervals, each user's, comparisons, and all of that by group."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,8 +10,8 @@ import polars as pl
 from tasks.evaluation import exposure
 from tasks.evaluation.groups import group_shares, group_values, groupings
 from tasks.evaluation.metrics import Evaluation, Truth
+from tasks.evaluation.report import FUSION, FUSIONS
 from tasks.evaluation.significance import Spread, bootstrap_means, spread_of
-from tasks.evaluation.summary import FUSION
 from tasks.evaluation.truth import read_item_age
 from tasks.measures import Codes, Floats, effective_catalogue
 from tasks.stage import StageRun
@@ -69,24 +70,24 @@ def write_per_user(run: StageRun, part: str, judged: Judged, user_ids: Sequence[
 
 
 def write_comparisons(run: StageRun, part: str, judged: Judged, spread: Spreads, best: str) -> None:
-    """Fusion minus each model in every metric, paired over users; `best` marks one of them."""
-    fusion = judged[FUSION]
-    others = [model for model in judged if model != FUSION]
+    """Fusion, and its diverse setting, minus each single model in every metric; `best` marks one of them."""
+    fused = [model for model in FUSIONS if model in judged]
+    others = [model for model in judged if model not in fused]
     columns = {
-        (other, metric): values - judged[other].per_user[metric]
+        (model, other, metric): values - judged[other].per_user[metric]
+        for model in fused
         for other in others
-        for metric, values in fusion.per_user.items()
+        for metric, values in judged[model].per_user.items()
     }
     rows: list[tuple[Any, ...]] = [(*key, *found) for key, found in _intervals(run, columns).items()]
-    for other in others:
-        for measure in OVER_ALL_LISTS:
-            difference = spread[FUSION][measure].minus(spread[other][measure])
-            rows.append((other, f"{measure}_at_{run.settings.evaluation.k}", *difference))
-    schema = ["other", "metric", "difference", "low", "high"]
+    for model, other, measure in product(fused, others, OVER_ALL_LISTS):
+        difference = spread[model][measure].minus(spread[other][measure])
+        rows.append((model, other, f"{measure}_at_{run.settings.evaluation.k}", *difference))
+    schema = ["model", "other", "metric", "difference", "low", "high"]
     frame = (
         pl.DataFrame(rows, schema=schema, orient="row")
         .filter(pl.col("difference").is_finite())
-        .with_columns(model=pl.lit(FUSION), part=pl.lit(part), best=pl.col("other") == best)
+        .with_columns(part=pl.lit(part), best=pl.col("other") == best)
     )
     run.warehouse.replace("evaluation.comparisons", frame, where={"part": part})
 
@@ -116,7 +117,7 @@ def write_groups(
         differences = {
             (model, *key): column - of_model[key]
             for model, of_model in values.items()
-            if model != FUSION
+            if model not in FUSIONS
             for key, column in values[FUSION].items()
         }
         for (other, name, metric), found in _intervals(run, differences).items():
@@ -163,6 +164,6 @@ def _intervals(run: StageRun, columns: Mapping[Key, Floats]) -> dict[Key, tuple[
 def best_single(metrics: pl.DataFrame, ndcg: str) -> str:
     """The single model with the highest NDCG on validation: never chosen by a test figure."""
     alone = metrics.filter(
-        (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & (pl.col("model") != FUSION)
+        (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & ~pl.col("model").is_in(FUSIONS)
     )
     return str(alone.sort("value", "model", descending=[True, False])["model"][0])

@@ -13,7 +13,19 @@ MAX_ITERATIONS = 200
 
 
 def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
-    """(M,) weights of at least 0, adding up to 1, of the least cross-entropy of a softmax over candidates.
+    """(M,) the likeliest weights, adding up to 1: to order by. None where there are none.
+
+    Args:
+        normalised: (U, C, M).
+        relevant: (U, C).
+        present: (U, C), whether there is a candidate.
+    """
+    found = likeliest_weights(normalised, relevant, present)
+    return None if found is None else found / found.sum()
+
+
+def likeliest_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
+    """(M,) weights of at least 0 of the least cross-entropy of a softmax over candidates.
 
     The loss of a user is the mean of -log p(c) over the relevant candidates c, p being the softmax of the
     weighted sums over all of the user's candidates. It is convex in the weights, so the answer is the only
@@ -49,4 +61,4 @@ def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Flo
         method="L-BFGS-B",
         options={"maxiter": MAX_ITERATIONS},
     ).x
-    return found / found.sum() if found.sum() > 0 else None
+    return found if found.sum() > 0 else None

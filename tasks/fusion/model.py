@@ -50,6 +50,8 @@ class FusionModel:
     ranker: Ranker | None = None
     diverse: Point | None = None
     """A second point of the same front, for those who ask for diversity."""
+    contest: tuple[Mapping[str, Any], ...] = ()
+    """What every method and normaliser was worth out of fold where they were compared; for reports."""
 
     def __post_init__(self) -> None:
         """Refuse what gives no score."""
@@ -154,6 +156,7 @@ class FusionModel:
             "gate": as_dict(self.gate),
             "ranker": as_dict(self.ranker),
             "diverse": None if self.diverse is None else self.diverse._asdict(),
+            "contest": list(self.contest),
         }
         return {
             "normaliser": self.normaliser.name,
@@ -176,6 +179,7 @@ class FusionModel:
             gate and Gate.from_dict(gate),
             ranker and Ranker.from_dict(ranker),
             diverse and Point(**diverse),
+            tuple(model.get("contest", ())),
         )
 
     def _features(self, candidates: Candidates, normalised: Floats) -> Floats:

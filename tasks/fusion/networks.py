@@ -4,7 +4,7 @@ They are learned in torch (`tasks/fusion/learning.py`) and used in double precis
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,21 @@ class Layers:
         """(S, O) of inputs (S, F)."""
         hidden = np.tanh(inputs @ np.array(self.inner).T + np.array(self.inner_bias))
         return hidden @ np.array(self.outer).T + np.array(self.outer_bias)
+
+    def scaled(self, factor: float) -> "Layers":
+        """The same with outputs so many times as large."""
+        outer = (factor * np.array(self.outer)).tolist()
+        return replace(self, outer=outer, outer_bias=(factor * np.array(self.outer_bias)).tolist())
+
+    @classmethod
+    def mean(cls, members: Sequence["Layers"]) -> "Layers":
+        """Two layers whose outputs are the means of those of several."""
+        return cls(
+            [row for one in members for row in one.inner],
+            [bias for one in members for bias in one.inner_bias],
+            (np.concatenate([one.outer for one in members], axis=1) / len(members)).tolist(),
+            np.mean([one.outer_bias for one in members], axis=0).tolist(),
+        )
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
-from tasks.fusion.listwise import listwise_weights
-from tasks.fusion.normalise import zscore
+from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import Positions
@@ -20,6 +19,7 @@ class Objective:
     def __init__(
         self,
         candidates: Candidates,
+        model: FusionModel,
         relevant: csr_array,
         categories: Flags,
         context: RerankContext,
@@ -30,6 +30,7 @@ class Objective:
 
         Args:
             candidates: of the U' users to judge; those without a relevant item are left out of the means.
+            model: says what is weighed; its weights and dial do not count.
             relevant: (U, N) bool over all users: events of the part to choose on.
             categories: (N, C) bool.
             context: what re-ranking goes by, of all users.
@@ -41,30 +42,22 @@ class Objective:
         self.k = k
         self.items = candidates.items
         self._present = candidates.present
-        self._normalised = zscore(candidates.scores, candidates.present)
+        self._features = model.features(candidates)
         self._is_relevant = contains(of_users, candidates.items)  # (U', C)
         self._categories = categories
         self._recommendable = np.ones(len(categories), dtype=bool) if recommendable is None else recommendable
         self._context = context.of(candidates.users)
 
-    def lists(self, weights: Floats, diversity: float, k: int | None = None) -> Positions:
+    def lists(self, weights: Floats, diversity: float) -> Positions:
         """(U', k) positions among the candidates, -1 padded."""
-        scores = np.where(self._present, fused_scores(self._normalised, weights), -np.inf)
-        return rerank(scores, self.items, self._context, diversity, k or self.k)
-
-    def list_items(self, weights: Floats, diversity: float, k: int | None = None) -> Codes:
-        """(U', k) item codes, -1 padded."""
-        return picked_items(self.items, self.lists(weights, diversity, k))
-
-    def accurate_weights(self) -> Floats | None:
-        """(M,) the weights that make relevant candidates likeliest; None where there are none."""
-        return listwise_weights(self._normalised, self._is_relevant, self._present)
+        scores = np.where(self._present, fused_scores(self._features, weights), -np.inf)
+        return rerank(scores, self.items, self._context, diversity, self.k)
 
     def __call__(self, weights: Floats, diversity: float) -> Judged:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.
 
         Args:
-            weights: (M,) non-negative, adding up to 1.
+            weights: (F,) non-negative, of the model's columns.
             diversity: 0 to 1.
         """
         places = self.lists(weights, diversity)

@@ -1,5 +1,6 @@
 """The front of accuracy against diversity, as a figure and as the rows of a table."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -8,8 +9,8 @@ import plotly.graph_objects as go
 from tasks.fusion.weights import Trial, all_trials, pareto_front
 
 
-def pareto_figure(study: optuna.Study, chosen: Trial, k: int) -> go.Figure:
-    """All trials, the front, each matcher alone, and the chosen point; hover shows the weights."""
+def pareto_figure(study: optuna.Study, chosen: Trial, k: int, diverse: Trial | None = None) -> go.Figure:
+    """All trials, the front, each matcher alone, and the chosen points; hover shows the weights."""
     trials, front = all_trials(study), pareto_front(study)
     alone = [trial for trial in trials if trial.is_alone]
     figure = go.Figure()
@@ -27,6 +28,9 @@ def pareto_figure(study: optuna.Study, chosen: Trial, k: int) -> go.Figure:
     )
     star = {"color": "#c2410c", "size": 16, "symbol": "star"}
     figure.add_trace(_points([chosen], "chosen", mode="markers", marker=star))
+    if diverse is not None:
+        square = {"color": "#7c3aed", "size": 12, "symbol": "square"}
+        figure.add_trace(_points([diverse], "chosen, diverse", mode="markers", marker=square))
     figure.update_layout(
         title="Weights searched on validation: accuracy against diversity",
         xaxis_title="variety: geometric mean of ild and effective catalogue",
@@ -36,11 +40,57 @@ def pareto_figure(study: optuna.Study, chosen: Trial, k: int) -> go.Figure:
     return figure
 
 
-def pareto_rows(study: optuna.Study, chosen: Trial) -> list[dict[str, Any]]:
-    """The front as table rows, the most accurate first, the chosen one marked."""
+def parallel_figure(study: optuna.Study, k: int) -> go.Figure:
+    """Every trial as a line through its weights, its dial and what it is worth, coloured by NDCG."""
+    trials = all_trials(study)
+    axes: dict[str, list[float]] = {
+        **{name: [trial.weights[name] for trial in trials] for name in trials[0].weights},
+        "diversity": [trial.diversity for trial in trials],
+        "ild": [trial.judged.ild for trial in trials],
+        "effective catalogue": [trial.judged.effective_catalogue for trial in trials],
+        f"NDCG@{k}": [trial.judged.ndcg for trial in trials],
+    }
+    figure = go.Figure(
+        go.Parcoords(
+            line={"color": axes[f"NDCG@{k}"], "colorscale": "Viridis", "showscale": True},
+            dimensions=[{"label": label, "values": values} for label, values in axes.items()],
+        )
+    )
+    figure.update_layout(title="Weights searched on validation: every trial", template="plotly_white")
+    return figure
+
+
+def weights_figure(chosen: Mapping[str, Trial]) -> go.Figure:
+    """The weights that each search chose, side by side: how much of them is luck of the users.
+
+    Args:
+        chosen: name of a search to its chosen trial.
+    """
+    figure = go.Figure(
+        [
+            go.Bar(name=name, x=list(trial.weights), y=list(trial.weights.values()))
+            for name, trial in chosen.items()
+        ]
+    )
+    figure.update_layout(
+        title="Chosen weights, by the users that chose them", barmode="group", template="plotly_white"
+    )
+    return figure
+
+
+def pareto_rows(study: optuna.Study, chosen: Trial, diverse: Trial | None = None) -> list[dict[str, Any]]:
+    """The front as table rows, the most accurate first, the chosen ones marked.
+
+    The diverse point has a row even where it is not on the front.
+    """
+    shown = {trial.number: trial for trial in pareto_front(study)}
+    marks = {chosen.number: "yes"}
+    if diverse is not None:
+        shown[diverse.number] = diverse
+        marks.setdefault(diverse.number, "diverse")
     return [
         {
-            "chosen": "yes" if trial.number == chosen.number else "",
+            "chosen": marks.get(trial.number, ""),
             "trial": trial.number,
             "ndcg": round(trial.judged.ndcg, 4),
             "ild": round(trial.judged.ild, 4),
@@ -48,7 +98,7 @@ def pareto_rows(study: optuna.Study, chosen: Trial) -> list[dict[str, Any]]:
             "diversity": round(trial.diversity, 3),
             **{name: round(weight, 3) for name, weight in trial.weights.items()},
         }
-        for trial in pareto_front(study)
+        for trial in sorted(shown.values(), key=lambda trial: -trial.judged.ndcg)
     ]
 
 

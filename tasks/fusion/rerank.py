@@ -47,11 +47,11 @@ def rerank(
 ) -> Positions:
     """(U, k) positions in (U, C), best first; -1 where a user has fewer candidates.
 
-    From a user's best `head` candidates items are taken greedily: each next one is what the method values most
-    after those taken, of equal ones the one with the higher score. What is taken for one page is shown by score,
-    since diversity is in what is seen together and its order costs accuracy alone. Further candidates follow
-    by score. So the first items of a list do not depend on its length; and dial 0 is the order by score, but
-    for a category cap.
+    From a user's best `head` candidates items are taken greedily: each next one is what the method values
+    most after those taken, of equal ones the one with the higher score. What is taken for one page is shown
+    by score: diversity is in what is seen together, and another order costs accuracy alone. Further
+    candidates follow by score. So the first items of a list do not depend on its length; and dial 0 is the
+    order by score, but for a category cap.
 
     Args:
         scores: (U, C) fused scores; -inf where there is no item.
@@ -119,10 +119,10 @@ def _by_page(taken: Positions, page: int) -> Positions:
 
 
 def _relevance(scores: Floats, present: Flags) -> Singles:
-    """(B, H): scores scaled to 0..1 over each row's present ones, then (e^(4 s) - 1) / (e^4 - 1); all 0 if equal.
+    """(B, H): scores scaled to 0..1 over each row's present ones, then steepened; all 0 where they are equal.
 
-    Differences count more the better the items are: an item that is far down is given up for diversity, one
-    that is likely the right one is not.
+    (e^(4 s) - 1) / (e^4 - 1): differences count more the better the items are. What is far down is given up
+    for diversity, what is likely right is not.
     """
     low = np.where(present, scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     high = np.where(present, scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)

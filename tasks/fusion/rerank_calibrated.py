@@ -1,4 +1,7 @@
-"""Calibrated lists: the shares of categories as in the user's history (Steck, "Calibrated Recommendations", 2018)."""
+"""Calibrated lists: categories in the shares that they have in the user's history.
+
+Steck, "Calibrated Recommendations" (RecSys 2018).
+"""
 
 import numpy as np
 
@@ -11,10 +14,11 @@ SMOOTHING = (
 
 
 class Calibrated:
-    """Next is the highest (1 - dial) * relevance - dial * KL(history's shares, shares of the list with the item).
+    """Next is the highest (1 - dial) * relevance - dial * KL(shares of the history, shares of the list).
 
-    The divergence is sum over categories of p * log(p / q), with p of the history and q of the list, smoothed.
-    An item changes q in its own categories; what is the same for all items of a user is left out.
+    The list is the one with the item. The divergence is the sum over categories of p * log(p / q), with p of
+    the history and q of the list, smoothed. An item changes q in its own categories; what is the same for all
+    items of a user is left out.
     """
 
     def __init__(self, head: Head, dial: float) -> None:

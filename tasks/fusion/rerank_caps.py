@@ -11,7 +11,7 @@ class Caps:
     """Which items may come next: those none of whose categories is full.
 
     A list is not cut short: where only items of full categories are left, every category may hold as many
-    again. So the first items of a list do not depend on its length, and an item in no category may always come.
+    again. So the first items of a list do not depend on its length. An item in no category may always come.
     """
 
     def __init__(self, head: Head) -> None:
@@ -42,4 +42,5 @@ class Caps:
 
     def _below(self) -> Flags:
         full = self._counts >= self._most[:, None]  # (B, C + 1)
-        return ~full[self._rows, self._own].any(axis=2)
+        of_items: Flags = full[self._rows, self._own]  # (B, H, L)
+        return np.logical_not(np.any(of_items, axis=2))

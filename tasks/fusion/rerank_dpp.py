@@ -16,9 +16,9 @@ class Dpp:
     """Next is the item that raises the determinant of the list's kernel most.
 
     The kernel is L[i, j] = q[i] * S[i, j] * q[j], with quality q = exp(theta * relevance) and similarity
-    S = (1 + cosine) / 2, so that the determinant is largest where items differ, and opposites differ most. Its
-    logarithm grows by 2 * theta * relevance + log(what of the item's similarity vector those above leave).
-    With theta = (1 - dial) / (2 * dial), that is, times dial, (1 - dial) * relevance + dial * log(what is left).
+    S = (1 + cosine) / 2: the determinant is largest where items differ, and opposites differ most. Its
+    logarithm grows by 2 * theta * relevance + log(what those above leave of the item). With theta =
+    (1 - dial) / (2 * dial) that is, times dial, (1 - dial) * relevance + dial * log(what they leave).
     """
 
     def __init__(self, head: Head, dial: float) -> None:
@@ -35,8 +35,7 @@ class Dpp:
     def pick(self, picked: Positions) -> None:
         """Take from every item what the picked one has of it: one more row of the Cholesky factor."""
         users = np.arange(len(picked))
-        row = self._cosine_to(picked)
-        row = (row + 1) / 2
+        row: Singles = (self._cosine_to(picked) + np.float32(1)) / np.float32(2)
         # Item by item and no BLAS: equal items then stay equal to the last bit, and ties stay ties.
         for above in self._rows:
             row -= above[users, picked, None] * above

@@ -77,8 +77,8 @@ class Head:
 class Reranker(Protocol):
     """A greedy method: what each item is worth next, after those that were picked.
 
-    The worth is (1 - dial) * relevance + dial * (what the item adds to the list's diversity, or minus what it
-    takes). So dial 0 is the order by score for every method, and 1 is what the method knows of diversity alone.
+    The worth is (1 - dial) * relevance + dial * (what the item adds to the list's diversity, or minus what
+    it takes). So dial 0 is the order by score for every method, and 1 is diversity as it sees it alone.
     """
 
     def __init__(self, head: Head, dial: float) -> None:
@@ -86,7 +86,7 @@ class Reranker(Protocol):
         ...
 
     def values(self) -> Singles:
-        """(B, H) finite: what each item is worth next; of items that are absent or picked it means nothing."""
+        """(B, H) finite: what each item is worth next; of absent or picked items it means nothing."""
         ...
 
     def pick(self, picked: Positions) -> None:
@@ -101,6 +101,6 @@ def tastes(history: csr_array, categories: Flags) -> Floats:
         history: (U, N) bool.
         categories: (N, C) bool; an item gives equal shares to each of its categories.
     """
-    counts = history.astype(np.float64) @ category_shares(categories)
+    counts: Floats = np.asarray(history.astype(np.float64) @ category_shares(categories))
     total = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)

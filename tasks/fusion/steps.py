@@ -1,28 +1,37 @@
 """Fusion: search weights on validation, keep the model, make the lists, publish them."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
-from prefect import task
+from numpy.typing import NDArray
+from prefect import get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 from scipy.sparse import csr_array
 
 from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
+from tasks.fusion import publishing
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
+from tasks.fusion.facts import user_facts
+from tasks.fusion.freshness import freshness
 from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
+from tasks.fusion.model import FusionModel
 from tasks.fusion.nearest import Likeness
-from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
+from tasks.fusion.publishing import CANDIDATES, Publication
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.measures import Codes
+from tasks.measures import Codes, Floats
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
@@ -37,15 +46,17 @@ from warehouse.columns import (
     SCORE,
     TEST,
     TEXT_ID,
+    TIME,
     TRAIN,
     USER,
     VALIDATION,
     VECTOR,
 )
-from warehouse.snapshot import reconcile_snapshot, remove_old_snapshots, write_snapshot
 
-MODEL = "fusion"
+MODEL, DIVERSE = "fusion", "fusion_diverse"
 REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
+
+DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,9 @@ class Catalogue:
     categories: np.ndarray
     recommendable: np.ndarray
     """(N,) bool: which items lists for validation may hold."""
-    similarity: ItemSimilarity
     vectors: np.ndarray
-    """(N, D) of unit length: the centred means of items' texts."""
+    """(N, D) of the items' texts."""
+    similarity: ItemSimilarity
 
     @classmethod
     def read(cls, run: StageRun) -> "Catalogue":
@@ -72,43 +83,43 @@ class Catalogue:
             item_ids,
             category_matrix(items["categories"].to_list())[0],
             recommendable_items(run.warehouse, run.settings, TRAIN),
-            ItemSimilarity(vectors),
             vectors,
+            ItemSimilarity(vectors),
         )
 
     def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
         """What re-ranking of a fit's lists goes by, for all users."""
-        events = run.warehouse.query(
-            "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[fit])
-        )
-        history = interaction_matrix(events, self.user_ids, self.item_ids)
+        history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
         wanted = tastes(history, self.categories)
         return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
 
-
-@task(name="reconcile", cache_policy=NO_CACHE)
-def reconcile(run: StageRun) -> None:
-    """Let readers' snapshot and the alias `champion` follow serving.current: a kill may have come between."""
-    reconcile_snapshot(run.warehouse)
-    current = run.warehouse.query("current_publication")
-    if current.height and (version := current["model_version"][0]) is not None:
-        tracking = Tracking(run.settings)
-        if tracking.champion() != version and tracking.has_version(version):
-            tracking.set_champion(version)
+    def facts(self, run: StageRun, fit: str) -> Floats:
+        """(U, F) what a fit knows of all users."""
+        events = _events(run, fit)
+        return user_facts(
+            len(self.user_ids),
+            codes(events[USER], self.user_ids),
+            codes(events[ITEM], self.item_ids),
+            events[TIME].to_numpy().astype(np.int64),
+            self.vectors,
+        )
 
 
 @task(name="is anything new", cache_policy=NO_CACHE)
 def is_new(run: StageRun) -> bool:
-    """Whether scores or settings differ from those behind the current publication."""
+    """Whether scores or settings differ from those behind the last lists that were made.
+
+    Lists that an operator brought back since then stay until there is something new.
+    """
     scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
     run.fingerprint = fingerprint(
         scored,
-        run.settings.fusion.model_dump(),
+        run.settings.fusion.model_dump(exclude={"max_list_age_hours"}),
         run.settings.evaluation.model_dump(exclude={"resamples"}),
         run.settings.seed,
     )
-    current = run.warehouse.query("current_publication")
-    run.unchanged = bool(current.height) and current["data_fingerprint"][0] == run.fingerprint
+    last = run.warehouse.query("last_made")
+    run.unchanged = bool(last.height) and last["data_fingerprint"][0] == run.fingerprint
     return not run.unchanged
 
 
@@ -117,7 +128,7 @@ def search(run: StageRun) -> str:
     """Search weights on validation, out of fold; keep the fusion model and return its id."""
     settings, fusion = run.settings, run.settings.fusion
     catalogue = Catalogue.read(run)
-    candidates = _candidates(run, catalogue, TRAIN)
+    candidates = _candidates(run, catalogue, TRAIN, settings.matching.matchers)
     relevant = _relevant(run, catalogue)
     tracking = Tracking(
         settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
@@ -137,113 +148,203 @@ def search(run: StageRun) -> str:
                 catalogue.user_ids,
                 catalogue.categories,
                 catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
-                k=k,
-                trials=fusion.trials,
-                max_diversity=fusion.max_diversity,
-                slack=fusion.ndcg_slack,
+                Plan.of(fusion, k, settings.seed),
                 recommendable=catalogue.recommendable,
-                seed=settings.seed,
                 on_trial=on_trial,
                 length=max(settings.evaluation.all_k),
+                folder=settings.mlflow_folder / "searches",
+                key=run.fingerprint,
             )
         _log_trials(tracking, parent, trials, k)
-        chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
-        tracking.log(
-            parent, params={**fusion.model_dump(), "seed": settings.seed, "chosen_trial": chosen.number}
-        )
-        tracking.log_figure(parent, pareto_figure(study, chosen, k), "pareto.html")
-        rows = pareto_rows(study, chosen)
-        create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
-        fusion_id = fingerprint(run.fingerprint, chosen.weights, chosen.diversity)
+        _log_search(tracking, parent, tuning, run)
+        record = tuning.models[FINAL].to_record()
+        fusion_id = fingerprint(run.fingerprint, record)
         model = {
-            "fusion_id": [fusion_id],
-            "fingerprint": [run.fingerprint],
-            "normaliser": [fusion.normaliser],
-            "diversity": [chosen.diversity],
-            "reranker": [fusion.reranker],
-            "category_cap": [fusion.category_cap],
-            "weights": [json.dumps(chosen.weights)],
-            "mlflow_run_id": [parent],
-            "created_at": [datetime.now(UTC)],
+            "fusion_id": fusion_id,
+            "fingerprint": run.fingerprint,
+            "reranker": fusion.reranker,
+            "category_cap": fusion.category_cap,
+            **record,
+            "halves": _halves(tuning, catalogue, settings.seed).to_json(),
+            "mlflow_run_id": parent,
+            "created_at": datetime.now(UTC),
         }
-        run.warehouse.replace("serving.fusion_models", pl.DataFrame(model), where={"fusion_id": fusion_id})
-        _judge_later(run, VALIDATION, _out_of_fold_rows(tuning, catalogue))
-    run.counts |= {"trials": len(trials), "diversity": chosen.diversity}
+        run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
+        for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
+            _judge_later(run, name, VALIDATION, _rows(tuning.users, items, catalogue))
+    for done in (settings.mlflow_folder / "searches").glob("fusion-*.jsonl"):
+        done.unlink()
+    run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
     return fusion_id
+
+
+@task(name="choose champion", cache_policy=NO_CACHE)
+def choose_champion(run: StageRun, challenger_id: str) -> str:
+    """Judge the champion beside tonight's challenger, out of fold; returns the id of the one to publish."""
+    settings = run.settings
+    k = settings.evaluation.k
+    metric = f"ndcg_at_{k}"
+    current = run.warehouse.query("current_publication")
+    champion_id: str | None = current["fusion_id"][0] if current.height else None
+    unusable = None if champion_id is None else _why_unusable(run, champion_id)
+    if champion_id is None or unusable:
+        decision = without_champion(metric, unusable)
+    else:
+        catalogue = Catalogue.read(run)
+        relevant = _relevant(run, catalogue)
+        users, of_champion = _out_of_fold_lists(run, catalogue, relevant, champion_id)
+        _, of_challenger = _out_of_fold_lists(run, catalogue, relevant, challenger_id)
+        decision = decide(
+            ndcg_of(of_champion, relevant[users], k),
+            ndcg_of(of_challenger, relevant[users], k),
+            settings.fusion.promote,
+            metric,
+            settings.evaluation.resamples,
+            settings.seed,
+        )
+        if decision.keeps:  # what is judged is what is published
+            _, diverse = _out_of_fold_lists(run, catalogue, relevant, champion_id, diverse=True)
+            for name, items in ((MODEL, of_champion), (DIVERSE, diverse)):
+                _judge_later(run, name, VALIDATION, _rows(users, items, catalogue))
+    chosen_id = champion_id if decision.keeps and champion_id else challenger_id
+    _record_decision(run, decision, champion_id, challenger_id, chosen_id)
+    return chosen_id
 
 
 @task(name="lists for test", cache_policy=NO_CACHE)
 def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
-    candidates = _candidates(run, catalogue, "train_validation")
-    weights, diversity = _model(run, fusion_id)
+    model = _model(run, fusion_id)
+    candidates = _candidates(run, catalogue, "train_validation", model.matchers)
     context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
-    items = list_codes(candidates, weights, diversity, context, length)
-    _judge_later(run, TEST, _rows(candidates.users, items, catalogue))
+    for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
+        items = list_codes(candidates, one, context, length)
+        _judge_later(run, name, TEST, _rows(candidates.users, items, catalogue))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
-    catalogue = Catalogue.read(run)
-    candidates = _candidates(run, catalogue, "all")
-    weights, diversity = _model(run, fusion_id)
-    context = _context(run, catalogue, "all", fusion_id)
-    length = run.settings.fusion.list_length
-    lists = list_rows(candidates, weights, diversity, context, length, catalogue.user_ids, catalogue.item_ids)
-    lists_hash = fingerprint(lists.select(USER, RANK, ITEM, pl.col(SCORE).round(6)))
-    now = datetime.now(UTC)
-    publication_id = f"{now:%Y%m%dT%H%M%S}-{lists_hash[:8]}"
-    tracking = Tracking(run.settings)
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    content = {
-        "matchers": list(candidates.matchers),
-        "weights": weights,
-        "diversity": diversity,
-        "reranker": context.reranker,
-        "category_cap": context.category_cap,
-    }
-    version = tracking.register_fusion(
-        record["mlflow_run_id"],
-        {
-            **content,
-            "normaliser": record["normaliser"],
-            "publication_id": publication_id,
-            "lists_hash": lists_hash,
-        },
-        lists,
+    catalogue = Catalogue.read(run)
+    candidates = _candidates(run, catalogue, "all", _model(run, fusion_id).matchers)
+    lists = _lists_to_publish(run, fusion_id, catalogue, candidates)
+    now = datetime.now(UTC)
+    publication_id, lists_hash = Publication.identify(lists, now)
+    decisions = run.warehouse.query("decision", decision_id=run.run_id)
+    decision = decisions.row(0, named=True) if decisions.height else {}
+    publication = Publication(
+        publication_id=publication_id,
+        fusion_id=fusion_id,
+        data_fingerprint=run.fingerprint,
+        lists_hash=lists_hash,
+        created_at=now,
+        made_at=now,
+        flow_run_id=run.flow_run_id,
+        decision_id=decision.get("decision_id"),
     )
-    publication = {
-        "publication_id": [publication_id],
-        "fusion_id": [fusion_id],
-        "flow_run_id": pl.Series([run.flow_run_id], dtype=pl.String),
-        "data_fingerprint": [run.fingerprint],
-        "lists_hash": [lists_hash],
-        "state": ["published"],
-        "created_at": [now],
-    }
-    with run.warehouse.transaction():
-        run.warehouse.execute("set_model_version", fusion_id=fusion_id, version=version)
-        rows = _with_reasons(run, lists, publication_id, catalogue)
-        run.warehouse.replace("serving.recommendations", rows, where={"publication_id": publication_id})
-        kept = candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id)
-        run.warehouse.replace("serving.candidates", kept, where={"publication_id": publication_id})
-        run.warehouse.append("serving.publications", pl.DataFrame(publication))
-        run.warehouse.execute("set_current", publication_id=publication_id)
-    write_snapshot(run.warehouse, publication_id)
-    remove_old_snapshots(run.warehouse.folder, run.settings.retention.publications)
-    tracking.set_champion(version)
+    publishing.publish(
+        run.warehouse,
+        Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
+        publication,
+        _with_reasons(run, lists, publication_id, catalogue),
+        publishing.fusion_content(record),
+        run.settings.retention.publications,
+        {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
+        _figures(decision),
+        {CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id)},
+    )
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
     return publication_id
 
 
-def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
-    """The candidates of a fit with the scores of the matchers that the settings name."""
-    matchers = list(run.settings.matching.matchers)
-    rows = run.warehouse.query("candidate_scores", fit=fit, matchers=matchers)
-    return Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, matchers)
+@task(name="are the lists old", cache_policy=NO_CACHE)
+def warn_of_old_lists(run: StageRun) -> None:
+    """Warn in the run's log, and by an event that automations can act on, where the lists are too old."""
+    found = freshness(run.warehouse, run.settings.fusion.max_list_age_hours, datetime.now(UTC))
+    if found and found.alert:
+        get_run_logger().warning(found.alert)
+        emit_event(
+            "polyrec.lists.old",
+            resource={"prefect.resource.id": f"polyrec.publication.{found.publication_id}"},
+            payload={"age_hours": round(found.age_hours, 1), "alert": found.alert},
+        )
+
+
+def _why_unusable(run: StageRun, fusion_id: str) -> str | None:
+    """Why a fusion model cannot make lists from tonight's scores; None when it can."""
+    rows = run.warehouse.query("fusion_model", fusion_id=fusion_id)
+    if rows.is_empty():
+        return f"fusion model {fusion_id} is no longer kept"
+    try:
+        models = Halves.from_record(rows.row(0, named=True)).models
+    except (KeyError, TypeError, ValueError) as error:
+        return f"this version cannot read it ({error})"
+    wanted = {name for model in models for name in model.matchers}
+    gone = sorted(wanted - set(run.settings.matching.matchers))
+    return f"matcher {gone[0]!r} is no longer in [matching] matchers" if gone else None
+
+
+def _out_of_fold_lists(
+    run: StageRun, catalogue: Catalogue, relevant: csr_array, fusion_id: str, diverse: bool = False
+) -> tuple[NDArray[np.int64], Codes]:
+    """(V,) codes of the users with candidates and relevant items, (V, length) their lists for validation."""
+    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    halves = Halves.from_record(record)
+    halves = halves.as_diverse if diverse else halves
+    candidates = _candidates(run, catalogue, TRAIN, halves.models[0].matchers)
+    judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
+    context = catalogue.context(run, TRAIN, record["reranker"], record["category_cap"])
+    length = max(run.settings.evaluation.all_k)
+    return judged.users, halves.lists(judged, catalogue.user_ids, context, length)
+
+
+def _record_decision(
+    run: StageRun, decision: Decision, champion_id: str | None, challenger_id: str, chosen_id: str
+) -> None:
+    """Keep a decision in the warehouse, beside the search in MLflow, and as an artifact in Prefect."""
+    ids = {"champion_id": champion_id, "challenger_id": challenger_id, "chosen_id": chosen_id}
+    row = {"decision_id": run.run_id, "decided_at": datetime.now(UTC), **ids, **asdict(decision)}
+    figures = dict.fromkeys(DECISION_FIGURES, pl.Float64)
+    schema = {"champion_id": pl.String, "users": pl.Int64, **figures}
+    run.warehouse.replace(
+        "serving.decisions", pl.DataFrame([row], schema_overrides=schema), {"decision_id": run.run_id}
+    )
+    search = run.warehouse.query("fusion_model", fusion_id=challenger_id)["mlflow_run_id"].item()
+    tags = {**ids, "outcome": decision.outcome, "reason": decision.reason}
+    Tracking(run.settings).log(search, metrics=_figures(asdict(decision)), tags=tags)
+    create_table_artifact(key="champion", table=[{**row, "decided_at": str(row["decided_at"])}])
+
+
+def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a decision as MLflow names them."""
+    return {f"champion_{name}": decision[name] for name in DECISION_FIGURES if decision.get(name) is not None}
+
+
+def _lists_to_publish(
+    run: StageRun, fusion_id: str, catalogue: Catalogue, candidates: Candidates
+) -> pl.DataFrame:
+    """user_id, rank, item_id, score, contributions of all lists, from the `all` fit; rules go here."""
+    model = _model(run, fusion_id)
+    context = _context(run, catalogue, "all", fusion_id)
+    length = run.settings.fusion.list_length
+    return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids)
+
+
+def _candidates(run: StageRun, catalogue: Catalogue, fit: str, matchers: Iterable[str]) -> Candidates:
+    """The candidates of a fit with the scores of some matchers."""
+    names = list(matchers)
+    rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
+    candidates = Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, names)
+    return candidates.with_facts(catalogue.facts(run, fit))
+
+
+def _events(run: StageRun, fit: str) -> pl.DataFrame:
+    """What a fit knows of users' past."""
+    parts = list(HISTORY_OF_FIT[fit])
+    return run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=parts)
 
 
 def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
@@ -252,9 +353,10 @@ def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
     return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
 
 
-def _model(run: StageRun, fusion_id: str) -> tuple[dict[str, float], float]:
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    return json.loads(record["weights"]), record["diversity"]
+def _model(run: StageRun, fusion_id: str) -> FusionModel:
+    return FusionModel.from_record(
+        run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    )
 
 
 def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
@@ -275,14 +377,49 @@ def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame
     )
 
 
-def _out_of_fold_rows(tuning: Tuning, catalogue: Catalogue) -> pl.DataFrame:
-    return _rows(tuning.users, tuning.items, catalogue)
+def _halves(tuning: Tuning, catalogue: Catalogue, seed: int) -> Halves:
+    """The models that were chosen on either half of the users."""
+    on_a, on_b = (tuning.models[half] for half in HALVES)
+    return Halves.of_search((on_a, on_b), [catalogue.user_ids[int(user)] for user in tuning.users], seed)
 
 
-def _judge_later(run: StageRun, part: str, lists: pl.DataFrame) -> None:
+def _judge_later(run: StageRun, model: str, part: str, lists: pl.DataFrame) -> None:
     """Hand lists to evaluation, the one place that judges."""
-    rows = lists.select(pl.lit(MODEL).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
-    run.warehouse.replace("evaluation.lists", rows, where={"model": MODEL, "part": part})
+    rows = lists.select(pl.lit(model).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
+    run.warehouse.replace("evaluation.lists", rows, where={"model": model, "part": part})
+
+
+def _log_search(tracking: Tracking, parent: str, tuning: Tuning, run: StageRun) -> None:
+    """Log what was compared, what was chosen and what it was chosen from."""
+    settings, k = run.settings, run.settings.evaluation.k
+    chosen, diverse, study = tuning.chosen[FINAL], tuning.diverse[FINAL], tuning.studies[FINAL]
+    model = tuning.models[FINAL]
+    ndcg = f"val_ndcg_at_{k}"
+    tracking.log(
+        parent,
+        params={
+            **settings.fusion.model_dump(),
+            "seed": settings.seed,
+            "chosen_method": model.method,
+            "chosen_normaliser": model.normaliser.name,
+            "chosen_trial": chosen.number,
+            "diverse_trial": diverse.number,
+        },
+        metrics={f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.contest},
+    )
+    tracking.log_figure(parent, pareto_figure(study, chosen, k, diverse), "pareto.html")
+    tracking.log_figure(parent, parallel_figure(study, k), "parallel.html")
+    tracking.log_figure(parent, weights_figure(tuning.chosen), "weights.html")
+    rows = pareto_rows(study, chosen, diverse)
+    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+    if model.contest:
+        compared = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
+        tracking.log_dict(parent, compared, "methods.json")
+        create_table_artifact(
+            key="fusion-methods",
+            table=[dict(entry) for entry in model.contest],
+            description=f"NDCG@{k} out of fold on validation, by score alone",
+        )
 
 
 def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]], k: int) -> None:

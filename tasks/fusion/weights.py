@@ -4,14 +4,20 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import create_trial
 
+from tasks.fusion.model import LEARNED
+from tasks.fusion.trial_file import TrialFile
 from tasks.measures import Floats
+from tasks.point_rule import PointRule
 
 
 class Judged(NamedTuple):
@@ -46,11 +52,14 @@ class Trial:
     """Non-negative, adding up to 1."""
     diversity: float
     judged: Judged
+    parameters: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
+    """As they were sampled: the same weights before they were made to add up to 1."""
 
     @property
     def is_alone(self) -> bool:
         """Whether it is one matcher by itself, in the order of its scores."""
-        return max(self.weights.values()) == 1 and self.diversity == 0
+        heaviest = max(self.weights, key=lambda name: self.weights[name])
+        return self.weights[heaviest] == 1 and heaviest != LEARNED and self.diversity == 0
 
     def vector(self, matchers: Sequence[str]) -> Floats:
         """(M,) the weights in the order of `matchers`."""
@@ -59,67 +68,63 @@ class Trial:
 
 def search(
     evaluate: Evaluate,
-    matchers: Sequence[str],
+    columns: Sequence[str],
     trials: int,
     max_diversity: float,
     seed: int,
     on_trial: Callable[[Trial], None] | None = None,
     accurate: Floats | None = None,
     slack: float = 0.0,
+    file: Path | None = None,
 ) -> optuna.Study:
     """Search for weights and a dial that are accurate and diverse: two objectives, both to be high.
 
     The first trials are each matcher alone and all of them alike, so that the search starts from what a
     fusion must beat; then accurate weights under several dials, and mixed with others. From then on it
     prefers trials that are in nothing below the best matcher alone, as `choose` does. One job only: a
-    parallel search cannot be repeated.
+    parallel search cannot be repeated. The sampler is seeded by the seed and the trial's number, so a search
+    that goes on from a file ends as one that was never stopped.
 
     Args:
         evaluate: what a trial measures.
-        matchers: the M names, in the order of the weights.
+        columns: the F names of what is weighed: matchers, and the learned ranker where there is one.
         trials: how many, those first ones included.
         max_diversity: the dial is tried from 0 to this.
         seed: the same seed gives the same study.
-        on_trial: called after every trial; for tracking and progress.
-        accurate: (M,) weights to start from, learned without regard to diversity.
+        on_trial: called after every trial, those read from the file included; for tracking and progress.
+        accurate: (F,) weights to start from, learned without regard to diversity.
         slack: which matcher alone is the best, see `best_alone`.
+        file: where trials are kept while the search lasts; in memory only when None.
     """
+    matchers = [name for name in columns if name != LEARNED]
     if not matchers:
         raise ValueError("there is no matcher to weigh; name at least one in [matching] matchers")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        # Optuna calls it experimental. It finds a better front in a third of the time.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, n_startup_trials=max(10, trials // 4)
-        )
-    study = optuna.create_study(directions=["maximize", "maximize"], sampler=sampler)
-    study.set_user_attr("matchers", list(matchers))
-    for start in [*np.eye(len(matchers)), np.ones(len(matchers))]:
-        study.enqueue_trial({**_parameters(matchers, start), "diversity": 0.0}, skip_if_exists=True)
-    for weights, dial in [] if accurate is None else _starts(accurate, max_diversity):
-        study.enqueue_trial({**_parameters(matchers, weights), "diversity": dial}, skip_if_exists=True)
-
+    study = optuna.create_study(directions=["maximize", "maximize"])
+    space = _space(columns, max_diversity)
+    starts = _all_starts(columns, accurate, max_diversity)
+    kept = None if file is None else TrialFile(file)
+    known = [] if kept is None else kept.rows
     alone: list[Judged] = []
-
-    def objective(trial: optuna.Trial) -> tuple[float, float]:
-        raw = np.array([trial.suggest_float(f"weight_{name}", 0.0, 1.0) for name in matchers])
-        diversity = trial.suggest_float("diversity", 0.0, max_diversity)
-        weights = raw / raw.sum() if raw.sum() > 0 else np.full(len(matchers), 1 / len(matchers))
-        trial.set_user_attr("weights", dict(zip(matchers, weights.tolist(), strict=True)))
-        judged = evaluate(weights, diversity)
-        trial.set_user_attr("judged", list(judged))
-        if weights.max() == 1 and diversity == 0:  # these come first
-            alone.append(judged)
-        for measure, wanted, reached in zip(Judged._fields, best_alone(alone, slack), judged, strict=True):
-            trial.set_constraint(f"{measure} of the best alone", wanted - reached)
-        return judged.ndcg, judged.variety
-
-    def report(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    for number in range(trials):
+        asked = None
+        if number < len(known):
+            trial = _known(known[number], number)
+        else:
+            if number < len(starts):
+                parameters = starts[number]
+            else:
+                study.sampler = _sampler((seed * 1_000_003 + number) % 2**32, max(10, trials // 4))
+                asked = study.ask(space)
+                parameters = {name: float(asked.params[name]) for name in space}
+            trial = _judged(number, parameters, columns, evaluate)
+            if kept is not None:
+                kept.append(_row(trial))
+        if trial.is_alone:  # these come first
+            alone.append(trial.judged)
+        _tell(study, asked, trial, space, best_alone(alone, slack))
         if on_trial is not None:
-            on_trial(_as_trial(trial))
-
-    study.optimize(objective, n_trials=trials, callbacks=[report])
+            on_trial(trial)
     return study
 
 
@@ -148,24 +153,113 @@ def best_alone(alone: Sequence[Judged], slack: float) -> Judged:
     return max((judged for judged in alone if judged.ndcg >= enough), key=lambda judged: judged.variety)
 
 
-def choose(study: optuna.Study, slack: float) -> Trial:
-    """The trial with the most variety whose NDCG is within a share `slack` of the best one.
+def choose(study: optuna.Study, rule: PointRule) -> Trial:
+    """The trial that a rule takes.
 
-    Those that are in nothing below the best matcher alone (`best_alone`) go first: a gain in one measure of
-    variety is not to be paid for with the other.
+    "Most diverse within" a share of the best NDCG: of the trials that are near enough those go first that are
+    in nothing below the best matcher alone (`best_alone`), as a gain in one measure of variety is not to be
+    paid for with the other; of these the one with the most variety.
+
+    "Most accurate with" times the catalogue and times the ild of the best matcher alone: the highest NDCG of
+    those that have both. Where none has, the one that falls short by the least share of what it should have.
 
     Args:
         study: from search.
-        slack: 0.01 gives up at most 1% of the best NDCG.
+        rule: from the settings.
     """
     trials = all_trials(study)
-    enough = (1 - slack) * max(trial.judged.ndcg for trial in trials)
-    near = [trial for trial in trials if trial.judged.ndcg >= enough]
     alone = [trial.judged for trial in trials if trial.is_alone]
+    if rule.catalogue is not None and rule.ild is not None and alone:
+        return _with_times(trials, best_alone(alone, 0.0), rule.catalogue, rule.ild)
+    enough = (1 - rule.slack) * max(trial.judged.ndcg for trial in trials)
+    near = [trial for trial in trials if trial.judged.ndcg >= enough]
     if alone:
-        best = best_alone(alone, slack)
+        best = best_alone(alone, rule.slack)
         near = [trial for trial in near if all(map(operator.ge, trial.judged, best))] or near
     return max(near, key=lambda trial: (trial.judged.variety, trial.judged.ndcg, -trial.number))
+
+
+def _with_times(trials: Sequence[Trial], best: Judged, catalogue: float, ild: float) -> Trial:
+    """The most accurate trial with times the catalogue and the ild of `best`, or what comes closest."""
+
+    def shortfall(trial: Trial) -> float:
+        wanted = best.ndcg, ild * best.ild, catalogue * best.effective_catalogue
+        pairs = zip(wanted, trial.judged, strict=True)
+        return max(max(0.0, 1 - has / needed) if needed > 0 else 0.0 for needed, has in pairs)
+
+    return min(trials, key=lambda trial: (shortfall(trial), *_best_first(trial)))
+
+
+def _space(columns: Sequence[str], max_diversity: float) -> dict[str, BaseDistribution]:
+    weights: dict[str, BaseDistribution] = {f"weight_{name}": FloatDistribution(0.0, 1.0) for name in columns}
+    return {**weights, "diversity": FloatDistribution(0.0, max_diversity)}
+
+
+def _sampler(seed: int, startup: int) -> optuna.samplers.TPESampler:
+    with warnings.catch_warnings():
+        # Optuna calls it experimental. It finds a better front in a third of the time.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=startup)
+
+
+def _judged(number: int, parameters: dict[str, float], columns: Sequence[str], evaluate: Evaluate) -> Trial:
+    """A trial of some parameters."""
+    raw = np.array([parameters[f"weight_{name}"] for name in columns])
+    weights = raw / raw.sum() if raw.sum() > 0 else np.full(len(columns), 1 / len(columns))
+    judged = evaluate(weights, parameters["diversity"])
+    named = dict(zip(columns, weights.tolist(), strict=True))
+    return Trial(number, named, parameters["diversity"], judged, parameters)
+
+
+def _tell(
+    study: optuna.Study,
+    asked: optuna.Trial | None,
+    trial: Trial,
+    space: dict[str, BaseDistribution],
+    best: Judged,
+) -> None:
+    """Let the study know a trial; `asked` where the sampler proposed it, `best` what it should reach."""
+    judged = trial.judged
+    values = [judged.ndcg, judged.variety]
+    attributes = {"weights": trial.weights, "judged": list(judged)}
+    constraints = {
+        f"{measure} of the best alone": wanted - reached
+        for measure, wanted, reached in zip(Judged._fields, best, judged, strict=True)
+    }
+    if asked is None:
+        study.add_trial(
+            create_trial(
+                values=values,
+                params=trial.parameters,
+                distributions=space,
+                user_attrs=attributes,
+                constraints=constraints,
+            )
+        )
+        return
+    for name, value in attributes.items():
+        asked.set_user_attr(name, value)
+    for name, value in constraints.items():
+        asked.set_constraint(name, value)
+    study.tell(asked, values)
+
+
+def _all_starts(
+    columns: Sequence[str], accurate: Floats | None, max_diversity: float
+) -> list[dict[str, float]]:
+    """Parameters of the first trials, each once."""
+    width = len(columns)
+    matchers = [at for at, name in enumerate(columns) if name != LEARNED]
+    points = [(np.eye(width)[at], 0.0) for at in matchers]
+    points.append((np.isin(np.arange(width), matchers).astype(np.float64), 0.0))
+    points += [] if accurate is None else _starts(accurate, max_diversity)
+    starts: list[dict[str, float]] = []
+    for weights, dial in points:
+        start = {f"weight_{name}": float(weight) for name, weight in zip(columns, weights, strict=True)}
+        start["diversity"] = dial
+        if start not in starts:
+            starts.append(start)
+    return starts
 
 
 def _starts(accurate: Floats, max_diversity: float) -> list[tuple[Floats, float]]:
@@ -183,13 +277,20 @@ def _starts(accurate: Floats, max_diversity: float) -> list[tuple[Floats, float]
     return [(weights / weights.max(), dial) for weights, dial in starts]
 
 
-def _parameters(matchers: Sequence[str], values: Floats) -> dict[str, float]:
-    return {f"weight_{name}": float(value) for name, value in zip(matchers, values, strict=True)}
+def _row(trial: Trial) -> dict[str, Any]:
+    """A trial as the file keeps it."""
+    return {"parameters": trial.parameters, "weights": trial.weights, "judged": list(trial.judged)}
+
+
+def _known(row: dict[str, Any], number: int) -> Trial:
+    """A trial of the file."""
+    parameters: dict[str, float] = row["parameters"]
+    return Trial(number, row["weights"], parameters["diversity"], Judged(*row["judged"]), parameters)
 
 
 def _as_trial(trial: optuna.trial.FrozenTrial) -> Trial:
-    judged = Judged(*trial.user_attrs["judged"])
-    return Trial(trial.number, trial.user_attrs["weights"], trial.params["diversity"], judged)
+    judged, weights = Judged(*trial.user_attrs["judged"]), trial.user_attrs["weights"]
+    return Trial(trial.number, weights, trial.params["diversity"], judged, trial.params)
 
 
 def _best_first(trial: Trial) -> tuple[float, float, int]:

@@ -1,21 +1,12 @@
-"""The corpus stage in processes that are killed, at a point with a name or after a time.
-
-`python -m tests.corpus.killing` loads everything once and then forks for every run: it reads one request a
-line (`Request` as JSON) and answers with how the run ended. Before the fork it uses nothing of DuckDB, Polars
-or PyTorch, whose threads would not survive it.
-"""
+"""The corpus stage in processes that are killed: `python -m tests.corpus.killing`, see tests/killing.py."""
 
 import io
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,56 +18,26 @@ from tasks.corpus import steps
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.standing import Rules, rules_hash
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
-from tasks.settings import PROJECT, Corpus, Settings
+from tasks.settings import Corpus, Settings
 from tasks.settings_rewrite import Rewrite
 from tasks.stage import stage_run
 from tests.corpus.scripted import words_as_vector
+from tests.killing import Match, Request, Steps, always, arm, die, named, serve
 from warehouse.connection import Warehouse, writing
 
 JOURNAL = "generated.jsonl"
 WORDS = ("quiet", "funny", "dark", "tender", "brave", "strange", "warm", "sharp", "gentle", "wild", "bitter")
 HALF = "half of the draft"
 
-Match = Callable[[tuple[Any, ...]], bool]
-
-
-def _named(name: str) -> Match:
-    return lambda arguments: arguments[1] == name
-
 
 def _in_spool(suffix: str) -> Match:
     return lambda arguments: arguments[0].parent.name == "spool" and arguments[0].suffix == suffix
 
 
-# What is done on the way to live texts. A kill before a step and one after it leave different things behind.
-# DuckDB's own commit lies between "manifest, after" and "removal of the shard, before".
-STEPS: dict[str, tuple[type, str, Match]] = {
-    "generation": (Engine, "generate", lambda _: True),
-    "draft": (pl.DataFrame, "write_parquet", lambda _: True),
-    "rename": (Path, "replace", _in_spool(".tmp")),
-    "texts": (Warehouse, "upsert", _named("features.texts")),
-    "manifest": (Warehouse, "execute", _named("record_shard")),
-    "removal of the shard": (Path, "unlink", _in_spool(".parquet")),
-    "removal of a draft": (Path, "unlink", _in_spool(".tmp")),
-    "removal of old live texts": (Warehouse, "delete", _named("features.live_texts")),
-    "live texts": (Warehouse, "replace", _named("features.live_texts")),
-    "rewrites": (Warehouse, "replace", _named("features.rewrites")),
-    "text quality": (Warehouse, "upsert", _named("features.text_quality")),
-    "run": (Warehouse, "execute", _named("record_run")),
-    "closing": (Warehouse, "close", lambda _: True),
-}
-
-
 @dataclass(frozen=True)
-class Request:
-    """One run of the stage."""
+class CorpusRequest(Request):
+    """One run of the stage; it may also be killed at HALF."""
 
-    home: str
-    kill_at: str | None = None
-    """One of STEPS with ", before" or ", after", or HALF."""
-    passing: int = 1
-    """At which passing of it."""
-    kill_after_s: float | None = None
     second_pass: bool = False
     """Whether texts are written again, too."""
 
@@ -114,6 +75,25 @@ class Dictated(Engine):
 
     def prompt_length(self, prompt: Prompt) -> int:
         return len("".join(prompt))
+
+
+# What is done on the way to live texts. A kill before a step and one after it leave different things behind.
+# DuckDB's own commit lies between "manifest, after" and "removal of the shard, before".
+STEPS: Steps = {
+    "generation": (Dictated, "generate", always),
+    "draft": (pl.DataFrame, "write_parquet", always),
+    "rename": (Path, "replace", _in_spool(".tmp")),
+    "texts": (Warehouse, "upsert", named("features.texts")),
+    "manifest": (Warehouse, "execute", named("record_shard")),
+    "removal of the shard": (Path, "unlink", _in_spool(".parquet")),
+    "removal of a draft": (Path, "unlink", _in_spool(".tmp")),
+    "removal of old live texts": (Warehouse, "delete", named("features.live_texts")),
+    "live texts": (Warehouse, "replace", named("features.live_texts")),
+    "rewrites": (Warehouse, "replace", named("features.rewrites")),
+    "text quality": (Warehouse, "upsert", named("features.text_quality")),
+    "run": (Warehouse, "execute", named("record_run")),
+    "closing": (Warehouse, "close", always),
+}
 
 
 def toy_rules(corpus: Corpus, blocked: set[str]) -> Rules:
@@ -167,96 +147,32 @@ def corpus_stage(settings: Settings) -> None:
         steps.measure.fn(run)
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)  # not reached: the signal is on its way
+def arm_half() -> None:
+    """Make this process kill itself when half of a draft is written."""
+
+    def half(frame: pl.DataFrame, file: io.BufferedWriter, **options: Any) -> None:
+        whole = io.BytesIO()
+        write(frame, whole, **options)
+        file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
+        file.flush()
+        die()
+
+    write = pl.DataFrame.write_parquet
+    pl.DataFrame.write_parquet = half  # type: ignore[method-assign, assignment]
 
 
-def arm(request: Request, engine: type[Engine]) -> None:
-    """Make this process kill itself at the point that the request names."""
-    if request.kill_at == HALF:
-
-        def half(frame: pl.DataFrame, file: io.BufferedWriter, **options: Any) -> None:
-            whole = io.BytesIO()
-            write(frame, whole, **options)
-            file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
-            file.flush()
-            die()
-
-        write = pl.DataFrame.write_parquet
-        pl.DataFrame.write_parquet = half  # type: ignore[method-assign, assignment]
-        return
-    if not request.kill_at:
-        return
-    name, _, when = request.kill_at.rpartition(", ")
-    owner, method, matches = STEPS[name]
-    owner = engine if owner is Engine else owner
-    original = getattr(owner, method)
-    passed = 0
-
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        nonlocal passed
-        if not matches(arguments):
-            return original(*arguments, **named)
-        passed += 1
-        if passed == request.passing and when == "before":
-            die()
-        answer = original(*arguments, **named)
-        if passed == request.passing and when == "after":
-            die()
-        return answer
-
-    setattr(owner, method, wrapped)
-
-
-def run(request: Request, shard_items: int, pause_s: float) -> None:
+def run(request: CorpusRequest, shard_items: int, pause_s: float) -> None:
     """One run of the stage in this process."""
     home = Path(request.home)
     engine = Dictated(home / JOURNAL, pause_s)
     steps.load_engine = lambda *_: engine
     steps.load_rules = lambda corpus, blocked=(): toy_rules(corpus, set(blocked))
     steps.load_encoder = WordEncoder
-    arm(request, Dictated)
+    if request.kill_at == HALF:
+        arm_half()
+    elif request.kill_at:
+        arm(STEPS, request.kill_at, request.passing)
     corpus_stage(settings_of(home, shard_items, request.second_pass))
-    os._exit(0)
-
-
-class Killer:
-    """The process that forks, as a test speaks to it."""
-
-    def __init__(self, shard_items: int, pause_s: float, log: Path) -> None:
-        with log.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.corpus.killing", str(shard_items), str(pause_s)],
-                cwd=PROJECT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self.log = log
-
-    def run(self, request: Request) -> tuple[bool, int, float]:
-        """Whether the run was killed, its process id and its seconds; a run that failed is an error."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(f"{json.dumps(asdict(request))}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer, self.log.read_text()
-        code, pid, seconds = json.loads(answer)
-        assert code in (0, -signal.SIGKILL), self.log.read_text()
-        return code != 0, pid, seconds
-
-
-@contextmanager
-def killer(shard_items: int, pause_s: float, log: Path) -> Iterator[Killer]:
-    """A process that forks; it is gone afterwards."""
-    one = Killer(shard_items, pause_s, log)
-    try:
-        yield one
-    finally:
-        one.process.kill()
-        one.process.communicate()
 
 
 def generated(home: Path) -> Mapping[int, list[int]]:
@@ -279,36 +195,10 @@ def tables(home: Path, shard_items: int) -> dict[str, pl.DataFrame]:
         }
 
 
-def _wait(pid: int, kill_after_s: float | None) -> int:
-    """The status of a child that ends, or is ended, by itself or after a time."""
-    if kill_after_s is not None:
-        deadline = time.perf_counter() + kill_after_s
-        while time.perf_counter() < deadline:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return status
-            time.sleep(0.001)
-        os.kill(pid, signal.SIGKILL)
-    return os.waitpid(pid, 0)[1]
-
-
 def main() -> None:
-    """Fork for every line of stdin; answer with exit code, process id and seconds."""
+    """Serve runs of the stage."""
     shard_items, pause_s = int(sys.argv[1]), float(sys.argv[2])
-    for line in sys.stdin:
-        request = Request(**json.loads(line))
-        start = time.perf_counter()
-        pid = os.fork()
-        if not pid:
-            try:
-                run(request, shard_items, pause_s)
-            except BaseException:
-                traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-        status = _wait(pid, request.kill_after_s)
-        answer = (os.waitstatus_to_exitcode(status), pid, time.perf_counter() - start)
-        print(json.dumps(answer), flush=True)
+    serve(lambda request: run(request, shard_items, pause_s), CorpusRequest)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from polars.testing import assert_frame_equal
 
 from tasks.corpus.prompts import text_seed
 from tasks.corpus.shards import number_of_shards
-from tests.corpus.killing import HALF, STEPS, Killer, Request, fill, generated, killer, settings_of, tables
+from tests.corpus.killing import HALF, STEPS, CorpusRequest, fill, generated, settings_of, tables
+from tests.killing import Killer, killer
 from warehouse.spool import shard_key
 
+MODULE = "tests.corpus.killing"
 REWRITTEN = -1  # the attempt whose seed the second pass takes
 ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
 LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S = 64, 2, 0.004
@@ -80,7 +82,7 @@ class Template:
     def run(
         self, home: Path, kill_at: str | None = None, passing: int = 1, kill_after_s: float | None = None
     ) -> tuple[bool, int, float]:
-        return self.killer.run(Request(str(home), kill_at, passing, kill_after_s, self.second_pass))
+        return self.killer.run(CorpusRequest(str(home), kill_at, passing, kill_after_s, self.second_pass))
 
     def begun(self, home: Path, pids: list[int]) -> list[int]:
         """In how many shards each run wrote."""
@@ -113,7 +115,7 @@ class Template:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     folder = tmp_path_factory.mktemp("killed")
-    with killer(SHARD_ITEMS, PAUSE_S, folder / "log") as process:
+    with killer(MODULE, (SHARD_ITEMS, PAUSE_S), folder / "log") as process:
         yield Template(folder, ITEMS, SHARD_ITEMS, process)
 
 
@@ -231,7 +233,7 @@ def test_killed_at_random_moments(tmp_path: Path, often: int) -> None:
     print(f"KILL_SEED={seed}")
     draws = random.Random(seed)
     kills = histories = 0
-    with killer(LONG_SHARD_ITEMS, LONG_PAUSE_S, tmp_path / "log") as process:
+    with killer(MODULE, (LONG_SHARD_ITEMS, LONG_PAUSE_S), tmp_path / "log") as process:
         template = Template(tmp_path, LONG_ITEMS, LONG_SHARD_ITEMS, process)
         while kills < often:
             home, pids = template.copy(f"history {histories}"), []

@@ -169,3 +169,20 @@ def test_figure_has_a_panel_a_metric_and_a_point_a_model() -> None:
     assert list(traces[0]["y"]) == ["ease", "popularity", "fusion"]
     assert list(traces[0]["x"]) == [0.15, 0.05, 0.16]
     assert traces[0]["error_x"]["array"] == pytest.approx([0.01] * 3)
+
+
+def test_a_diverse_setting_stands_beside_the_fusion() -> None:
+    changed = report()
+    changed["fusion"]["diverse"] = {"test": part(0.12)}
+    lines = report_markdown(changed).splitlines()
+    assert [line.split("|")[1].strip() for line in lines if "0.120" in line or "0.145" in line] == [
+        "**fusion**",
+        "fusion_diverse",
+    ]
+    assert "fusion_diverse" in list(comparison_figure(changed).data[0]["y"])  # type: ignore[index]
+    assert "fusion_diverse" not in report_markdown(report())
+
+
+def test_what_diversity_costs_and_gives_heads_a_part() -> None:
+    values = part_report({"hit_coverage_at_10": 0.2, "calibration_at_10": 0.4, "gini_at_10": 0.9}, {}, k=10)
+    assert values == {"hit_coverage_at_10": 0.2, "calibration_at_10": 0.4, "intervals": {}}

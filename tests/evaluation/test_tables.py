@@ -34,7 +34,7 @@ def test_every_figure_at_every_k_for_everyone_and_every_group(run: StageRun) -> 
     generator = np.random.default_rng(0)
     lists = {
         name: np.argsort(generator.random((len(user_ids), ITEMS)), axis=1)[:, :5]
-        for name in ("fusion", "ease")
+        for name in ("fusion", "fusion_diverse", "ease")
     }
     lists["fusion"][:, 0] = -1
     rows = np.diff(truth.relevant.indptr) > 0
@@ -61,11 +61,15 @@ def test_every_figure_at_every_k_for_everyone_and_every_group(run: StageRun) -> 
     wanted = bootstrap_mean(alone.per_user["ndcg_at_3"], 2000)
     assert [row["low"], row["high"]] == pytest.approx(wanted[1:], abs=0.02)
     kept = run.warehouse.query("per_user_metrics", part="test", metric="recall_at_5")
-    assert kept.height == 2 * USERS
+    assert kept.height == 3 * USERS
 
     compared = run.warehouse.query("comparisons")
     assert compared["best"].all()
-    row = compared.row(by_predicate=pl.col("metric") == "recall_at_1", named=True)
+    assert set(compared["model"]) == {"fusion", "fusion_diverse"}
+    assert set(compared["other"]) == {"ease"}
+    row = compared.row(
+        by_predicate=(pl.col("model") == "fusion") & (pl.col("metric") == "recall_at_1"), named=True
+    )
     pair = judged["fusion"].per_user["recall_at_1"], judged["ease"].per_user["recall_at_1"]
     assert row["difference"] == pytest.approx(paired_difference(*pair).difference)
     assert row["low"] > 0
@@ -81,6 +85,8 @@ def test_every_figure_at_every_k_for_everyone_and_every_group(run: StageRun) -> 
         alone.metrics["recall_at_3"]
     )
     against = run.warehouse.query("group_comparisons").filter(pl.col("metric") == "recall_at_3")
+    assert set(against["model"]) == {"fusion"}
+    assert set(against["other"]) == {"ease"}
     assert (against["difference"] > 0).all()
 
 

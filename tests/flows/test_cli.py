@@ -12,8 +12,9 @@ import pytest
 
 from flows import cli
 from tasks.evaluation.report import notes
+from tasks.fusion.rerank import RERANKERS
 from tasks.models import packages
-from tasks.settings import PROJECT
+from tasks.settings import PROJECT, Fusion
 from tests.flows.processes import clean_environment
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, SLOTS, USERS, Home, new_home, run_flow
 from warehouse.connection import writing
@@ -215,6 +216,21 @@ class TestReading:
         assert [row["item_id"] for row in varied] != [row["item_id"] for row in plain]
         assert [row["rank"] for row in varied] == list(range(1, 9))
 
+    def test_every_reranker_turns_the_dial_of_a_published_list(
+        self, ask: Callable[..., Answer], user: str
+    ) -> None:
+        def items(*options: object) -> list[str]:
+            found = json.loads(ask("recommend", user, "--k", 12, "--json", *options).out)["items"]
+            return [row["item_id"] for row in found]
+
+        plain = items("--diversity", 0)
+        turned = {name: items("--reranker", name, "--diversity", 0.9) for name in RERANKERS}
+        for found in turned.values():
+            assert sorted(found) == sorted(plain)
+            assert found != plain
+        assert items("--diversity", 0.9) == turned[Fusion().reranker]
+        assert items("--reranker", "mmr", "--diversity", 0) == plain
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
@@ -231,6 +247,8 @@ class TestReading:
             (("--history", "1,,2"), ("an id is missing in '1,,2'", "--history")),
             (("--profile", "x", "--k", 21), ("k must be between 1 and 18, got 21", "candidates")),
             (("--query", "x", "--diversity", 2), ("diversity must be between 0 and 1, got 2",)),
+            (("--query", "x", "--reranker", "best"), ("no reranker 'best'", "mmr, dpp, calibrated")),
+            (("1", "--reranker", "best"), ("no reranker 'best'", "--reranker mmr, dpp, calibrated")),
             (("1", "--diversity", 1.5), ("diversity must be between 0 and 1, got 1.5", "--diversity")),
             (("1", "--diversity", -0.1), ("diversity must be between 0 and 1, got -0.1", "--diversity")),
             (("1", "--diversity", "nan"), ("diversity must be between 0 and 1, got nan", "--diversity")),

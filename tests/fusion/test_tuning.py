@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,9 +9,13 @@ from scipy.sparse import csr_array
 from tasks.evaluation.metrics import Truth, evaluate_lists
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes, list_rows
-from tasks.fusion.objective import Objective
-from tasks.fusion.tuning import Tuning, tune
+from tasks.fusion.objective import Objective, picked_items
+from tasks.fusion.tuning import Plan, Tuning, tune
+from tasks.point_rule import PointRule
 from tests.fusion import toys
+
+NEAR = PointRule.parse("most_diverse_within_2_percent_ndcg")
+VARIED = PointRule.parse("most_accurate_with_1.2_times_catalogue_and_1.1_times_ild")
 
 
 def tuned(
@@ -16,19 +23,18 @@ def tuned(
     candidates: Candidates | None = None,
     relevant: csr_array | None = None,
     publish: bool = True,
+    method: str = "weighted",
+    folder: Path | None = None,
 ) -> Tuning:
     return tune(
-        candidates or toys.random_candidates(),
+        (candidates or toys.random_candidates()).with_facts(toys.random_facts()),
         toys.random_relevance() if relevant is None else relevant,
         toys.USER_IDS,
         toys.random_categories(),
         toys.context(),
-        k=5,
-        trials=12,
-        max_diversity=0.5,
-        slack=0.02,
-        seed=seed,
+        Plan(5, 12, 0.5, NEAR, VARIED, method, seed=seed),
         publish=publish,
+        folder=folder,
     )
 
 
@@ -47,10 +53,10 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
         shown[::4] = False
         relevant = csr_array(relevant.toarray() & shown)
     weights = np.array([0.2, 0.5, 0.3])
-    objective = Objective(candidates, relevant, categories, toys.context(), 5, shown)
-    named = dict(zip(toys.MATCHERS, weights, strict=True))
-    lists = list_codes(candidates, named, diversity, toys.context(), k=5)
-    np.testing.assert_array_equal(objective.list_items(weights, diversity), lists)
+    model = toys.weighted(weights.tolist(), diversity)
+    objective = Objective(candidates, model, relevant, categories, toys.context(), 5, shown)
+    lists = list_codes(candidates, model, toys.context(), k=5)
+    np.testing.assert_array_equal(picked_items(candidates.items, objective.lists(weights, diversity)), lists)
     judged = np.flatnonzero(np.diff(relevant.indptr))
     history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
     truth = Truth(relevant[judged], history, categories, k=5, recommendable=shown)
@@ -64,8 +70,8 @@ def test_every_list_is_made_with_weights_from_the_other_half() -> None:
     candidates, relevant = toys.random_candidates(), toys.random_relevance()
     assert set(tuning.users) == set(np.flatnonzero(np.diff(relevant.indptr)))
     possible = {
-        name: list_codes(candidates, trial.weights, trial.diversity, toys.context(), 5)[tuning.users]
-        for name, trial in tuning.chosen.items()
+        name: list_codes(candidates, model, toys.context(), 5)[tuning.users]
+        for name, model in tuning.models.items()
     }
     by_a = (tuning.items == possible["half_a"]).all(axis=1)
     by_b = (tuning.items == possible["half_b"]).all(axis=1)
@@ -110,15 +116,14 @@ def test_too_few_users_are_refused() -> None:
 
 
 def test_published_rows_are_ranked_and_their_contributions_add_up() -> None:
-    candidates, weights = toys.random_candidates(), dict(zip(toys.MATCHERS, [0.2, 0.5, 0.3], strict=True))
-    k = 7
-    rows = list_rows(candidates, weights, 0.3, toys.context(), k, toys.USER_IDS, toys.ITEM_IDS)
+    candidates, model, k = toys.random_candidates(), toys.weighted(diversity=0.3), 7
+    rows = list_rows(candidates, model, toys.context(), k, toys.USER_IDS, toys.ITEM_IDS)
     assert rows.columns == ["user_id", "rank", "item_id", "score", "contributions"]
     total = rows["contributions"].struct.unnest().sum_horizontal()
     np.testing.assert_allclose(total.to_numpy(), rows["score"].to_numpy(), rtol=0, atol=1e-9)
     assert rows["contributions"].struct.fields == list(toys.MATCHERS)
 
-    codes = list_codes(candidates, weights, 0.3, toys.context(), k)
+    codes = list_codes(candidates, model, toys.context(), k)
     for row, user in enumerate(candidates.users):
         mine = rows.filter(pl.col("user_id") == toys.USER_IDS[user])
         wanted = [toys.ITEM_IDS[item] for item in codes[row] if item >= 0]
@@ -131,4 +136,6 @@ def test_weights_for_other_matchers_are_refused() -> None:
     with pytest.raises(
         ValueError, match="weights are for ease, scores are from cosine_max, ease, popularity"
     ):
-        list_codes(toys.random_candidates(), {"ease": 1.0}, 0.0, toys.context(), 5)
+        list_codes(
+            toys.random_candidates(), replace(toys.weighted(), weights={"ease": 1.0}), toys.context(), 5
+        )

@@ -7,6 +7,9 @@ from scipy.sparse import csr_array
 
 from tasks.evaluation.variety import calibration, ild_embedding
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.facts import FACTS
+from tasks.fusion.model import FusionModel
+from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, Positions
 
@@ -30,6 +33,16 @@ def random_candidates(seed: int = 0) -> Candidates:
         items[user, :count] = np.sort(generator.choice(ITEMS, count, replace=False))
     scores = generator.normal(size=(USERS, WIDTH, len(MATCHERS))).astype(np.float32)
     return Candidates(np.arange(USERS), items, np.where(items[:, :, None] >= 0, scores, 0), MATCHERS)
+
+
+def weighted(weights: Sequence[float] = (0.2, 0.5, 0.3), diversity: float = 0.0) -> FusionModel:
+    """A weighted sum of z-scores."""
+    return FusionModel("weighted", Normaliser("zscore"), dict(zip(MATCHERS, weights, strict=True)), diversity)
+
+
+def random_facts(seed: int = 0) -> np.ndarray:
+    """(U, F) of all users."""
+    return np.random.default_rng(seed).normal(size=(USERS, len(FACTS)))
 
 
 def random_relevance(seed: int = 0) -> csr_array:

@@ -11,6 +11,7 @@ import pytest
 
 from serving.lists import BadRequest
 from serving.visitors import Visitor, Visitors, item_ids
+from tasks.fusion.rerank import RERANKERS
 from tasks.matching import search_semantic, steps
 from tasks.matching.contract import UserBatch
 from tasks.matching.registry import load
@@ -163,13 +164,13 @@ def test_a_list_is_of_the_visitors_camp(visitors: Visitors, visitor: Visitor, ex
 
 def test_a_query_weighs_what_the_settings_say(visitors: Visitors, settings: Settings) -> None:
     asked = settings.visitors
-    both = visitors._weights_for(Visitor(history=["f01"], query="dark"))
+    both = visitors._model_for(Visitor(history=["f01"], query="dark")).weights
     assert both["ease"] == pytest.approx((1 - asked.query_weight) * WEIGHTS["ease"])
     assert both["search_keyword"] == pytest.approx(asked.query_weight * asked.keyword_share)
     assert both["search_keyword"] + both["search_semantic"] == pytest.approx(asked.query_weight)
     assert "popularity" not in both
-    assert visitors._weights_for(Visitor(history=["f01"])) == WEIGHTS
-    assert visitors._weights_for(Visitor(profile="dark"))["popularity"] == asked.popularity_weight
+    assert visitors._model_for(Visitor(history=["f01"])).weights == WEIGHTS
+    assert visitors._model_for(Visitor(profile="dark")).weights["popularity"] == asked.popularity_weight
 
 
 def test_what_a_query_asks_for_outweighs_the_history(visitors: Visitors) -> None:
@@ -197,6 +198,16 @@ def test_diversity_is_the_dial(visitors: Visitors) -> None:
     assert ids(plain) != ids(varied)
 
 
+def test_rerankers_go_by_the_history(visitors: Visitors) -> None:
+    visitor = Visitor(history=["f03", "f07"])
+    lists = [ids(visitors.recommend(visitor, diversity=0.8, reranker=name)) for name in RERANKERS]
+    assert all(sorted(found) == sorted(set(found)) for found in lists)
+    query = Visitor(query="funny")  # without a history there is nothing to be calibrated to
+    assert ids(visitors.recommend(query, diversity=0.8, reranker="calibrated")) == ids(
+        visitors.recommend(query, diversity=0)
+    )
+
+
 def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
     with reading(settings.data_folder) as snapshot:
         again = Visitors.load(snapshot, settings)
@@ -215,6 +226,7 @@ def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
         (Visitor(query="a"), {"k": 101}, "between 1 and 100, got 101.*candidates"),
         (Visitor(query="a"), {"diversity": 1.5}, "diversity must be between 0 and 1, got 1.5"),
         (Visitor(query="a"), {"diversity": float("nan")}, "diversity must be"),
+        (Visitor(query="a"), {"reranker": "best"}, "no reranker 'best'; give --reranker mmr, dpp"),
     ],
 )
 def test_what_cannot_be_answered(

@@ -1,6 +1,15 @@
--- [MLflow run] behind the fusion of a publication whose lists are kept ($kept)
-select distinct models.mlflow_run_id
+-- [MLflow run] behind a publication whose lists are kept ($kept): the search of its fusion model, and its own
+with kept as (
+    select fusion_id, mlflow_run_id
+    from serving.publications
+    where publication_id in $kept
+)
+
+select models.mlflow_run_id
 from serving.fusion_models as models
-inner join serving.publications as publications using (fusion_id)
-where publications.publication_id in $kept
-order by models.mlflow_run_id
+inner join kept using (fusion_id)
+union
+select mlflow_run_id
+from kept
+where mlflow_run_id is not null
+order by mlflow_run_id

@@ -1,4 +1,4 @@
--- [publication]: this one
+-- [publication]: all that are remembered
 select *
 from serving.publications
-where publication_id = $publication_id
+order by created_at, publication_id

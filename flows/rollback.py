@@ -1,0 +1,62 @@
+"""Rolling back: older lists are served again, under today's hard rules."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from flows.starting import reconcile
+from tasks.fusion import publishing
+from tasks.recommendable import recommendable_items
+from tasks.settings import Settings
+from tasks.tracking import Tracking
+from warehouse.columns import ITEM, USER
+from warehouse.connection import Warehouse, writing
+
+
+def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
+    """Serve older lists again; returns what `polyrec rollback --json` prints.
+
+    Args:
+        settings: of the project.
+        publication_id: whose lists; those before the ones that are served when None.
+
+    Raises:
+        PublicationError: there is no such publication, or it has no lists that may be shown.
+    """
+    with writing(settings.data_folder, "polyrec rollback", settings.lock_timeout_s) as warehouse:
+        reconcile(warehouse, settings)
+        publishing.publication_before(warehouse, publication_id)  # before MLflow is opened
+        publication = publishing.roll_back(
+            warehouse,
+            Tracking(settings),
+            publication_id,
+            lambda rows: hard_rules(warehouse, settings, rows),
+            datetime.now(UTC),
+            settings.retention.publications,
+        )
+        was, now = (
+            warehouse.query("lists_of_publication", publication_id=one)
+            for one in (publication.origin_id, publication.publication_id)
+        )
+    return {
+        "publication_id": publication.publication_id,
+        "origin_id": publication.origin_id,
+        "fusion_id": publication.fusion_id,
+        "lists_hash": publication.lists_hash,
+        "users": now[USER].n_unique(),
+        "rows": now.height,
+        "left_out": was.height - now.height,
+    }
+
+
+def hard_rules(warehouse: Warehouse, settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of serving.recommendations that may be shown today; rules may only take away here.
+
+    Args:
+        warehouse: with core tables.
+        settings: with the catalogue's rules.
+        rows: of an older publication.
+    """
+    allowed = warehouse.query("items").filter(recommendable_items(warehouse, settings, "all")).select(ITEM)
+    return publishing.allowed_rows(rows, allowed, warehouse.query("interactions").select(USER, ITEM))

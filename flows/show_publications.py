@@ -1,0 +1,41 @@
+"""Publications as a table for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+def publications_table(answer: Mapping[str, Any]) -> RenderableType:
+    """A row a publication; `*` marks the one that is served."""
+    table = Table(title="Publications", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for name in ("", "id", "published", "age", "lists", "model", "fusion", "state"):
+        table.add_column(name, justify="right" if name in ("age", "lists", "model") else "left")
+    for row in answer["publications"]:
+        table.add_row(
+            "*" if row["current"] else "",
+            row["publication_id"],
+            f"{row['created_at']:%Y-%m-%d %H:%M}",
+            age(row["age_hours"]),
+            "-" if row["users"] is None else f"{row['users']:,}",
+            row["model_version"] or "-",
+            f"from {row['origin_id']}" if row["origin_id"] else row["outcome"] or "-",
+            row["state"],
+            style="bold" if row["current"] else None,
+        )
+    note = "* is served; `polyrec rollback ID` serves another one whose state is published."
+    return Group(table, Text(note, style="dim"))
+
+
+def age(hours: float) -> str:
+    """Hours in the unit that people would say them in.
+
+    >>> age(0.5), age(30), age(100)
+    ('30 min', '30 h', '4 days')
+    """
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"

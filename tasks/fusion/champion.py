@@ -1,0 +1,161 @@
+"""Champion and challenger: the fusion model to publish, by what both are worth to the same users."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.model import FusionModel
+from tasks.fusion.objective import picked_items
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.halves import half_of, last_of_half_0
+from tasks.intervals import paired_difference
+from tasks.measures import Codes, Floats, contains, ndcg
+
+Promote = Literal["when_better", "always", "never"]
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The two models behind figures that are out of fold, and what says which of them judges whom.
+
+    A model that was chosen on all validation users cannot be judged by them. So each night's search keeps
+    what it chose on either half. A user's half never changes, whoever else there is, since it depends on the
+    hash of their id and on where the hashes were cut that night: a champion of any age is judged, on
+    tonight's events, by the half that its choice did not see.
+    """
+
+    models: tuple[FusionModel, FusionModel]
+    """The first is for users of half 0, and was chosen on half 1."""
+    seed: int
+    last_of_half_0: str
+    """Hash of the last user of half 0."""
+
+    @classmethod
+    def of_search(
+        cls, chosen_on: tuple[FusionModel, FusionModel], users: Sequence[str], seed: int
+    ) -> "Halves":
+        """Of a search on two halves of users.
+
+        Args:
+            chosen_on: on half 0, and on half 1.
+            users: ids of those who were halved.
+            seed: of the halving.
+        """
+        return cls((chosen_on[1], chosen_on[0]), seed, last_of_half_0(users, seed))
+
+    @classmethod
+    def of_whole(cls, model: FusionModel) -> "Halves":
+        """One model for everybody: what is left where a search kept no halves."""
+        return cls((model, model), 0, "")
+
+    def lists(self, candidates: Candidates, user_ids: Sequence[str], context: RerankContext, k: int) -> Codes:
+        """(U, k) item codes, -1 padded, of each user by the model that was not chosen on them.
+
+        Args:
+            candidates: of the U users, by the models' matchers.
+            user_ids: all user ids, sorted.
+            context: what re-ranking goes by, of all users.
+            k: length of the lists.
+        """
+        half = half_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_half_0)
+        items = np.full((len(half), k), -1, dtype=np.int32)
+        for code, model in enumerate(self.models):
+            rows = np.flatnonzero(half == code)
+            of_half = candidates.take(rows)
+            of_users = context.of(of_half.users)
+            places = rerank(model.scores(of_half), of_half.items, of_users, model.diversity, k)
+            items[rows] = picked_items(of_half.items, places)
+        return items
+
+    @property
+    def as_diverse(self) -> "Halves":
+        """The two at their diverse points."""
+        first, second = self.models
+        return replace(self, models=(first.as_diverse, second.as_diverse))
+
+    def to_json(self) -> str:
+        """For the column `halves` of serving.fusion_models."""
+        records = [model.to_record() for model in self.models]
+        return json.dumps({"models": records, "seed": self.seed, "last_of_half_0": self.last_of_half_0})
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Halves":
+        """Of a row of serving.fusion_models; the whole model where it has no halves."""
+        if not record["halves"]:
+            return cls.of_whole(FusionModel.from_record(record))
+        kept = json.loads(record["halves"])
+        first, second = (FusionModel.from_record(one) for one in kept["models"])
+        return cls((first, second), kept["seed"], kept["last_of_half_0"])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which of two models is published, and why; figures are None where the two were not compared."""
+
+    outcome: Literal["first", "promoted", "kept"]
+    reason: str
+    metric: str
+    users: int | None = None
+    champion: float | None = None
+    challenger: float | None = None
+    difference: float | None = None
+    """Challenger minus champion, over the same users."""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the champion stays."""
+        return self.outcome == "kept"
+
+    def figures(self) -> dict[str, float]:
+        """What there is of numbers, by name."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}
+
+
+def without_champion(metric: str, unusable: str | None = None) -> Decision:
+    """The challenger is published: there is no champion, or none that can be used, for the reason given."""
+    if unusable is None:
+        return Decision("first", "there was no champion", metric)
+    return Decision("promoted", f"the champion cannot be used any more: {unusable}", metric)
+
+
+def decide(
+    champion: Floats, challenger: Floats, promote: Promote, metric: str, resamples: int, seed: int
+) -> Decision:
+    """Compare two models on the same users, and choose.
+
+    Args:
+        champion: (U,) its values of the metric; NaN where it is not defined.
+        challenger: (U,) the same users' values.
+        promote: "when_better": the challenger must be better for sure: the lower bound of the 95% interval
+            of the paired difference is above 0. "always" and "never" say what they mean.
+        metric: its name.
+        resamples: bootstrap resamples over users.
+        seed: the same seed gives the same interval.
+    """
+    judged = ~np.isnan(champion) & ~np.isnan(challenger)
+    figures = {
+        "users": int(judged.sum()),
+        "champion": float(champion[judged].mean()),
+        "challenger": float(challenger[judged].mean()),
+    }
+    difference = paired_difference(challenger, champion, resamples, seed)
+    figures |= difference._asdict()
+    if promote != "when_better":
+        outcome = "promoted" if promote == "always" else "kept"
+        return Decision(outcome, f'promote = "{promote}" in [fusion]', metric, **figures)
+    if difference.better:
+        return Decision("promoted", "the challenger is better", metric, **figures)
+    return Decision("kept", "the challenger is not better for sure", metric, **figures)
+
+
+def ndcg_of(items: Codes, relevant: csr_array, k: int) -> Floats:
+    """(U,) NDCG@k of lists (U, L), L at least k, given what is relevant (U, N); NaN where nothing is."""
+    return ndcg(contains(relevant, items[:, :k]), np.diff(relevant.indptr))
