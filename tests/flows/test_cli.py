@@ -155,7 +155,7 @@ class TestReading:
     def test_recommend_prints_list_reasons_and_history(self, ask: Callable[..., Answer], user: str) -> None:
         answer = ask("recommend", user, "--k", 3)
         assert answer.code == 0
-        for words in (f"Recommended to user {user}", f"Latest history of user {user}", *MATCHERS):
+        for words in (f"Recommended to user {user}", f"Latest history of user {user}", "says:"):
             assert words in answer.out
 
     def test_recommend_as_json(self, ask: Callable[..., Answer], user: str, finished: Home) -> None:
