@@ -16,7 +16,7 @@ def explanation(answer: Mapping[str, Any]) -> RenderableType:
     if answer["not_listed"]:
         parts.append(Text(answer["not_listed"]))
     if answer["rules"]:
-        parts.append(Text(f"Rules: {answer['rules']}"))
+        parts.append(Text(f"Rules: {', '.join(answer['rules'])}"))
     parts.append(_models(answer))
     if answer["counterfactual"]:
         parts += [Text(line) for line in _counterfactual(answer["counterfactual"])]

@@ -1,9 +1,10 @@
 """Which past action a list depends on: the history is scored again without each of its items.
 
 Leave-one-out over the history, in one batch. What is approximated: the fitted matchers stay what they are,
-so what the action taught them stays, too; the candidates stay the same; the person is scored as a visitor
-with this history, by matchers that can do so, and the others' scores are kept. Scores are normalised anew for
-every history. The list with the whole history is made in the same way: only differences count.
+so what the action taught them stays, too; candidates and facts about the person stay the same; the person
+is scored as a visitor with this history, by matchers that can do so, and the others' scores are kept. Scores
+are normalised anew for every history. The list with the whole history is made in the same way: only
+differences count.
 """
 
 from collections.abc import Sequence

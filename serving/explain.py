@@ -69,7 +69,7 @@ def explain(
         "like": titles(snapshot, [like]).get(like),
         "models": _models(fusion, column, parts, of_all),
         "base": score - sum(parts.values()),
-        "rules": row.get("rules"),
+        "rules": row.get("rules") or [],
         "membership": None,
         "counterfactual": None,
         "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
