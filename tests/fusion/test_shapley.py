@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.fusion.shapley import base_values, membership_values, shapley_values
 from tasks.fusion.rerank import by_score
+from tasks.fusion.shapley import base_values, membership_values, shapley_values
 
 RANDOM = np.random.default_rng(7)
 
