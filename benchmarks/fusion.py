@@ -51,7 +51,7 @@ ROUNDS = 5
 DIGITS = 4
 
 
-def test_figures(report: Mapping[str, Any]) -> dict[str, float | None]:
+def figures_of_test(report: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the figures of test, of the one look that the run had.
 
     Args:
@@ -150,7 +150,7 @@ def summary(
     """Return what is printed and written."""
     speeds, explained = found["users_per_s"], found["explaining"]
     ratios: dict[str, float | None] = {
-        **test_figures(report),
+        **figures_of_test(report),
         "search_trials_per_s": trials_per_s,
         "mmr_users_per_s": min(speeds["mmr"].values()),
         "dpp_users_per_s": min(speeds["dpp"].values()),

@@ -122,7 +122,7 @@ def _spearman(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         for measure in measures:
             if measure in of_name[0]:
                 found = spearmanr([row["dial"] for row in of_name], [row[measure] for row in of_name])
-                out.setdefault(name, {})[measure] = float(found.statistic)
+                out.setdefault(name, {})[measure] = float(found[0])  # pyright: ignore[reportArgumentType]
     return out
 
 

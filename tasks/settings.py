@@ -163,7 +163,7 @@ class Fusion(Section):
     """The search tries diversity dials from 0 to this."""
     choose: str = "most_diverse_within_5_percent_ndcg"
     """Which point of the search is published; "most_accurate" is another one."""
-    choose_diverse: str = "most_accurate_with_1.4_times_catalogue_and_1.15_times_ild"
+    choose_diverse: str = "most_accurate_with_1.27_times_catalogue_and_1.11_times_ild"
     """A second, diverse point: times what the best single matcher has on validation."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
@@ -172,7 +172,7 @@ class Fusion(Section):
     category_cap: int = Field(default=0, ge=0, le=1000)
     """At most so many items of one category, as long as the best 100 have others; 0 is no cap."""
     promote: Literal["when_better", "always", "never"] = "when_better"
-    """When tonight's search replaces the fusion model of the lists that are published."""
+    """When a search replaces the fusion model of the lists: "when_better" (surely), "always", "never"."""
     max_list_age_hours: float = Field(default=36.0, ge=0)
     """Published lists that no run has renewed, or found up to date, for so long raise an alert; 0: never."""
 

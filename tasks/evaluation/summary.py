@@ -81,7 +81,8 @@ def build_report(reader: Reader) -> dict[str, Any]:
 def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
     """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
     found = reader.query("fusion_model", fusion_id=fusion_id)
-    return json.loads(found["model"][0] or "{}") if found.height else {}
+    # Snapshots from before there were methods lack the column.
+    return json.loads(found.row(0, named=True).get("model") or "{}") if found.height else {}
 
 
 def _champion(reader: Reader) -> dict[str, Any] | None:

@@ -11,7 +11,6 @@ from scipy.sparse import csr_array
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.halves import half_of, last_of_half_0
 from tasks.intervals import paired_difference
@@ -68,8 +67,7 @@ class Halves:
         for code, model in enumerate(self.models):
             rows = np.flatnonzero(half == code)
             of_half = candidates.take(rows)
-            of_users = context.of(of_half.users)
-            places = rerank(model.scores(of_half), of_half.items, of_users, model.diversity, k)
+            _, places = model.lists(of_half, context, k)
             items[rows] = picked_items(of_half.items, places)
         return items
 

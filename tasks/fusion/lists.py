@@ -8,7 +8,6 @@ import polars as pl
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.measures import Codes
 from warehouse.columns import ITEM, RANK, SCORE, USER
@@ -16,8 +15,7 @@ from warehouse.columns import ITEM, RANK, SCORE, USER
 
 def list_codes(candidates: Candidates, model: FusionModel, context: RerankContext, k: int) -> Codes:
     """(U, k) item codes, best first, -1 padded; the rows are candidates.users."""
-    of_users = context.of(candidates.users)
-    places = rerank(model.scores(candidates), candidates.items, of_users, model.diversity, k)
+    _, places = model.lists(candidates, context, k)
     return picked_items(candidates.items, places)
 
 
@@ -34,8 +32,7 @@ def list_rows(
     `contributions` is a struct with one field a matcher, which DuckDB takes as a map; the fields of a row add
     up to its score. Ranks follow re-ranking, so a score may be higher than the one above it.
     """
-    scores = model.scores(candidates)
-    places = rerank(scores, candidates.items, context.of(candidates.users), model.diversity, k)
+    scores, places = model.lists(candidates, context, k)
     row, rank = np.nonzero(places >= 0)
     column = places[row, rank]
     parts = model.contributions(candidates, row, column)  # (R, M)

@@ -12,7 +12,10 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.networks import Gate, Ranker, as_dict
 from tasks.fusion.normalise import RECIPROCAL_RANK, Normaliser
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import shapley_values
+from tasks.fusion.similarity import Positions
 from tasks.measures import Floats
 from tasks.settings import SettingsError
 
@@ -28,6 +31,8 @@ class Point(NamedTuple):
 
     weights: dict[str, float]
     diversity: float
+    category_cap: int | None = None
+    """At most so many items of one category, see `RerankContext`; None: whatever lists are made under."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class FusionModel:
     diversity: float = 0.0
     gate: Gate | None = None
     ranker: Ranker | None = None
+    category_cap: int | None = None
+    """Of the point; None: whatever lists are made under."""
     diverse: Point | None = None
     """A second point of the same front, for those who ask for diversity."""
     contest: tuple[Mapping[str, Any], ...] = ()
@@ -141,7 +148,22 @@ class FusionModel:
 
     def at(self, point: Point) -> "FusionModel":
         """The same fusion with other weights and another dial."""
-        return replace(self, weights=point.weights, diversity=point.diversity)
+        return replace(
+            self, weights=point.weights, diversity=point.diversity, category_cap=point.category_cap
+        )
+
+    def lists(self, candidates: Candidates, context: RerankContext, k: int) -> tuple[Floats, Positions]:
+        """Fused scores (U, C), and lists as positions (U, k) of candidates, -1 padded.
+
+        Args:
+            candidates: of the U users.
+            context: what re-ranking goes by, of all users.
+            k: length of the lists.
+        """
+        scores, of_users = self.scores(candidates), context.of(candidates.users)
+        if self.category_cap is not None:
+            of_users = replace(of_users, category_cap=self.category_cap)
+        return scores, rerank(scores, candidates.items, of_users, self.diversity, k)
 
     @property
     def as_diverse(self) -> "FusionModel":
@@ -152,6 +174,7 @@ class FusionModel:
         """The columns normaliser, diversity, weights and model of serving.fusion_models."""
         model = {
             "method": self.method,
+            "category_cap": self.category_cap,
             "calibration": {name: list(curve) for name, curve in self.normaliser.calibration.items()},
             "gate": as_dict(self.gate),
             "ranker": as_dict(self.ranker),
@@ -178,6 +201,7 @@ class FusionModel:
             record["diversity"],
             gate and Gate.from_dict(gate),
             ranker and Ranker.from_dict(ranker),
+            model.get("category_cap"),
             diverse and Point(**diverse),
             tuple(model.get("contest", ())),
         )

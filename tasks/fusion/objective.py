@@ -1,5 +1,7 @@
 """What one trial of the weight search measures: the lists that some weights and a dial give, judged at k."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -48,19 +50,21 @@ class Objective:
         self._recommendable = np.ones(len(categories), dtype=bool) if recommendable is None else recommendable
         self._context = context.of(candidates.users)
 
-    def lists(self, weights: Floats, diversity: float) -> Positions:
+    def lists(self, weights: Floats, diversity: float, category_cap: int) -> Positions:
         """(U', k) positions among the candidates, -1 padded."""
         scores = np.where(self._present, fused_scores(self._features, weights), -np.inf)
-        return rerank(scores, self.items, self._context, diversity, self.k)
+        context = replace(self._context, category_cap=category_cap)
+        return rerank(scores, self.items, context, diversity, self.k)
 
-    def __call__(self, weights: Floats, diversity: float) -> Judged:
+    def __call__(self, weights: Floats, diversity: float, category_cap: int = 0) -> Judged:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.
 
         Args:
             weights: (F,) non-negative, of the model's columns.
             diversity: 0 to 1.
+            category_cap: at most so many items of one category; 0 is no cap.
         """
-        places = self.lists(weights, diversity)
+        places = self.lists(weights, diversity, category_cap)
         hits = (places >= 0) & np.take_along_axis(self._is_relevant, places, axis=1)
         judged = self.n_relevant > 0
         items = picked_items(self.items, places)[judged]

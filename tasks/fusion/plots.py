@@ -46,6 +46,7 @@ def parallel_figure(study: optuna.Study, k: int) -> go.Figure:
     axes: dict[str, list[float]] = {
         **{name: [trial.weights[name] for trial in trials] for name in trials[0].weights},
         "diversity": [trial.diversity for trial in trials],
+        "category cap": [trial.category_cap for trial in trials],
         "ild": [trial.judged.ild for trial in trials],
         "effective catalogue": [trial.judged.effective_catalogue for trial in trials],
         f"NDCG@{k}": [trial.judged.ndcg for trial in trials],
@@ -96,6 +97,7 @@ def pareto_rows(study: optuna.Study, chosen: Trial, diverse: Trial | None = None
             "ild": round(trial.judged.ild, 4),
             "effective_catalogue": round(trial.judged.effective_catalogue, 4),
             "diversity": round(trial.diversity, 3),
+            "category_cap": trial.category_cap,
             **{name: round(weight, 3) for name, weight in trial.weights.items()},
         }
         for trial in sorted(shown.values(), key=lambda trial: -trial.judged.ndcg)

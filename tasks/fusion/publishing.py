@@ -19,6 +19,7 @@ from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapsho
 
 LISTS = "serving.recommendations"
 CANDIDATES = "serving.candidates"
+OPTIONAL = ("flow_run_id", "decision_id", "origin_id")
 PUBLISHED = "published"
 COMPACTED = "compacted"
 ROLLED_BACK = "rolled back"
@@ -135,7 +136,7 @@ def record(
         "model_version": version,
         "mlflow_run_id": run_id,
     }
-    optional = dict.fromkeys(("flow_run_id", "decision_id", "origin_id"), pl.String)
+    optional: dict[str, pl.DataType] = {name: pl.String() for name in OPTIONAL}
     with warehouse.transaction():
         for table, rows in tables.items():
             warehouse.replace(table, rows, where={"publication_id": publication.publication_id})

@@ -163,7 +163,7 @@ def search(run: StageRun) -> str:
             "fusion_id": fusion_id,
             "fingerprint": run.fingerprint,
             "reranker": fusion.reranker,
-            "category_cap": fusion.category_cap,
+            "category_cap": tuning.chosen[FINAL].category_cap,
             **record,
             "halves": _halves(tuning, catalogue, settings.seed).to_json(),
             "mlflow_run_id": parent,
@@ -428,7 +428,8 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
         with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
             weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
             judged = {f"val_{name}_at_{k}": value for name, value in trial.judged._asdict().items()}
-            tracking.log(run_id, params={**weights, "diversity": trial.diversity}, metrics=judged)
+            dials = {"diversity": trial.diversity, "category_cap": trial.category_cap}
+            tracking.log(run_id, params={**weights, **dials}, metrics=judged)
 
 
 def _with_reasons(

@@ -58,6 +58,17 @@ class Plan:
             seed,
         )
 
+    def caps(self, context: RerankContext) -> tuple[int, ...]:
+        """Caps on a category that are tried: that of the settings, and half of a list, if that is stricter.
+
+        A cap makes lists varied in themselves at less cost than the dial does. Where diversity is not asked
+        for, or items have no categories, no other cap is tried.
+        """
+        asked, half = context.category_cap, max(1, self.k // 2)
+        known = context.categories is not None and context.categories.n_categories > 0
+        more = known and self.max_diversity > 0 and (asked == 0 or half < asked)
+        return (asked, half) if more else (asked,)
+
     @property
     def asks_for_facts(self) -> bool:
         """Whether candidates must come with the facts about their users."""
@@ -160,15 +171,17 @@ def tune(
             on_trial=_named(on_trial, name),
             accurate=model.vector(mine) if is_relevant.any() else None,
             slack=plan.choose.slack,
+            caps=plan.caps(context),
+            rules=(plan.choose, plan.choose_diverse),
             file=folder and folder / f"fusion-{name}-{_digest(key, plan, mine, model, is_relevant)}.jsonl",
         )
         chosen, diverse = choose(study, plan.choose), choose(study, plan.choose_diverse)
         tuning.studies[name], tuning.entries[name] = study, won.entries
         tuning.chosen[name], tuning.diverse[name] = chosen, diverse
-        model = model.at(Point(chosen.weights, chosen.diversity))
+        model = model.at(Point(chosen.weights, chosen.diversity, chosen.category_cap))
         tuning.models[name] = replace(
             model,
-            diverse=Point(diverse.weights, diverse.diversity),
+            diverse=Point(diverse.weights, diverse.diversity, diverse.category_cap),
             contest=tuple(asdict(entry) for entry in won.entries),
         )
     for name, other in (HALVES, HALVES[::-1]):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import create_trial
 
 from tasks.fusion.model import LEARNED
@@ -38,9 +38,11 @@ class Judged(NamedTuple):
 
 
 DIALS = 5  # that accurate weights are tried with
+ALIKE = 0.05  # a share of NDCG that halves of the users differ by
+STEP = 0.08  # by which a parameter is moved around a point
 SHARES = (0.15, 0.4)  # of one matcher, that is mixed into accurate weights
-Evaluate = Callable[[Floats, float], Judged]
-"""Weights (M,) and diversity to what their lists are worth."""
+Evaluate = Callable[[Floats, float, int], Judged]
+"""Weights (F,), diversity and the cap on a category to what their lists are worth."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Trial:
     judged: Judged
     parameters: dict[str, float] = field(default_factory=dict, compare=False, repr=False)
     """As they were sampled: the same weights before they were made to add up to 1."""
+    category_cap: int = 0
+    """At most so many items of one category; 0 is no cap."""
 
     @property
     def is_alone(self) -> bool:
@@ -75,6 +79,8 @@ def search(
     on_trial: Callable[[Trial], None] | None = None,
     accurate: Floats | None = None,
     slack: float = 0.0,
+    caps: Sequence[int] = (0,),
+    rules: Sequence[PointRule] = (),
     file: Path | None = None,
 ) -> optuna.Study:
     """Search for weights and a dial that are accurate and diverse: two objectives, both to be high.
@@ -94,6 +100,8 @@ def search(
         on_trial: called after every trial, those read from the file included; for tracking and progress.
         accurate: (F,) weights to start from, learned without regard to diversity.
         slack: which matcher alone is the best, see `best_alone`.
+        caps: on a category, that are tried; the first is the usual one.
+        rules: by which points will be taken; the last third of the trials looks around what they take so far.
         file: where trials are kept while the search lasts; in memory only when None.
     """
     matchers = [name for name in columns if name != LEARNED]
@@ -101,10 +109,11 @@ def search(
         raise ValueError("there is no matcher to weigh; name at least one in [matching] matchers")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["maximize", "maximize"])
-    space = _space(columns, max_diversity)
-    starts = _all_starts(columns, accurate, max_diversity)
+    space = _space(columns, max_diversity, caps)
+    starts = _all_starts(columns, accurate, max_diversity, caps)
     kept = None if file is None else TrialFile(file)
     known = [] if kept is None else kept.rows
+    done: list[Trial] = []
     alone: list[Judged] = []
     for number in range(trials):
         asked = None
@@ -113,13 +122,17 @@ def search(
         else:
             if number < len(starts):
                 parameters = starts[number]
+            elif rules and number >= trials - trials // 3:
+                near = taken(done, rules[number % len(rules)])
+                parameters = _around(near.parameters, max_diversity, np.random.default_rng([seed, number]))
             else:
                 study.sampler = _sampler((seed * 1_000_003 + number) % 2**32, max(10, trials // 4))
                 asked = study.ask(space)
-                parameters = {name: float(asked.params[name]) for name in space}
+                parameters = {name: asked.params[name] for name in space}
             trial = _judged(number, parameters, columns, evaluate)
             if kept is not None:
                 kept.append(_row(trial))
+        done.append(trial)
         if trial.is_alone:  # these come first
             alone.append(trial.judged)
         _tell(study, asked, trial, space, best_alone(alone, slack))
@@ -160,17 +173,24 @@ def choose(study: optuna.Study, rule: PointRule) -> Trial:
     in nothing below the best matcher alone (`best_alone`), as a gain in one measure of variety is not to be
     paid for with the other; of these the one with the most variety.
 
-    "Most accurate with" times the catalogue and times the ild of the best matcher alone: the highest NDCG of
-    those that have both. Where none has, the one that falls short by the least share of what it should have.
+    "Most accurate with" times the catalogue and times the ild of the most varied of the matchers alone that
+    are within 5% of the most accurate one: the highest NDCG of those that have both. Where none has both and
+    the NDCG of the most accurate matcher alone, the one that falls short by the least share of these.
 
     Args:
         study: from search.
         rule: from the settings.
     """
-    trials = all_trials(study)
+    return taken(all_trials(study), rule)
+
+
+def taken(trials: Sequence[Trial], rule: PointRule) -> Trial:
+    """The same of some trials."""
     alone = [trial.judged for trial in trials if trial.is_alone]
     if rule.catalogue is not None and rule.ild is not None and alone:
-        return _with_times(trials, best_alone(alone, 0.0), rule.catalogue, rule.ild)
+        # Which of several equally accurate matchers leads is luck: variety is held against the most varied.
+        best = best_alone(alone, ALIKE)._replace(ndcg=best_alone(alone, 0.0).ndcg)
+        return _with_times(trials, best, rule.catalogue, rule.ild)
     enough = (1 - rule.slack) * max(trial.judged.ndcg for trial in trials)
     near = [trial for trial in trials if trial.judged.ndcg >= enough]
     if alone:
@@ -190,9 +210,25 @@ def _with_times(trials: Sequence[Trial], best: Judged, catalogue: float, ild: fl
     return min(trials, key=lambda trial: (shortfall(trial), *_best_first(trial)))
 
 
-def _space(columns: Sequence[str], max_diversity: float) -> dict[str, BaseDistribution]:
+def _around(
+    parameters: dict[str, float], max_diversity: float, generator: np.random.Generator
+) -> dict[str, float]:
+    """Parameters like others, about half of them moved a little; the cap stays."""
+    moved = dict(parameters)
+    for name in parameters:
+        if name != "category_cap" and generator.random() < 0.5:
+            most = max_diversity if name == "diversity" else 1.0
+            moved[name] = float(np.clip(parameters[name] + STEP * generator.normal(), 0.0, most))
+    return moved
+
+
+def _space(columns: Sequence[str], max_diversity: float, caps: Sequence[int]) -> dict[str, BaseDistribution]:
     weights: dict[str, BaseDistribution] = {f"weight_{name}": FloatDistribution(0.0, 1.0) for name in columns}
-    return {**weights, "diversity": FloatDistribution(0.0, max_diversity)}
+    return {
+        **weights,
+        "diversity": FloatDistribution(0.0, max_diversity),
+        "category_cap": CategoricalDistribution(caps),
+    }
 
 
 def _sampler(seed: int, startup: int) -> optuna.samplers.TPESampler:
@@ -206,9 +242,10 @@ def _judged(number: int, parameters: dict[str, float], columns: Sequence[str], e
     """A trial of some parameters."""
     raw = np.array([parameters[f"weight_{name}"] for name in columns])
     weights = raw / raw.sum() if raw.sum() > 0 else np.full(len(columns), 1 / len(columns))
-    judged = evaluate(weights, parameters["diversity"])
+    dial, cap = float(parameters["diversity"]), int(parameters["category_cap"])
+    judged = evaluate(weights, dial, cap)
     named = dict(zip(columns, weights.tolist(), strict=True))
-    return Trial(number, named, parameters["diversity"], judged, parameters)
+    return Trial(number, named, dial, judged, parameters, cap)
 
 
 def _tell(
@@ -245,36 +282,37 @@ def _tell(
 
 
 def _all_starts(
-    columns: Sequence[str], accurate: Floats | None, max_diversity: float
+    columns: Sequence[str], accurate: Floats | None, max_diversity: float, caps: Sequence[int]
 ) -> list[dict[str, float]]:
     """Parameters of the first trials, each once."""
     width = len(columns)
     matchers = [at for at, name in enumerate(columns) if name != LEARNED]
-    points = [(np.eye(width)[at], 0.0) for at in matchers]
-    points.append((np.isin(np.arange(width), matchers).astype(np.float64), 0.0))
-    points += [] if accurate is None else _starts(accurate, max_diversity)
+    points = [(np.eye(width)[at], 0.0, caps[0]) for at in matchers]
+    points.append((np.isin(np.arange(width), matchers).astype(np.float64), 0.0, caps[0]))
+    points += [] if accurate is None else _starts(accurate, max_diversity, caps)
     starts: list[dict[str, float]] = []
-    for weights, dial in points:
+    for weights, dial, cap in points:
         start = {f"weight_{name}": float(weight) for name, weight in zip(columns, weights, strict=True)}
-        start["diversity"] = dial
+        start |= {"diversity": dial, "category_cap": cap}
         if start not in starts:
             starts.append(start)
     return starts
 
 
-def _starts(accurate: Floats, max_diversity: float) -> list[tuple[Floats, float]]:
+def _starts(accurate: Floats, max_diversity: float, caps: Sequence[int]) -> list[tuple[Floats, float, int]]:
     """Accurate weights under several dials; and some way from them to each matcher, and to each two of them.
 
-    The largest weight is 1, so that each is among those that a search may suggest.
+    The last of these, which are the most varied, are tried under the last of the caps. The largest weight is
+    1, so that each is among those that a search may suggest.
     """
-    starts = [(accurate, float(dial)) for dial in np.linspace(0, max_diversity, DIALS)]
+    starts = [(accurate, float(dial), caps[0]) for dial in np.linspace(0, max_diversity, DIALS)]
     for alone in np.eye(len(accurate)):
         for share in SHARES:
             mixed = (1 - share) * accurate + share * alone
-            starts += [(mixed, 0.0), (mixed, max_diversity / 2)]
+            starts += [(mixed, 0.0, caps[0]), (mixed, max_diversity / 2, caps[0])]
     for one, other in combinations(np.eye(len(accurate)), 2):
-        starts.append(((2 * accurate + one + other) / 4, max_diversity / 2))
-    return [(weights / weights.max(), dial) for weights, dial in starts]
+        starts.append(((2 * accurate + one + other) / 4, max_diversity / 2, caps[-1]))
+    return [(weights / weights.max(), dial, cap) for weights, dial, cap in starts]
 
 
 def _row(trial: Trial) -> dict[str, Any]:
@@ -285,12 +323,14 @@ def _row(trial: Trial) -> dict[str, Any]:
 def _known(row: dict[str, Any], number: int) -> Trial:
     """A trial of the file."""
     parameters: dict[str, float] = row["parameters"]
-    return Trial(number, row["weights"], parameters["diversity"], Judged(*row["judged"]), parameters)
+    judged, cap = Judged(*row["judged"]), int(parameters["category_cap"])
+    return Trial(number, row["weights"], parameters["diversity"], judged, parameters, cap)
 
 
 def _as_trial(trial: optuna.trial.FrozenTrial) -> Trial:
     judged, weights = Judged(*trial.user_attrs["judged"]), trial.user_attrs["weights"]
-    return Trial(trial.number, weights, trial.params["diversity"], judged, trial.params)
+    dial, cap = trial.params["diversity"], trial.params["category_cap"]
+    return Trial(trial.number, weights, dial, judged, trial.params, cap)
 
 
 def _best_first(trial: Trial) -> tuple[float, float, int]:

@@ -179,7 +179,7 @@ def test_a_diverse_setting_stands_beside_the_fusion() -> None:
         "**fusion**",
         "fusion_diverse",
     ]
-    assert "fusion_diverse" in list(comparison_figure(changed).data[0]["y"])  # type: ignore[index]
+    assert "fusion_diverse" in list(comparison_figure(changed).data[0]["y"])
     assert "fusion_diverse" not in report_markdown(report())
 
 

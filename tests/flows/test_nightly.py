@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from mlflow.entities import Run
 
+from flows.rollback import roll_back
 from tasks.evaluation.summary import build_report
 from tasks.forgetting import forget
 from tasks.ingest import movielens
@@ -281,8 +282,7 @@ class TestAgain:
         assert "trials" not in again.counts("fusion")
 
     def test_publication_and_report_stay(self, again: Home, finished: Home) -> None:
-        publication = ("publication_id", "lists_hash", "model_version")
-        before, after = (home.query("current_publication").select(publication) for home in (finished, again))
+        before, after = (home.query("current_version") for home in (finished, again))
         assert after.equals(before)
         assert again.query("test_looks").height == 1
         for key in ("dataset", "split_hash", "models", "fusion", "lists_hash"):
@@ -310,6 +310,36 @@ class TestAgain:
         before, after = (set(home.query("live_texts").select(columns).rows()) for home in (finished, again))
         assert {row[0] for row in before ^ after} == {"7"}
         assert len(after) == TEXTS
+
+
+class TestChampion:
+    """A second search meets the champion; then its lists are taken back."""
+
+    def test_kept_published_and_rolled_back(self, finished: Home, tmp_path: Path) -> None:
+        home = finished.copy(tmp_path / "home")
+        first = finished.query("current_version").row(0, named=True)
+        settings = home.config.read_text(encoding="utf-8").replace("[fusion]", '[fusion]\npromote = "never"')
+        home.config.write_text(settings, encoding="utf-8")
+        for stage in ("fusion", "evaluation"):
+            run_flow(home, stage)
+        told = report_of(home)["fusion"]["champion"]
+        assert (told["outcome"], told["fusion_id"]) == ("kept", first["fusion_id"])
+        assert told["low"] <= told["difference"] <= told["high"] and told["users"] > 0
+        # The same search on the same data: the champion, out of fold, is worth what the report said of it.
+        figures = [report_of(one)["fusion"]["val"]["ndcg_at_10"] for one in (finished, home)]
+        assert figures[1] == pytest.approx(figures[0]) == pytest.approx(told["champion"])
+        second = home.query("current_version").row(0, named=True)
+        assert second["publication_id"] != first["publication_id"] and second["model_version"] == "2"
+        assert Tracking(home.settings).champion() == "2"
+        run = Tracking(home.settings).client.get_model_version("polyrec", "2")
+        assert run.tags["outcome"] == "kept"
+
+        answer = roll_back(home.settings, None)
+        assert (answer["origin_id"], answer["left_out"]) == (first["publication_id"], 0)
+        assert Tracking(home.settings).champion() == "3"
+        assert lists_of(home).equals(lists_of(finished))
+        run_flow(home, "fusion")  # nothing is new: they stay
+        assert home.query("current_version")["publication_id"].item() == answer["publication_id"]
 
 
 class TestForgotten:

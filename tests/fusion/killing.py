@@ -53,7 +53,6 @@ STEPS: Steps = {
     "retention": (publishing, "remove_old_snapshots", always),
     "removal of a snapshot": (Path, "unlink", _named_file("snapshot-", ".duckdb")),
     "alias": (Tracking, "set_champion", always),
-    "closing": (Warehouse, "close", always),
 }
 POINTS = [f"{step}, {when}" for step in STEPS for when in ("before", "after")]
 

@@ -44,7 +44,7 @@ class Poller(threading.Thread):
         self.polls = 0
 
     def run(self) -> None:
-        while not self.done.wait(0.01):
+        while not self.done.wait(0.03):
             try:
                 self.look()
             except Exception as error:

@@ -2,14 +2,18 @@
 
 import typing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tasks.fusion.lists import list_codes
+from tasks.fusion.model import WEIGHTED, FusionModel
+from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank import RERANKERS, by_score, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.settings import Fusion
+from tasks.settings import Fusion, SettingsError, load_settings
 from tests.fusion import toys
 
 Fused = tuple[np.ndarray, np.ndarray]
@@ -162,6 +166,21 @@ def test_arguments_out_of_range_are_refused(fused: Fused) -> None:
         rerank(*fused, replace(context, reranker="calibrated"), 0.5, k=3)
     with pytest.raises(ValueError, match="category_cap 2 needs items' categories"):
         rerank(*fused, replace(context, category_cap=2), 0.5, k=3)
+
+
+@pytest.mark.parametrize("name", RERANKERS)
+def test_some_of_the_users_keep_their_own_tastes(name: str) -> None:
+    weights = dict.fromkeys(toys.MATCHERS, 1 / 3)
+    model = FusionModel(WEIGHTED, Normaliser("zscore"), weights, diversity=0.8)
+    candidates, context, some = toys.random_candidates(), toys.context(name), np.array([7, 3, 21])
+    everyone = list_codes(candidates, model, context, 6)
+    np.testing.assert_array_equal(list_codes(candidates.take(some), model, context, 6), everyone[some])
+
+
+def test_a_name_that_is_none_of_them_is_refused_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "polyrec.toml").write_text('[fusion]\nreranker = "best"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"fusion\.reranker.*'best'.*'mmr', 'dpp' or 'calibrated'"):
+        load_settings(tmp_path / "polyrec.toml")
 
 
 def test_settings_offer_what_is_registered() -> None:

@@ -56,7 +56,9 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
     model = toys.weighted(weights.tolist(), diversity)
     objective = Objective(candidates, model, relevant, categories, toys.context(), 5, shown)
     lists = list_codes(candidates, model, toys.context(), k=5)
-    np.testing.assert_array_equal(picked_items(candidates.items, objective.lists(weights, diversity)), lists)
+    np.testing.assert_array_equal(
+        picked_items(candidates.items, objective.lists(weights, diversity, 0)), lists
+    )
     judged = np.flatnonzero(np.diff(relevant.indptr))
     history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
     truth = Truth(relevant[judged], history, categories, k=5, recommendable=shown)
@@ -139,3 +141,35 @@ def test_weights_for_other_matchers_are_refused() -> None:
         list_codes(
             toys.random_candidates(), replace(toys.weighted(), weights={"ease": 1.0}), toys.context(), 5
         )
+
+
+@pytest.mark.parametrize("method", ["gated", "ranker", "auto"])
+def test_a_users_own_lists_know_nothing_of_what_is_relevant_to_them(method: str) -> None:
+    """Normaliser, method, networks, weights and dial come from the other half, whatever the method."""
+    relevant = toys.random_relevance()
+    first = tuned(method=method, publish=False)
+    changed = relevant.toarray()
+    user = first.users[0]
+    changed[user] ^= True
+    again = tuned(method=method, publish=False, relevant=csr_array(changed))
+    np.testing.assert_array_equal(again.items[0], first.items[0])
+    np.testing.assert_array_equal(again.diverse_items[0], first.diverse_items[0])
+
+
+def test_a_tuning_that_was_killed_goes_on_from_its_files(tmp_path: Path) -> None:
+    whole = tuned(folder=tmp_path / "whole")
+    files = sorted(file.name for file in (tmp_path / "whole").iterdir())
+    assert [name.rpartition("-")[0] for name in files] == ["fusion-all", "fusion-half_a", "fusion-half_b"]
+    kept = tmp_path / "killed"
+    kept.mkdir()
+    lines = (tmp_path / "whole" / files[1]).read_bytes().splitlines(keepends=True)
+    (kept / files[1]).write_bytes(b"".join(lines[:7]) + lines[7][:20])
+    again = tuned(folder=kept)
+    assert again.models == whole.models
+    np.testing.assert_array_equal(again.items, whole.items)
+    assert (kept / files[1]).read_bytes() == (tmp_path / "whole" / files[1]).read_bytes()
+    # Another relevant item begins another search.
+    changed = toys.random_relevance().toarray()
+    changed[whole.users[0]] ^= True
+    tuned(folder=kept, relevant=csr_array(changed), publish=False)
+    assert len(list(kept.iterdir())) == 4

@@ -1,10 +1,13 @@
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
 import pytest
 
-from tasks.fusion.plots import pareto_figure, pareto_rows
+from tasks.fusion.model import LEARNED
+from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.weights import Judged, Trial, all_trials, best_alone, choose, pareto_front, search
 from tasks.halves import out_of_fold
 from tasks.point_rule import PointRule
@@ -12,7 +15,7 @@ from tasks.point_rule import PointRule
 MATCHERS = ("a", "b", "c")
 
 
-def bowl(weights: np.ndarray, diversity: float) -> Judged:
+def bowl(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
     """Accurate near (0.6, 0.3, 0.1) without diversity; variety grows with the dial."""
     accuracy = 1 - float(((weights - [0.6, 0.3, 0.1]) ** 2).sum()) - diversity**2
     return Judged(accuracy, 0.5 + diversity, 0.5 + diversity)
@@ -83,7 +86,7 @@ def test_front_and_choice() -> None:
 def test_choice_pays_for_one_measure_of_variety_with_no_other() -> None:
     """Much more catalogue but less ild than the best matcher alone has: only if nothing else is near."""
 
-    def evaluate(weights: np.ndarray, diversity: float) -> Judged:
+    def evaluate(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
         if weights.max() == 1:
             return Judged(0.10, 0.5, 0.10)
         return Judged(0.11, 0.6, 0.11) if diversity < 0.25 else Judged(0.11, 0.4, 0.9)
@@ -146,3 +149,78 @@ def test_plots_show_every_trial_and_mark_the_choice() -> None:
     rows = pareto_rows(study, chosen)
     assert [row["trial"] for row in rows if row["chosen"]] == [chosen.number]
     assert set(MATCHERS) < set(rows[0])
+
+
+def test_the_diverse_rule_takes_the_most_accurate_that_is_varied_enough() -> None:
+    def evaluate(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
+        if weights.max() == 1:
+            return Judged(0.10, 0.5, 0.10)
+        return Judged(0.13 - 0.02 * diversity, 0.5 * (1 + diversity), 0.10 * (1 + diversity))
+
+    study = search(evaluate, ("a", "b"), 40, 0.8, seed=0, accurate=np.array([0.5, 0.5]))
+    asked = choose(study, PointRule.parse("most_accurate_with_1.25_times_catalogue_and_1.1_times_ild"))
+    enough = [t for t in all_trials(study) if t.judged.effective_catalogue >= 0.125 and t.judged.ild >= 0.55]
+    assert asked.judged.ndcg == max(trial.judged.ndcg for trial in enough)
+    assert 0.25 <= asked.diversity < 0.4
+    # What nobody reaches is come as close to as there is.
+    close = choose(study, PointRule.parse("most_accurate_with_9_times_catalogue_and_1.1_times_ild"))
+    assert close.judged.effective_catalogue == max(t.judged.effective_catalogue for t in all_trials(study))
+
+
+def test_a_learned_ranker_is_weighed_and_is_no_matcher_alone() -> None:
+    columns = (*MATCHERS, LEARNED)
+    trials = all_trials(
+        search(lambda w, *_: Judged(float(w[3]), 0.5, 0.5), columns, 12, 0.0, 0, accurate=np.eye(4)[3])
+    )
+    assert [trial.is_alone for trial in trials[:5]] == [True] * 3 + [False] * 2
+    assert trials[3].weights[LEARNED] == 0  # all matchers alike
+    assert trials[4].weights[LEARNED] == 1
+
+
+@pytest.mark.parametrize("killed_at", [2, 13, 25])
+def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(
+    killed_at: int, tmp_path: Path
+) -> None:
+    more: dict[str, Any] = {
+        "accurate": np.array([0.5, 0.3, 0.2]),
+        "rules": (within(5), within(1)),
+        "caps": (0, 2),
+    }
+    whole = all_trials(search(bowl, MATCHERS, 30, 0.5, seed=3, **more))
+    asked = 0
+
+    def until_killed(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
+        nonlocal asked
+        asked += 1
+        if asked > killed_at:
+            raise KeyboardInterrupt
+        return bowl(weights, diversity)
+
+    file = tmp_path / "trials.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        search(until_killed, MATCHERS, 30, 0.5, 3, file=file, **more)
+    with file.open("a") as half_a_line:
+        half_a_line.write('{"parameters": {"weight_a": 0.1')
+    evaluated: list[float] = []
+
+    def counted(weights: np.ndarray, diversity: float, cap: int = 0) -> Judged:
+        evaluated.append(diversity)
+        return bowl(weights, diversity)
+
+    seen: list[Trial] = []
+    study = search(counted, MATCHERS, 30, 0.5, 3, seen.append, file=file, **more)
+    assert all_trials(study) == whole == seen
+    assert [trial.parameters for trial in seen] == [trial.parameters for trial in whole]
+    assert len(evaluated) == 30 - killed_at
+
+
+def test_more_plots_show_every_trial_and_every_search() -> None:
+    trials, study = run(trials=12)
+    lines = parallel_figure(study, k=10).to_dict()["data"][0]
+    assert [axis["label"] for axis in lines["dimensions"]] == [
+        *MATCHERS, "diversity", "category cap", "ild", "effective catalogue", "NDCG@10",
+    ]  # fmt: skip
+    assert all(len(axis["values"]) == len(trials) for axis in lines["dimensions"])
+    bars = weights_figure({"half_a": trials[0], "all": trials[3]}).to_dict()["data"]
+    assert [bar["name"] for bar in bars] == ["half_a", "all"]
+    assert list(bars[0]["y"]) == [1, 0, 0]
