@@ -17,6 +17,7 @@ from rich.console import Console
 from flows.cli_ablate import ablate
 from flows.cli_check import check
 from flows.cli_data import data
+from flows.cli_explain import explain
 from flows.cli_forget import forget
 from flows.cli_init import init
 from flows.cli_publications import publications, rollback
@@ -51,6 +52,7 @@ app.command()(init)
 app.command()(check)
 app.command()(forget)
 app.command()(tune)
+app.command()(explain)
 app.command()(publications)
 app.command()(rollback)
 

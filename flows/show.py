@@ -23,14 +23,12 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
         ("item", {"max_width": 28}),
         ("why", {"ratio": 1, "min_width": 24}),
         ("score", {"justify": "right"}),
-        ("from", {}),
     ):
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in answer["items"]:
-        why = f"{row['text']} [dim]({row['angle']})[/dim]" if row["text"] else ""
-        parts = "\n".join(f"{name} {value:+.2f}" for name, value in row["contributions"].items())
+        why = escape(row["reason"]) + (f" [dim]({row['angle']})[/dim]" if row["text"] else "")
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
-        table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}", parts)
+        table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}")
     if "user_id" not in answer:
         return Group(table, *_visitor(answer))
     past = _table(f"Latest history of {whom}")

@@ -1,12 +1,18 @@
 """A person's published list, its reasons and the history it came from."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
+from serving.sentences import sentence
 from tasks.content import titled
 from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID, USER
 from warehouse.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from tasks.fusion.rerank_head import RerankContext
 
 MOST_EVENTS = 2**31 - 1
 
@@ -50,6 +56,8 @@ def recommend(
     rows = snapshot.query("published_list", user_id=user_id, limit=longest)
     if rows.height and not (diversity is None and reranker is None):
         rows = _reranked(snapshot, user_id, rows, diversity, k, reranker)
+    rows = rows.head(k)
+    like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
     items = [
         {
             "rank": rank,
@@ -60,8 +68,9 @@ def recommend(
             "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
             "text": row["text"],
             "angle": row["angle"],
+            "reason": sentence(row["contributions"], row["text"], like.get(row.get("like_item_id"))),
         }
-        for rank, row in enumerate(rows.head(k).iter_rows(named=True), start=1)
+        for rank, row in enumerate(rows.iter_rows(named=True), start=1)
     ]
     past = snapshot.query("history", user_id=user_id, limit=history)
     return {
@@ -98,6 +107,12 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     }
 
 
+def titles(snapshot: Snapshot, item_ids: Sequence[str | None]) -> dict[str | None, str]:
+    """What items are called, by id; ids that there is no item of are left out."""
+    rows = snapshot.query("titles", items=sorted({item_id for item_id in item_ids if item_id is not None}))
+    return {row[ITEM]: titled(row["title"], row["year"]) for row in rows.iter_rows(named=True)}
+
+
 def check_reranking(diversity: float | None, reranker: str | None) -> None:
     """Refuse a dial that is out of range, and a re-ranker that does not exist."""
     if diversity is not None and not 0 <= diversity <= 1:
@@ -126,12 +141,33 @@ def _reranked(
     reranker: str | None,
 ) -> pl.DataFrame:
     """Re-rank published rows: by dial and method of the published fusion, where no others are asked for."""
-    from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
     from tasks.fusion.rerank import rerank
+
+    # By score first: ties and the dial at 0 then give the order of the scores.
+    ordered = rows.sort(SCORE, RANK, descending=[True, False])
+    context = reranking_context(snapshot, user_id, ordered[ITEM], reranker)
+    scores, items = ordered[SCORE].to_numpy()[None, :], np.arange(ordered.height)[None, :]
+    dial = published_reranking(snapshot)[0] if diversity is None else diversity
+    places = rerank(scores, items, context, dial, k)[0]
+    return ordered[places[places >= 0].tolist()]
+
+
+def reranking_context(
+    snapshot: Snapshot, user_id: str, items: pl.Series, reranker: str | None = None
+) -> "RerankContext":
+    """What a user's items are re-ranked by, their codes being their places.
+
+    Args:
+        snapshot: what is published.
+        user_id: whose tastes count.
+        items: ids of the items.
+        reranker: that of the published fusion when None.
+    """
+    from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
     from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
     from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 
-    published_dial, published_reranker, category_cap = published_reranking(snapshot)
+    _, published_reranker, category_cap = published_reranking(snapshot)
     catalogue = snapshot.query("items")
     item_ids = catalogue[ITEM].to_list()
     vectors = snapshot.query("live_text_vectors").join(catalogue, on=ITEM, how="semi", maintain_order="left")
@@ -139,16 +175,11 @@ def _reranked(
     past = snapshot.query("history", user_id=user_id, limit=MOST_EVENTS).with_columns(
         pl.lit(user_id).alias(USER)
     )
-    context = RerankContext(
-        ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids)), table_items=0),
-        ItemCategories(categories),
+    own = codes(items, item_ids)
+    return RerankContext(
+        ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids))[own]),
+        ItemCategories(categories[own]),
         tastes(interaction_matrix(past, [user_id], item_ids), categories),
         reranker or published_reranker,
         category_cap,
     )
-    # By score first: ties and the dial at 0 then give the order of the scores.
-    ordered = rows.sort(SCORE, RANK, descending=[True, False])
-    scores, items = ordered[SCORE].to_numpy()[None, :], codes(ordered[ITEM], item_ids)[None, :]
-    dial = published_dial if diversity is None else diversity
-    places = rerank(scores, items, context, dial, k)[0]
-    return ordered[places[places >= 0].tolist()]

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from serving.lists import BadRequest, check_reranking, published_reranking
+from serving.sentences import sentence
 from tasks.codes import category_matrix
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.facts import user_facts
 from tasks.fusion.model import LEARNED, FusionModel, Point
+from tasks.fusion.nearest import Likeness
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
@@ -70,6 +72,7 @@ class Visitors:
         self._diversity, reranker, category_cap = published_reranking(snapshot)
         self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
         self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
+        self._likeness = Likeness(self._vectors, semantic.directions)
         self._context = RerankContext(
             ItemSimilarity(self._vectors, table_items=0),
             ItemCategories(self._categories),
@@ -93,7 +96,7 @@ class Visitors:
         manifest = read_manifest(folder)
         if manifest is None:
             raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
-        _check_same(snapshot, manifest, folder)
+        check_same(snapshot, manifest, folder)
         names = sorted({*_published_model(snapshot).matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
@@ -128,6 +131,9 @@ class Visitors:
         parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
         slots = self._semantic.nearest_slots(wanted, items)
+        one = np.zeros(len(items) + len(history), dtype=np.int64)
+        near = self._likeness.nearest(one[: len(items)], items, one[len(items) :], history)
+        like = [self._item_ids[item] if item >= 0 else None for item in near]
         shown = self._shown([*items, *history])
         return {
             "visitor": {"query": visitor.query, "profile": visitor.profile},
@@ -138,9 +144,16 @@ class Visitors:
                     **shown[self._item_ids[item]].head,
                     "score": float(total[0, place]),
                     "contributions": _largest_first(found.matchers, parts[rank - 1]),
-                    **shown[self._item_ids[item]].reason(slot),
+                    **(said := shown[self._item_ids[item]].reason(slot)),
+                    "reason": sentence(
+                        dict(zip(found.matchers, parts[rank - 1].tolist(), strict=True)),
+                        said["text"],
+                        None if near is None else shown[near].head["title"],
+                    ),
                 }
-                for rank, (item, place, slot) in enumerate(zip(items, places, slots, strict=True), start=1)
+                for rank, (item, place, slot, near) in enumerate(
+                    zip(items, places, slots, like, strict=True), start=1
+                )
             ],
             "history": [
                 {"item_id": self._item_ids[item], **shown[self._item_ids[item]].head}
@@ -283,7 +296,7 @@ def _published_model(snapshot: Snapshot) -> FusionModel:
     return FusionModel.from_record(snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True))
 
 
-def _check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:
+def check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:
     """Refuse matchers that were fitted on other data than the published lists."""
     models = snapshot.query("matcher_models", fit=ALL)
     same_fit = set(models["fingerprint"]) == {manifest.fingerprint}

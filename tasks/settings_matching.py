@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 from tasks.section import Section
 from tasks.space import Choice, Real, Whole
 
+Augmentation = Literal["none", "crop", "mask", "substitute", "all"]
+
 
 class Ease(Section):
     """EASE, applied to recency-weighted histories."""
@@ -125,6 +127,8 @@ class TwoTower(Section):
     """Share of hidden units that are left out of each step."""
     max_events: int = Field(default=200_000, ge=1)
     """Events learned from at most, drawn at random beyond."""
+    augmentation: Augmentation = "none"
+    """Of histories under 50 events an altered copy is learned from, too: crop, mask, substitute, or all."""
 
 
 class FactorMap(Section):
@@ -204,6 +208,8 @@ class Sasrec(Section):
     """Whether the vectors of items begin as the main components of their texts' and their own."""
     patience: int = Field(default=0, ge=0)
     """Above 0, it stops sooner: when the last tenth of histories is predicted no better so many times."""
+    augmentation: Augmentation = "none"
+    """Of histories under 50 events an altered copy is learned from, too: crop, mask, substitute, or all."""
 
 
 class External(Section):

@@ -18,6 +18,7 @@ from warehouse.connection import Warehouse
 from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapshot, remove_old_snapshots
 
 LISTS = "serving.recommendations"
+CANDIDATES = "serving.candidates"
 OPTIONAL = ("flow_run_id", "decision_id", "origin_id")
 PUBLISHED = "published"
 COMPACTED = "compacted"
@@ -236,15 +237,18 @@ def roll_back(
         decision_id=origin["decision_id"],
         origin_id=origin["publication_id"],
     )
+    chosen_from = warehouse.query("candidates_of_publication", publication_id=origin["publication_id"])
+    named = pl.lit(identity).alias("publication_id")
     model = warehouse.query("fusion_model", fusion_id=origin["fusion_id"]).row(0, named=True)
     publish(
         warehouse,
         registry,
         publication,
-        rows.with_columns(pl.lit(identity).alias("publication_id")),
+        rows.with_columns(named),
         fusion_content(model),
         keep,
         {"outcome": ROLLED_BACK, "origin_id": origin["publication_id"]},
+        beside={CANDIDATES: chosen_from.with_columns(named)},
     )
     return publication
 

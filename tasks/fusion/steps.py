@@ -21,10 +21,12 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
 from tasks.fusion.facts import user_facts
 from tasks.fusion.freshness import freshness
+from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.model import FusionModel
+from tasks.fusion.nearest import Likeness
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
-from tasks.fusion.publishing import Publication
+from tasks.fusion.publishing import CANDIDATES, Publication
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
@@ -34,7 +36,9 @@ from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
+from tasks.vectors import centred
 from warehouse.columns import (
+    ALL,
     HISTORY_OF_FIT,
     ITEM,
     PARTS_OF_FIT,
@@ -46,6 +50,7 @@ from warehouse.columns import (
     TRAIN,
     USER,
     VALIDATION,
+    VECTOR,
 )
 
 MODEL, DIVERSE = "fusion", "fusion_diverse"
@@ -223,7 +228,9 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
 def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    lists = _lists_to_publish(run, fusion_id)
+    catalogue = Catalogue.read(run)
+    candidates = _candidates(run, catalogue, "all", _model(run, fusion_id).matchers)
+    lists = _lists_to_publish(run, fusion_id, catalogue, candidates)
     now = datetime.now(UTC)
     publication_id, lists_hash = Publication.identify(lists, now)
     decisions = run.warehouse.query("decision", decision_id=run.run_id)
@@ -242,11 +249,12 @@ def publish(run: StageRun, fusion_id: str) -> str:
         run.warehouse,
         Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
         publication,
-        _with_reasons(run, lists, publication_id),
+        _with_reasons(run, lists, publication_id, catalogue),
         publishing.fusion_content(record),
         run.settings.retention.publications,
         {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
         _figures(decision),
+        {CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id)},
     )
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
     return publication_id
@@ -315,11 +323,11 @@ def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
     return {f"champion_{name}": decision[name] for name in DECISION_FIGURES if decision.get(name) is not None}
 
 
-def _lists_to_publish(run: StageRun, fusion_id: str) -> pl.DataFrame:
+def _lists_to_publish(
+    run: StageRun, fusion_id: str, catalogue: Catalogue, candidates: Candidates
+) -> pl.DataFrame:
     """user_id, rank, item_id, score, contributions of all lists, from the `all` fit; rules go here."""
-    catalogue = Catalogue.read(run)
     model = _model(run, fusion_id)
-    candidates = _candidates(run, catalogue, "all", model.matchers)
     context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
     return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids)
@@ -424,27 +432,40 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
             tracking.log(run_id, params={**weights, **dials}, metrics=judged)
 
 
-def _with_reasons(run: StageRun, lists: pl.DataFrame, publication_id: str) -> pl.DataFrame:
-    """Rows of serving.recommendations: each with the text that matched its user best."""
+def _with_reasons(
+    run: StageRun, lists: pl.DataFrame, publication_id: str, catalogue: Catalogue
+) -> pl.DataFrame:
+    """Rows of serving.recommendations: each with the text that matched its user best, and what it is like."""
     matchers = run.settings.matching.matchers
     matcher = (
         REASON_MATCHER
         if REASON_MATCHER in matchers
         else next((m for m in matchers if m.startswith("cosine")), "")
     )
-    reasons = run.warehouse.query("candidate_scores", fit="all", matchers=[matcher]).select(
-        USER, ITEM, TEXT_ID
+    reasons = run.warehouse.query("candidate_scores", fit=ALL, matchers=[matcher]).select(USER, ITEM, TEXT_ID)
+    past, vectors = run.warehouse.query("interactions"), run.warehouse.query("item_vectors")
+    content = np.zeros_like(catalogue.vectors)
+    content[codes(vectors[ITEM], catalogue.item_ids)] = vectors[VECTOR].to_numpy()
+    near = Likeness(catalogue.vectors, centred(content)).nearest(
+        *(codes(lists[USER], catalogue.user_ids), codes(lists[ITEM], catalogue.item_ids)),
+        *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
     )
+    like = pl.Series(catalogue.item_ids, dtype=pl.String).gather(pl.Series(near).replace(-1, None))
     names = [field.name for field in lists.schema["contributions"].fields]  # type: ignore[attr-defined]
     entries = pl.concat_list(
         pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
     )
-    return lists.join(reasons, on=[USER, ITEM], how="left", maintain_order="left").select(
-        pl.lit(publication_id).alias("publication_id"),
-        USER,
-        RANK,
-        ITEM,
-        SCORE,
-        entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
-        TEXT_ID,
+    return (
+        lists.with_columns(like.alias("like_item_id"))
+        .join(reasons, on=[USER, ITEM], how="left", maintain_order="left")
+        .select(
+            pl.lit(publication_id).alias("publication_id"),
+            USER,
+            RANK,
+            ITEM,
+            SCORE,
+            entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
+            TEXT_ID,
+            "like_item_id",
+        )
     )

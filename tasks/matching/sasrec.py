@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tasks.matching.augmentation import NONE, augmented
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.early_stopping import judge, set_aside
@@ -48,6 +49,7 @@ class Sasrec(ArrayMatcher):
         text_start: whether item vectors begin as the main components of text and content vectors.
         patience: above 0, the last tenth of each history is set aside first, and training ends when it is
             predicted no better for so many epochs; then all is learned with the best number of epochs.
+        augmentation: how short histories are altered, anew for each epoch; see `tasks.matching.augmentation`.
     """
 
     name = "sasrec"
@@ -66,6 +68,7 @@ class Sasrec(ArrayMatcher):
         negatives: int,
         text_start: bool,
         patience: int = 0,
+        augmentation: str = NONE,
     ) -> None:
         super().__init__()
         above_zero(self.name, factors=factors, blocks=blocks, length=length, epochs=epochs, batch=batch)
@@ -78,6 +81,7 @@ class Sasrec(ArrayMatcher):
         self.epochs, self.batch, self.learning_rate = epochs, batch, learning_rate
         self.half_life_items, self.negatives, self.text_start = half_life_items, negatives, text_start
         self.reads_texts, self.patience = text_start, patience
+        self.augmentation = augmentation
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
@@ -93,6 +97,7 @@ class Sasrec(ArrayMatcher):
             "negatives": self.negatives,
             "text_start": self.text_start,
             "patience": self.patience,
+            "augmentation": self.augmentation,
         }
 
     def fit(self, data: TrainingData) -> None:
@@ -186,6 +191,7 @@ class Sasrec(ArrayMatcher):
         self, data: TrainingData, rng: np.random.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield items and targets (B, L), -1 where nothing is to be predicted, of one epoch."""
+        data = augmented(data, self.augmentation, rng)
         item = data.item[in_order(data, rng.random(len(data.user)))]
         later = later_events(data, self.half_life_items, rng)
         cut = windows(data.user, data.n_users, self.length, rng)

@@ -7,6 +7,7 @@ trained is in tasks/matching/towers.py.
 import numpy as np
 from scipy import sparse
 
+from tasks.matching.augmentation import NONE, augmented
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.content_vectors import check_text_share, content_vectors
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
@@ -41,6 +42,7 @@ class TwoTower(ArrayMatcher):
         learning_rate: of Adam.
         dropout: of the hidden layer.
         max_events: learned from at most, drawn at random beyond.
+        augmentation: how short histories are altered, once; see `tasks.matching.augmentation`.
     """
 
     name = "two_tower"
@@ -59,6 +61,7 @@ class TwoTower(ArrayMatcher):
         learning_rate: float = 0.001,
         dropout: float = 0.0,
         max_events: int = 200_000,
+        augmentation: str = NONE,
     ) -> None:
         super().__init__()
         counts = {"components": components, "epochs": epochs, "batch": batch, "max_events": max_events}
@@ -67,7 +70,7 @@ class TwoTower(ArrayMatcher):
                 raise ValueError(f"{key} must be at least 1, got {value}; set it in [matching.two_tower]")
         self.text_share = check_text_share(text_share, "two_tower")
         self.components = components
-        self.max_events = max_events
+        self.max_events, self.augmentation = max_events, augmentation
         self.training = Training(
             hidden=hidden,
             outputs=outputs,
@@ -85,13 +88,14 @@ class TwoTower(ArrayMatcher):
             "text_share": self.text_share,
             "components": self.components,
             "max_events": self.max_events,
+            "augmentation": self.augmentation,
             **vars(self.training),
         }
 
     def fit(self, data: TrainingData) -> None:
         """Train the towers, then place every item and every user."""
         inputs = principal_components(content_vectors(data, self.text_share), self.components)  # (N, F)
-        learned = data.learned
+        learned = augmented(data.learned, self.augmentation, np.random.default_rng(data.seed))
         examples = self._examples(learned, inputs)
         weights, epochs = {}, 0
         if len(examples.items) and inputs.any():

@@ -42,6 +42,8 @@ def fill_person(warehouse: Warehouse, with_others: bool = True) -> None:
 def _value(column: str, kind: str) -> str:
     if column == USER:
         return "'USER'"
+    if kind.endswith("[]"):
+        return "[]"
     if kind.startswith("FLOAT["):
         return f"[{','.join(['0.5'] * 384)}]::{kind}"
     if kind.startswith("MAP"):

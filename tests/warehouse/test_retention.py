@@ -24,6 +24,8 @@ def compacted(
 def publish_at(warehouse: Warehouse, name: str, day: float, fusion: str = "f") -> None:
     """A publication of a day, by a fusion of its own."""
     publish(warehouse, name, 0.5)
+    row = {"publication_id": name, "user_id": "b", "matchers": ["ease"], "item_ids": ["1"], "scores": [0.5]}
+    warehouse.append("serving.candidates", pl.DataFrame([row]))
     with warehouse.second_connection() as connection:
         connection.execute(
             "update serving.publications set created_at = $at, fusion_id = $fusion "
@@ -63,7 +65,8 @@ def test_the_newest_publications_keep_their_lists(filled: Warehouse) -> None:
         publish_at(filled, f"p{day}", day, f"f{day}")
     done = compacted(filled, after(4))
     assert ids(filled, "serving.recommendations", "publication_id") == ["p2", "p3"]
-    assert done.removed["serving.recommendations"] == 2
+    assert ids(filled, "serving.candidates", "publication_id") == ["p2", "p3"]
+    assert done.removed["serving.recommendations"] == done.removed["serving.candidates"] == 2
     states = {
         name: filled.query("publication", publication_id=name)["state"].item()
         for name in ("p0", "p1", "p2", "p3")

@@ -1,0 +1,175 @@
+"""Why an item is in a person's list, or why not: what each model adds, and which past action matters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from serving.explain_user import UserFusion
+from serving.lists import BadRequest, titles
+from serving.sentences import label, lacking, sentence, shares, without
+from tasks.content import titled
+from tasks.fusion.shapley import membership_values
+from tasks.settings import Settings
+from warehouse.errors import WarehouseError
+from warehouse.snapshot import Snapshot
+
+
+def explain(
+    snapshot: Snapshot,
+    settings: Settings,
+    user_id: str,
+    item_id: str,
+    k: int = 10,
+    membership: bool = False,
+    counterfactual: bool = True,
+) -> dict[str, Any]:
+    """Everything that is known of why an item is, or is not, recommended to a user.
+
+    Args:
+        snapshot: what is published.
+        settings: of the project; only the counterfactual asks for its fitted matchers.
+        user_id: to whom.
+        item_id: what.
+        k: length of the list that membership and counterfactual are about.
+        membership: whether to say what each model adds to the item's being among the first k.
+        counterfactual: whether to look for the past action without which the item would score least.
+
+    Raises:
+        BadRequest: user or item is unknown, k is out of range, or nothing proposed the item.
+    """
+    fusion = UserFusion.read(snapshot, user_id)
+    if not 1 <= k <= len(fusion.item_ids):
+        raise BadRequest(
+            f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}; "
+            "give another --k"
+        )
+    item = _item(snapshot, item_id)
+    found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
+    row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}
+    if item_id in fusion.item_ids:
+        column = fusion.item_ids.index(item_id)
+        score, parts = float(fusion.scores[column]), fusion.contributions(column)
+    elif row:  # a rule put it there
+        column, score, parts = None, row["score"], dict(row["contributions"])
+    else:
+        raise BadRequest(_why_no_candidate(snapshot, fusion, item))
+    of_all, like = shares(parts), row.get("like_item_id")
+    answer: dict[str, Any] = {
+        "user_id": user_id,
+        "item_id": item_id,
+        "title": titled(item["title"], item["year"]),
+        "categories": item["categories"],
+        "rank": row.get("rank"),
+        "score": score,
+        "place_by_score": None if column is None else fusion.place_by_score(column),
+        "candidates": len(fusion.item_ids),
+        "text": row.get("text"),
+        "angle": row.get("angle"),
+        "like": titles(snapshot, [like]).get(like),
+        "models": _models(fusion, column, parts, of_all),
+        "base": score - sum(parts.values()),
+        "rules": row.get("rules") or [],
+        "membership": None,
+        "counterfactual": None,
+        "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
+    }
+    if membership and column is not None:
+        answer["membership"] = _membership(fusion, column, k)
+    if counterfactual and column is not None:
+        answer["counterfactual"] = _counterfactual(fusion, settings, column, k)
+    cause = _cause(answer["counterfactual"])
+    answer["reason"] = sentence(parts, answer["text"], answer["like"], cause)
+    return answer
+
+
+def _item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
+    rows = snapshot.query("titles", items=[item_id])
+    if rows.is_empty():
+        raise BadRequest(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
+    return rows.row(0, named=True)
+
+
+def _models(
+    fusion: UserFusion, column: int | None, parts: Mapping[str, float], of_all: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """What each model says, the largest contribution first."""
+    normalised = (
+        {} if column is None else dict(zip(fusion.matchers, fusion.normalised[column].tolist(), strict=True))
+    )
+    ranks = {} if column is None else fusion.own_ranks(column)
+    return [
+        {
+            "model": name,
+            "label": label(name),
+            "contribution": parts[name],
+            "share": share,
+            "normalised": normalised.get(name),
+            "own_rank": ranks.get(name),
+        }
+        for name, share in of_all.items()
+    ]
+
+
+def _membership(fusion: UserFusion, column: int, k: int) -> dict[str, Any]:
+    """What each model adds to the item's being among the first k, re-ranked as the published lists are."""
+    held, values = membership_values(fusion.value, fusion.normalised, lambda s: fusion.lists(s, k))
+    place = np.flatnonzero(held == column)
+    of_item = values[place[0]] if len(place) else np.zeros(len(fusion.matchers))
+    added = dict(zip(fusion.matchers, of_item.tolist(), strict=True))
+    return {
+        "k": k,
+        "listed": round(sum(added.values())) == 1,
+        "models": dict(sorted(added.items(), key=lambda entry: -entry[1])),
+    }
+
+
+def _counterfactual(fusion: UserFusion, settings: Settings, column: int, k: int) -> dict[str, Any]:
+    """The past action without which the item would score least, and the one that the list depends on most."""
+    from serving.counterfactual import leave_one_out
+
+    try:
+        effects = leave_one_out(fusion, settings, column, k)
+    except WarehouseError as error:
+        return {"unavailable": str(error)}
+    if effects is None:
+        return {"unavailable": "the user has no history that anything could be left out of"}
+    moved = effects.of_item
+    answer = {
+        "item": moved and moved._asdict(),
+        "list": effects.of_list and effects.of_list._asdict(),
+        "whole_history": {"score": effects.score, "place": effects.place},
+        "tried": effects.tried,
+        "history": effects.history,
+    }
+    if moved is None:
+        return answer | {"says": "No single action of the history lifts this item."}
+    return answer | {"says": without(moved.title, effects.place, moved.place, len(fusion.item_ids))}
+
+
+def _cause(found: Mapping[str, Any] | None) -> str | None:
+    """The title of the past action without which the item would stand further down."""
+    moved = found.get("item") if found else None
+    return moved["title"] if found and moved and moved["place"] > found["whole_history"]["place"] else None
+
+
+def _why_not_listed(snapshot: Snapshot, fusion: UserFusion, score: float) -> str:
+    """What a candidate lacks that is in no published list."""
+    longest = snapshot.query("longest_list")["longest"][0] or 0
+    listed = snapshot.query("published_list", user_id=fusion.user_id, limit=max(longest, 1))["score"]
+    return lacking(score, min(listed, default=None), len(listed))
+
+
+def _why_no_candidate(snapshot: Snapshot, fusion: UserFusion, item: Mapping[str, Any]) -> str:
+    """One line for an item that was never considered."""
+    user_id, name = fusion.user_id, f"item {item['item_id']!r}"
+    if item["item_id"] in snapshot.query("past_items", user_id=user_id)["item_id"]:
+        return (
+            f"{name} is in the history of user {user_id!r}, and lists hold new items only; ask about another"
+        )
+    if not item["recommendable"]:
+        return f"{name} is kept out of all lists: it is not active, or a rule of [catalogue] says so"
+    return (
+        f"no model proposed {name} to user {user_id!r}: it is not among the {len(fusion.item_ids)} "
+        "candidates; raise [matching] candidates and run again to have more of them"
+    )

@@ -1,0 +1,119 @@
+"""One user's candidates as the published fusion saw them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import polars as pl
+
+from serving.lists import BadRequest, reranking_context
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.keeping import candidates_of_row
+from tasks.fusion.model import FusionModel
+from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.shapley import Value
+from tasks.fusion.similarity import Positions
+from tasks.measures import Floats
+from warehouse.columns import ITEM
+from warehouse.errors import WarehouseError
+from warehouse.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class UserFusion:
+    """The candidates of a user, fused again from the scores that were kept: nothing is fitted or searched."""
+
+    snapshot: Snapshot
+    user_id: str
+    item_ids: list[str]
+    """C, ascending."""
+    candidates: Candidates
+    """Of this one user; item codes are places among the ids."""
+    model: FusionModel
+
+    @classmethod
+    def read(cls, snapshot: Snapshot, user_id: str) -> Self:
+        """Read what was kept with the publication.
+
+        Raises:
+            BadRequest: the user is unknown.
+            WarehouseError: what lists were chosen from was not kept yet when these were published.
+        """
+        if snapshot.query("user", user_id=user_id).is_empty():
+            raise BadRequest(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
+        kept_in = snapshot.query("tables_with_column", column="item_ids")["table_name"]
+        if "serving.candidates" not in kept_in:
+            raise WarehouseError(
+                "these lists were published before candidates were kept, so there is nothing to explain them "
+                "by; publish again with `polyrec run`"
+            )
+        rows = snapshot.query("candidates_of_user", user_id=user_id)
+        if rows.is_empty():
+            raise BadRequest(
+                f"user {user_id!r} has no candidates: no model proposed anything, or lists were published "
+                "before the user came; look again after the next `polyrec run`"
+            )
+        item_ids, candidates = candidates_of_row(rows.row(0, named=True))
+        fusion_id = snapshot.query("current_publication")["fusion_id"][0]
+        record = snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+        return cls(snapshot, user_id, item_ids, candidates, FusionModel.from_record(record))
+
+    @property
+    def matchers(self) -> tuple[str, ...]:
+        """The M names."""
+        return self.candidates.matchers
+
+    @cached_property
+    def normalised(self) -> Floats:
+        """(C, M)."""
+        return self.model.normaliser(self.candidates)[0]
+
+    @cached_property
+    def scores(self) -> Floats:
+        """(C,) fused."""
+        return self.model.scores(self.candidates)[0]
+
+    @cached_property
+    def value(self) -> Value:
+        """What coalitions of models are worth."""
+        return self.model.value_of(self.candidates, 0)
+
+    def contributions(self, column: int) -> dict[str, float]:
+        """What each model adds to the score of a candidate."""
+        at = np.array([column])
+        return dict(
+            zip(
+                self.matchers,
+                self.model.contributions(self.candidates, np.zeros(1, dtype=np.int64), at)[0].tolist(),
+                strict=True,
+            )
+        )
+
+    def place_by_score(self, column: int) -> int:
+        """The place of a candidate among all, 1 for the highest score; equals stand by their codes."""
+        before = self.scores[:column] >= self.scores[column]
+        after = self.scores[column + 1 :] > self.scores[column]
+        return 1 + int(before.sum() + after.sum())
+
+    def own_ranks(self, column: int) -> dict[str, int | None]:
+        """The place of a candidate by each model alone; None where a model tells no two candidates apart."""
+        scores = self.candidates.scores[0]
+        ranks = 1 + (scores > scores[column]).sum(axis=0)  # (M,)
+        tells = np.ptp(scores, axis=0) > 0
+        return {
+            name: int(rank) if told else None
+            for name, rank, told in zip(self.matchers, ranks, tells, strict=True)
+        }
+
+    @cached_property
+    def _context(self) -> RerankContext:
+        """What the published lists are re-ranked by."""
+        return reranking_context(self.snapshot, self.user_id, pl.Series(ITEM, self.item_ids))
+
+    def lists(self, scores: Floats, k: int) -> Positions:
+        """(S, k) places among the candidates: lists by scores (S, C), re-ranked as the published ones."""
+        items = np.broadcast_to(self.candidates.items, scores.shape)
+        context = self._context.of(np.zeros(len(scores), dtype=np.int64))
+        return rerank(scores, items, context, self.model.diversity, k)
