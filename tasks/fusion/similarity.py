@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tasks.vectors import centred
 
@@ -44,5 +45,7 @@ class ItemSimilarity:
             columns = np.where(items < 0, width - 1, items).astype(np.int64)
             return lambda picked: table.take(columns[rows, picked, None] * width + columns)
         of_head = self._vectors[items]  # (U, H, D)
-        local = of_head @ of_head.transpose(0, 2, 1)  # (U, H, H)
+        # Threads would wait for one another at every one of these small products.
+        with threadpool_limits(limits=1, user_api="blas"):
+            local = of_head @ of_head.transpose(0, 2, 1)  # (U, H, H)
         return lambda picked: local[rows, picked]
