@@ -13,12 +13,14 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
+from tasks.rule_conflicts import AsWritten, contradiction
 from tasks.section import Section
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
 from tasks.settings_matching import Matching
 from tasks.settings_openai import OpenAi
 from tasks.settings_rewrite import Rewrite
+from tasks.settings_rules import Rule
 from tasks.settings_visitors import Visitors
 
 PREFIX = "POLYREC_"
@@ -162,6 +164,15 @@ class Fusion(Section):
     """The chosen point has the most variety of those whose NDCG@k is within this share of the best."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
+    rules: tuple[Rule, ...] = ()
+    """What published lists must not hold, and what is moved in them."""
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if why := contradiction(rules, AsWritten()):
+            raise ValueError(why)
+        return rules
 
 
 class Evaluation(Section):
