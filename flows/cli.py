@@ -19,6 +19,7 @@ from flows.cli_check import check
 from flows.cli_data import data
 from flows.cli_forget import forget
 from flows.cli_init import init
+from flows.cli_rules import rules
 from flows.cli_texts import texts
 from flows.cli_tune import tune
 from flows.options import Config, Json, print_answer
@@ -28,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(data, name="data")
 app.add_typer(texts, name="texts")
 app.add_typer(ablate, name="ablate")
+app.add_typer(rules, name="rules")
 
 
 class Stage(StrEnum):
@@ -187,6 +189,7 @@ def _for_users(error: Exception) -> bool:
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
     names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError", "ExternalError"}
+    names |= {"RuleError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

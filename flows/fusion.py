@@ -12,6 +12,8 @@ def fusion(config: str | None = None) -> None:
     with stage(config, "fusion") as run:
         steps.reconcile(run)
         if steps.is_new(run):
-            fusion_id = steps.search(run)
-            steps.lists_for_test(run, fusion_id)
+            fusion_id = steps.known_model(run)
+            if fusion_id is None:
+                fusion_id = steps.search(run)
+                steps.lists_for_test(run, fusion_id)
             steps.publish(run, fusion_id)

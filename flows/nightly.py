@@ -10,6 +10,7 @@ from flows.fusion import fusion
 from flows.ingest import ingest
 from flows.matching import matching
 from flows.retention import retention
+from tasks.rulebook import check_rules
 from warehouse.connection import writing
 
 
@@ -18,8 +19,9 @@ def nightly(config: str | None = None) -> None:
     """From the source's files to published and judged lists; then the past is cut back."""
     with (
         one_reading(config) as settings,
-        writing(settings.data_folder, "polyrec run", settings.lock_timeout_s),
+        writing(settings.data_folder, "polyrec run", settings.lock_timeout_s) as warehouse,
     ):
+        check_rules(warehouse, settings, strict=False)  # hours before fusion reads them
         for stage in (ingest, corpus, embedding, matching, fusion, evaluation):
             stage(config)
         retention(settings)

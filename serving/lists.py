@@ -4,8 +4,9 @@ from typing import Any
 
 import polars as pl
 
+from serving.ruled import around_rules, excluded_counts
 from tasks.content import titled
-from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID
+from warehouse.columns import ITEM, RANK, RULES, SCORE, SLOT, TEXT_ID
 from warehouse.snapshot import Snapshot
 
 
@@ -42,7 +43,7 @@ def recommend(
         )
     rows = snapshot.query("published_list", user_id=user_id, limit=longest)
     if diversity is not None and rows.height:
-        rows = _reranked(snapshot, rows, diversity, k)
+        rows = around_rules(rows, _reranked(snapshot, rows, diversity, rows.height))
     items = [
         {
             "rank": rank,
@@ -53,6 +54,7 @@ def recommend(
             "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
             "text": row["text"],
             "angle": row["angle"],
+            "rules": row.get(RULES) or [],
         }
         for rank, row in enumerate(rows.head(k).iter_rows(named=True), start=1)
     ]
@@ -60,6 +62,7 @@ def recommend(
     return {
         "user_id": user_id,
         "items": items,
+        "excluded": excluded_counts(snapshot, user_id),
         "history": [
             {
                 "item_id": row[ITEM],

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.lists import BadRequest
+from serving.ruled import allowed_for_visitors
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
@@ -59,7 +60,8 @@ class Visitors:
     ) -> None:
         """Get one from `load`."""
         self._snapshot, self._settings = snapshot, settings
-        self._item_ids, self._recommendable = manifest.item_ids, manifest.recommendable
+        self._item_ids = manifest.item_ids
+        self._allowed = allowed_for_visitors(snapshot, settings, manifest.recommendable)
         self._code = {item_id: code for code, item_id in enumerate(manifest.item_ids)}
         self._matchers = dict(matchers)
         semantic = matchers[SEMANTIC]
@@ -201,7 +203,7 @@ class Visitors:
     def _candidates(self, batch: VisitorBatch, weights: Mapping[str, float]) -> Candidates:
         """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""
         rows = {name: self._matchers[name].score_visitors(batch)[0] for name in weights}  # N each
-        allowed = self._recommendable.copy()
+        allowed = self._allowed.copy()
         allowed[batch.item] = False
         proposed = (
             [

@@ -129,9 +129,8 @@ def cap_groups(rule: Rule, items: Columns, targets: Flags) -> NDArray[np.int64]:
     if rule.per is None:
         return np.where(targets, 0, -1).astype(np.int64)[:, None]
     values = items(rule, rule.per)
-    code = {
-        value: number for number, value in enumerate(sorted({one for of_item in values for one in of_item}))
-    }
+    names = sorted({one for of_item in values for one in of_item})
+    code = {value: number for number, value in enumerate(names)}
     out = np.full((len(values), max(map(len, values), default=1) or 1), -1, dtype=np.int64)
     for row, of_item in enumerate(values):
         if targets[row]:
@@ -147,7 +146,7 @@ def _says_nothing_left(value: str) -> bool:
 
 
 def _is_new(log: pl.DataFrame, days: int, has_times: bool) -> Flags:
-    """(N,) items without events, and those whose first one is at most so many days before the newest of all."""
+    """(N,) items without events, and those whose first one is at most so many days before the last of all."""
     first = log[f"first_{TIME}"].cast(pl.Float64).fill_null(float("inf")).to_numpy()
     newest = log[f"last_{TIME}"].max()
     if newest is None or not has_times:

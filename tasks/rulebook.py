@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from scipy.sparse import csr_array
+from scipy.sparse import csr_matrix
 
 from tasks.codes import codes
 from tasks.fingerprint import fingerprint
@@ -23,7 +23,7 @@ from tasks.settings_rules import Rule
 from warehouse.columns import ALL, ITEM, USER
 from warehouse.connection import Warehouse
 
-__all__ = ["RuleBook", "RuleError", "all_rules", "check_rules", "read_rules", "today"]
+__all__ = ["RuleBook", "RuleError", "all_rules", "check_rules", "excluded_events", "read_rules", "today"]
 
 SEEN = "seen"
 """In the place of a rule of exclude_seen where there is none: whatever a user had is not shown again."""
@@ -100,18 +100,16 @@ class RuleBook:
             free &= ~self._has_seen(SEEN, users, items)
         return free
 
-    def excluded_events(self) -> csr_array | None:
-        """(U, N) bool: what users had and are not shown again; None where that is all that they had."""
+    def excluded_events(self) -> csr_matrix:
+        """(U, N) bool: by the rules of exclude_seen, what users had and are not shown again."""
         rules = self.of_kind("exclude_seen")
-        if not rules:
-            return None
         shape = (len(self.user_ids), len(self.item_ids))
         kept = []
         for rule in rules:
             users, items = np.divmod(self.seen[rule.name], shape[1])
             kept.append(self.seen[rule.name][self.about(rule, users, items)])
         users, items = np.divmod(np.unique(np.concatenate(kept)), shape[1])
-        return csr_array((np.ones(len(users), dtype=bool), (users, items)), shape=shape)
+        return csr_matrix((np.ones(len(users), dtype=bool), (users, items)), shape=shape)
 
     @property
     def fingerprint(self) -> str:
@@ -185,6 +183,18 @@ def check_rules(warehouse: Warehouse, settings: Settings, strict: bool = True) -
     """
     recommendable = recommendable_items(warehouse, settings, ALL)
     return read_rules(warehouse, settings, recommendable, strict=strict)
+
+
+def excluded_events(warehouse: Warehouse, settings: Settings) -> csr_matrix | None:
+    """(U, N) bool: what users had and are not shown again; None where that is all that they had.
+
+    Raises:
+        RuleError: rules contradict one another, or name a column that there is not.
+    """
+    told = [rule for rule in all_rules(warehouse, settings) if rule.kind == "exclude_seen"]
+    if not any(rule.state(today()) == "active" for rule in told):
+        return None
+    return check_rules(warehouse, settings).excluded_events()
 
 
 def all_rules(tables: Tables, settings: Settings) -> list[Rule]:

@@ -44,7 +44,7 @@ class Rule(Section):
     categories: tuple[str, ...] = ()
     """Target: items of one of these categories."""
     column: str | None = None
-    """Target: a column of the item table; alone, it says what is left (out_of_stock) or the age (age_limit)."""
+    """Target: a column of the item table; alone, it says what is left, or which age an item is for."""
     values: tuple[str, ...] = ()
     """Target: items that have one of these values in that column."""
     users: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Lists put together under pins, caps and shares of new items: greedily, place by place, for many users at once."""
+"""Lists put together under pins, caps and shares of new items: greedily, place by place, many at once."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,9 +27,9 @@ class Arranged(NamedTuple):
 def arrange(book: RuleBook, users: Codes, items: Codes, wanted: Counts, k: int) -> Arranged:
     """Fill every list place by place with the first item that rules let stand there.
 
-    A pinned item stands at its rank, or last in a list that is shorter. A cap makes items wait until its first
-    ranks are over. A share of new items takes the last of its first ranks, if too few come by themselves.
-    Where nothing is left that all of them let stand, shares give way, then caps.
+    A pinned item stands at its rank, or last in a list that is shorter. A cap makes items wait until its
+    first ranks are over. A share of new items takes the last of its first ranks, if too few come by
+    themselves. Where nothing is left that all of them let stand, shares give way, then caps.
 
     Args:
         book: the rules of the day.
@@ -57,8 +57,8 @@ class _Cap:
         """(B, W) what would be one too many; None beyond the first ranks."""
         if place >= self.rule.n_first:
             return None
-        rows = np.arange(len(self.groups))[:, None, None]
-        return ((self.groups >= 0) & (self.counts[rows, self.groups] >= (self.rule.at_most or 0))).any(axis=2)
+        counts = self.counts[np.arange(len(self.groups))[:, None, None], self.groups]  # (B, W, P)
+        return np.any((self.groups >= 0) & (counts >= (self.rule.at_most or 0)), axis=2)
 
     def count(self, rows: Counts, columns: Counts) -> None:
         """Count items that stand among the first ranks."""
@@ -87,9 +87,8 @@ class _State:
         self.rows = np.arange(len(items))
         self.free = items >= 0
         self.columns = np.full((len(items), k), -1, dtype=np.int64)
-        self.moved = {
-            rule.name: np.zeros((len(items), k), dtype=bool) for rule in book.rules if not rule.hard
-        }
+        soft = [rule.name for rule in book.rules if not rule.hard]
+        self.moved = {name: np.zeros((len(items), k), dtype=bool) for name in soft}
         self.pin = np.full((len(items), k), -1, dtype=np.int64)  # the column pinned to a place
         self._pin(book, users)
         people = users[:, None]

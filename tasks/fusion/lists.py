@@ -9,17 +9,19 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.normalise import zscore
 from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import ItemSimilarity, Positions, mmr
+from tasks.fusion.rerank import ItemSimilarity, mmr
+from tasks.fusion.rules import ruled_lists
 from tasks.measures import Codes, Floats
-from warehouse.columns import ITEM, RANK, SCORE, USER
+from tasks.rulebook import RuleBook
+from warehouse.columns import ITEM, RANK, RULES, SCORE, USER
 
 
 def list_codes(
     candidates: Candidates, weights: Mapping[str, float], diversity: float, similarity: ItemSimilarity, k: int
 ) -> Codes:
     """(U, k) item codes, best first, -1 padded; the rows are candidates.users."""
-    _, _, places = _lists(candidates, weight_vector(candidates, weights), diversity, similarity, k)
-    return picked_items(candidates.items, places)
+    _, scores = _scores(candidates, weight_vector(candidates, weights))
+    return picked_items(candidates.items, mmr(scores, candidates.items, similarity, diversity, k))
 
 
 def list_rows(
@@ -30,24 +32,32 @@ def list_rows(
     k: int,
     user_ids: Sequence[str],
     item_ids: Sequence[str],
+    book: RuleBook | None = None,
 ) -> pl.DataFrame:
-    """Lists to publish: user_id, rank (from 1), item_id, score, contributions; sorted by user, then rank.
+    """Lists to publish: user_id, rank (from 1), item_id, score, contributions, rules; by user, then rank.
 
     `contributions` is a struct with one field a matcher, which DuckDB takes as a map; the fields of a row add
-    up to its score. Ranks follow re-ranking, so a score may be higher than the one above it.
+    up to its score. Ranks follow re-ranking and rules, so a score may be higher than the one above it. What a
+    rule adds to a score is not in it; an item that no matcher scored for the user has 0 throughout.
     """
     vector = weight_vector(candidates, weights)
-    normalised, scores, places = _lists(candidates, vector, diversity, similarity, k)
-    row, rank = np.nonzero(places >= 0)
-    column = places[row, rank]
-    parts = contributions(normalised[row, column], vector)  # (R, M)
+    normalised, scores = _scores(candidates, vector)
+    ruled = ruled_lists(
+        scores, candidates, book, k, lambda told: mmr(told, candidates.items, similarity, diversity, k)
+    )
+    row, rank = np.nonzero(ruled.items >= 0)
+    column = ruled.places[row, rank]
+    scored = column >= 0
+    parts = np.zeros((len(row), len(vector)))  # (R, M)
+    parts[scored] = contributions(normalised[row[scored], column[scored]], vector)
     return pl.DataFrame(
         {
             USER: pl.Series(user_ids, dtype=pl.String).gather(candidates.users[row]),
             RANK: (rank + 1).astype(np.int32),
-            ITEM: pl.Series(item_ids, dtype=pl.String).gather(candidates.items[row, column]),
-            SCORE: scores[row, column],
+            ITEM: pl.Series(item_ids, dtype=pl.String).gather(ruled.items[row, rank]),
+            SCORE: np.where(scored, scores[row, column], 0.0),
             "contributions": pl.DataFrame(parts, schema=list(candidates.matchers)).to_struct(),
+            RULES: ruled.names(row, rank),
         }
     )
 
@@ -67,10 +77,7 @@ def weight_vector(candidates: Candidates, weights: Mapping[str, float]) -> Float
     return np.array([weights[name] for name in candidates.matchers])
 
 
-def _lists(
-    candidates: Candidates, weights: Floats, diversity: float, similarity: ItemSimilarity, k: int
-) -> tuple[Floats, Floats, Positions]:
-    """Normalised scores (U, C, M), fused scores (U, C), and the lists as positions (U, k)."""
+def _scores(candidates: Candidates, weights: Floats) -> tuple[Floats, Floats]:
+    """Normalised scores (U, C, M), and fused scores (U, C)."""
     normalised = zscore(candidates.scores, candidates.present)
-    scores = np.where(candidates.present, fused_scores(normalised, weights), -np.inf)
-    return normalised, scores, mmr(scores, candidates.items, similarity, diversity, k)
+    return normalised, np.where(candidates.present, fused_scores(normalised, weights), -np.inf)

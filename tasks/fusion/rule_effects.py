@@ -1,6 +1,6 @@
 """What rules did to lists, counted."""
 
-from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,19 +32,17 @@ def rule_effects(lists: pl.DataFrame, candidates: Candidates, book: RuleBook) ->
     users = candidates.users
     names = pl.Series(book.user_ids, dtype=pl.String).gather(users)
     frames = [pl.DataFrame(schema=SCHEMA)]
-    for rule in book.hard:
-        frames.append(_rows(names, rule.name, EXCLUDED, _excluded(rule, candidates, book)))
+    frames += [_rows(names, rule.name, EXCLUDED, _excluded(rule, candidates, book)) for rule in book.hard]
     named = lists.select(USER, "rules").explode("rules").drop_nulls()
     for (rule_name,), rows in named.group_by("rules", USER).len("items").group_by("rules"):
         frames.append(_rows(rows[USER], str(rule_name), MOVED, rows["items"].to_numpy()))
-    if book.of_kind("pin", "cap", "new_share"):
+    if arranging := book.of_kind("pin", "cap", "new_share"):
         listed = _Listed(lists, book, users)
-        for rule in book.of_kind("pin", "cap", "new_share"):
-            frames.append(_rows(names, rule.name, UNMET, listed.unmet(rule)))
+        frames += [_rows(names, rule.name, UNMET, listed.unmet(rule)) for rule in arranging]
     return pl.concat(frames).filter(pl.col("items") > 0).sort(USER, "rule", "effect")
 
 
-def effects_table(effects: pl.DataFrame) -> list[Mapping[str, object]]:
+def effects_table(effects: pl.DataFrame) -> list[dict[str, Any]]:
     """Totals for people: rule, effect, items, users."""
     totals = effects.group_by("rule", "effect").agg(pl.col("items").sum(), pl.len().alias("users"))
     return totals.sort("rule", "effect").to_dicts()

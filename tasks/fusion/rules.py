@@ -28,7 +28,7 @@ class RuledLists:
     items: NDArray[np.int64]
     """(U, k) item codes, -1 padded."""
     places: Positions
-    """(U, k) where each stands among the user's candidates; -1 for an item from outside, and beyond the list."""
+    """(U, k) where each stands among the user's candidates; -1 for one from outside, and beyond the list."""
     moved: dict[str, Flags]
     """By rule, and by "fallback", (U, k): whether it put the item where it stands."""
 
@@ -64,7 +64,11 @@ def apply_hard_rules(lists: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
 
 
 def ruled_lists(
-    scores: Floats, candidates: Candidates, book: RuleBook, k: int, rerank: Callable[[Floats], Positions]
+    scores: Floats,
+    candidates: Candidates,
+    book: RuleBook | None,
+    k: int,
+    rerank: Callable[[Floats], Positions],
 ) -> RuledLists:
     """Lists that obey the rules: hard ones always, the others as far as there are items.
 
@@ -75,12 +79,12 @@ def ruled_lists(
     Args:
         scores: (U, C) fused scores; -inf where there is no item.
         candidates: of the U users.
-        book: the rules of the day.
+        book: the rules of the day; None without.
         k: length of the lists.
         rerank: from scores (U, C) to positions (U, k), best first, -1 padded.
     """
     users, items = candidates.users, candidates.items
-    if not book.rules:
+    if book is None or not book.rules:
         places = rerank(scores)
         return RuledLists(_at(items, places), places, {})
     allowed = candidates.present & book.allowed(users[:, None], items)
@@ -168,7 +172,7 @@ def _pinned_outside(book: RuleBook, users: Codes, items: Codes) -> NDArray[np.in
     pins = book.of_kind("pin")
     is_pinned = np.any([book.targets[rule.name] for rule in pins], axis=0) if pins else np.zeros(0, bool)
     found = np.full((len(users), np.count_nonzero(is_pinned)), -1, dtype=np.int64)
-    for column, item in enumerate(np.flatnonzero(is_pinned)):
+    for column, item in enumerate(np.flatnonzero(is_pinned)[:, None]):
         wanted = np.any([book.about(rule, users, item) for rule in pins], axis=0)
         wanted &= book.allowed(users, item) & ~(items == item).any(axis=1)
         found[wanted, column] = item
@@ -216,6 +220,6 @@ def _mark_gaps(lists: RuledLists, scores: Floats, allowed: Flags, wanted: NDArra
     row, column = np.nonzero(best >= 0)
     rank[row, best[row, column]] = column
     lost = ((rank < wanted[:, None]) & ~allowed).any(axis=1)
-    by_rule = np.any([told for name, told in lists.moved.items()], axis=0)
+    by_rule: Flags = np.any(list(lists.moved.values()), axis=0)
     beyond = (lists.places >= 0) & (_at(rank, lists.places) >= wanted[:, None])
     lists.moved[FALLBACK] |= beyond & lost[:, None] & ~by_rule

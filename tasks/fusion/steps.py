@@ -17,17 +17,20 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.plots import pareto_figure, pareto_rows
 from tasks.fusion.rerank import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.tuning import FINAL, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
+from tasks.rulebook import check_rules
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
     ITEM,
     PARTS_OF_FIT,
     RANK,
+    RULES,
     SCORE,
     TEST,
     TEXT_ID,
@@ -80,17 +83,24 @@ def reconcile(run: StageRun) -> None:
 
 @task(name="is anything new", cache_policy=NO_CACHE)
 def is_new(run: StageRun) -> bool:
-    """Whether scores or settings differ from those behind the current publication."""
-    scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
-    run.fingerprint = fingerprint(
-        scored,
-        run.settings.fusion.model_dump(),
-        run.settings.evaluation.model_dump(exclude={"resamples"}),
-        run.settings.seed,
-    )
+    """Whether scores, settings or rules differ from those behind the current publication."""
+    book = check_rules(run.warehouse, run.settings)
+    run.fingerprint = fingerprint(_searched_on(run), book.fingerprint)
     current = run.warehouse.query("current_publication")
     run.unchanged = bool(current.height) and current["data_fingerprint"][0] == run.fingerprint
     return not run.unchanged
+
+
+@task(name="model without a search", cache_policy=NO_CACHE)
+def known_model(run: StageRun) -> str | None:
+    """The published fusion model where only rules changed, which no search looks at; else None.
+
+    It must be the newest one: lists to be judged are those of the last search.
+    """
+    newest = run.warehouse.query("newest_fusion_model")
+    if newest.is_empty() or newest["fingerprint"][0] != _searched_on(run) or not newest["published"][0]:
+        return None
+    return newest["fusion_id"][0]
 
 
 @task(name="search weights", cache_policy=NO_CACHE)
@@ -130,7 +140,12 @@ def search(run: StageRun) -> str:
         _log_trials(tracking, parent, trials, k)
         chosen, study = tuning.chosen[FINAL], tuning.studies[FINAL]
         tracking.log(
-            parent, params={**fusion.model_dump(), "seed": settings.seed, "chosen_trial": chosen.number}
+            parent,
+            params={
+                **fusion.model_dump(exclude={"rules"}),
+                "seed": settings.seed,
+                "chosen_trial": chosen.number,
+            },
         )
         tracking.log_figure(parent, pareto_figure(study, chosen, k), "pareto.html")
         rows = pareto_rows(study, chosen)
@@ -138,7 +153,7 @@ def search(run: StageRun) -> str:
         fusion_id = fingerprint(run.fingerprint, chosen.weights, chosen.diversity)
         model = {
             "fusion_id": [fusion_id],
-            "fingerprint": [run.fingerprint],
+            "fingerprint": [_searched_on(run)],
             "normaliser": [fusion.normaliser],
             "diversity": [chosen.diversity],
             "weights": [json.dumps(chosen.weights)],
@@ -169,9 +184,18 @@ def publish(run: StageRun, fusion_id: str) -> str:
     candidates = _candidates(run, catalogue, "all")
     weights, diversity = _model(run, fusion_id)
     length = run.settings.fusion.list_length
+    book = check_rules(run.warehouse, run.settings)
     lists = list_rows(
-        candidates, weights, diversity, catalogue.similarity, length, catalogue.user_ids, catalogue.item_ids
+        candidates,
+        weights,
+        diversity,
+        catalogue.similarity,
+        length,
+        catalogue.user_ids,
+        catalogue.item_ids,
+        book,
     )
+    effects = rule_effects(lists, candidates, book)
     lists_hash = fingerprint(lists.select(USER, RANK, ITEM, pl.col(SCORE).round(6)))
     now = datetime.now(UTC)
     publication_id = f"{now:%Y%m%dT%H%M%S}-{lists_hash[:8]}"
@@ -201,13 +225,27 @@ def publish(run: StageRun, fusion_id: str) -> str:
         run.warehouse.execute("set_model_version", fusion_id=fusion_id, version=version)
         rows = _with_reasons(run, lists, publication_id)
         run.warehouse.replace("serving.recommendations", rows, where={"publication_id": publication_id})
+        told = effects.with_columns(publication_id=pl.lit(publication_id))
+        run.warehouse.replace("serving.rule_effects", told, where={"publication_id": publication_id})
         run.warehouse.append("serving.publications", pl.DataFrame(publication))
         run.warehouse.execute("set_current", publication_id=publication_id)
     write_snapshot(run.warehouse, publication_id)
     remove_old_snapshots(run.warehouse.folder, run.settings.retention.publications)
     tracking.set_champion(version)
+    _show_effects(run, effects)
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
     return publication_id
+
+
+def _searched_on(run: StageRun) -> str:
+    """Hash of all that a search depends on: scores and settings, but no rules."""
+    scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
+    return fingerprint(
+        scored,
+        run.settings.fusion.model_dump(exclude={"rules"}),
+        run.settings.evaluation.model_dump(exclude={"resamples"}),
+        run.settings.seed,
+    )
 
 
 def _candidates(run: StageRun, catalogue: Catalogue, fit: str) -> Candidates:
@@ -282,4 +320,13 @@ def _with_reasons(run: StageRun, lists: pl.DataFrame, publication_id: str) -> pl
         SCORE,
         entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
         TEXT_ID,
+        RULES,
     )
+
+
+def _show_effects(run: StageRun, effects: pl.DataFrame) -> None:
+    """Say what the rules did: in the Prefect UI, and among the run's counts."""
+    if effects.height:
+        totals = effects_table(effects)
+        create_table_artifact(key="rules", table=totals, description="What business rules did to lists")
+        run.counts |= {f"rule_{row['rule']}_{row['effect']}": row["items"] for row in totals}

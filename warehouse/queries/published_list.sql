@@ -1,6 +1,5 @@
--- [rank] of one user in the publication that is served, at most $limit
-select
-    r.rank, r.item_id, items.title, items.year, items.categories, r.score, r.contributions, r.text_id, t.angle, t.text
+-- [rank] of one user in the publication that is served, with all that was recorded with it, at most $limit
+select r.* exclude (publication_id, user_id), items.title, items.year, items.categories, t.angle, t.text
 from serving.recommendations as r
 inner join serving.current as c using (publication_id)
 inner join core.items as items using (item_id)
