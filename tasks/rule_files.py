@@ -30,17 +30,9 @@ def read_file(path: Path) -> list[Rule]:
     """
     try:
         rows = _rows(path)
-    except (
-        OSError,
-        UnicodeDecodeError,
-        csv.Error,
-        tomllib.TOMLDecodeError,
-        pl.exceptions.PolarsError,
-    ) as error:
+    except (OSError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
         (first, *_) = str(error).splitlines() or [type(error).__name__]
-        raise RuleError(
-            f"cannot read {path}: {first}; give a .csv, .parquet or .toml file of rules"
-        ) from None
+        raise RuleError(f"cannot read {path}: {first}; give a .csv, .parquet or .toml file") from None
     rules = []
     for number, row in enumerate(rows, start=1):
         where = f"{path}, rule {number}"
@@ -65,9 +57,7 @@ def load_rules(warehouse: Warehouse, settings: Settings, rules: Sequence[Rule]) 
     names = [rule.name for rule in rules]
     of_file = {rule.name for rule in settings.fusion.rules}
     if both := [name for name in names if name in of_file]:
-        raise RuleError(
-            f"rule {both[0]!r} stands in [[fusion.rules]] already; give this one another name, or take that out"
-        )
+        raise RuleError(f"rule {both[0]!r} stands in [[fusion.rules]] already; give this one another name")
     with warehouse.transaction():
         _remove(warehouse, names)
         dumped = [rule.model_dump() | {"for_users": bool(rule.users)} for rule in rules]
@@ -150,9 +140,8 @@ def _frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     now = datetime.now(UTC)
     kept = [{key: value for key, value in row.items() if key != "users"} for row in rows]
     frame = pl.DataFrame(kept, infer_schema_length=None).with_columns(loaded_at=pl.lit(now))
-    return frame.with_columns(
-        pl.col(name).cast(pl.List(pl.String)) for name in LISTS if name in frame.columns
-    )
+    lists = [name for name in frame.columns if name in LISTS]
+    return frame.with_columns(pl.col(lists).cast(pl.List(pl.String)))
 
 
 def _remove(warehouse: Warehouse, names: Sequence[str]) -> None:
@@ -161,7 +150,7 @@ def _remove(warehouse: Warehouse, names: Sequence[str]) -> None:
 
 
 def _show(warehouse: Warehouse) -> None:
-    """Let readers know at once: lists for visitors obey; published ones follow with the next run of fusion."""
+    """Let readers know: lists for visitors obey at once, published ones from the next run of fusion on."""
     current = warehouse.query("current_publication")
     if current.height:
         write_snapshot(warehouse, current["publication_id"][0])

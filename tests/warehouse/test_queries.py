@@ -213,6 +213,7 @@ def test_published_list(filled: Warehouse) -> None:
         "categories": ["Animation", "Comedy"],
         "score": 0.5,
         "contributions": {"ease": 0.5},
+        "rules": [],
         "text_id": "t-1-0",
         "angle": "audience",
         "text": "For all.",
