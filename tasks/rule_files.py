@@ -3,7 +3,7 @@
 import csv
 import tomllib
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -85,12 +85,11 @@ def remove_rules(warehouse: Warehouse, settings: Settings, names: Sequence[str])
     _show(warehouse)
 
 
-def list_rules(warehouse: Warehouse, settings: Settings, day: date | None = None) -> list[dict[str, Any]]:
-    """All rules with their state on a day, where they are from, and how much they are about.
+def list_rules(warehouse: Warehouse, settings: Settings) -> list[dict[str, Any]]:
+    """All rules with their state today, where they are from, and how much they are about.
 
-    `targets` and `users` count items and people of an active rule; null of another.
+    `targets` and `for_users` count the items and people of an active rule; null of another.
     """
-    day = day or today()
     of_file = {rule.name for rule in settings.fusion.rules}
     rules = all_rules(warehouse, settings)
     book = check_rules(warehouse, settings, strict=False)
@@ -98,7 +97,7 @@ def list_rules(warehouse: Warehouse, settings: Settings, day: date | None = None
         {
             "name": rule.name,
             "kind": rule.kind,
-            "state": rule.state(day),
+            "state": rule.state(today()),
             "from": "settings" if rule.name in of_file else "table",
             "valid_from": rule.valid_from,
             "valid_until": rule.valid_until,

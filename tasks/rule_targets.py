@@ -34,7 +34,7 @@ class Columns:
             objects: the names of the last.
             strict: whether a column that no row has is an error; else it has no values.
         """
-        self._rows, self._objects, self._strict = rows, objects, strict
+        self._rows, self._objects, self._strict = rows, objects, strict and rows.height > 0
         self._read: list[dict[str, object]] | None = None
         self.ids = rows[ITEM if ITEM in rows.columns else USER].to_list()
 
