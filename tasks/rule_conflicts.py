@@ -1,7 +1,7 @@
 """Rules that contradict one another: told before anything runs, with both names."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import combinations
 from typing import Protocol
 
@@ -50,21 +50,24 @@ class AsWritten:
         return _group(a) == _group(b)
 
 
-def contradiction(rules: Sequence[Rule], meeting: Meeting, day: date | None = None) -> str | None:
+def today() -> date:
+    """The day that validity is about: UTC."""
+    return datetime.now(UTC).date()
+
+
+def contradiction(rules: Sequence[Rule], meeting: Meeting, since: date) -> str | None:
     """The first two rules that cannot both be obeyed, in words; None where there are none.
 
     Args:
         rules: all of them, in any order.
         meeting: how targets lie to one another.
-        day: only rules that are valid on it; on any same day when None.
+        since: what was valid on one day before it is past and forgiven.
     """
     names = [rule.name for rule in rules]
     if twice := [name for name in names if names.count(name) > 1]:
         return f"two rules are called {twice[0]!r}; give each a name of its own"
-    if day is not None:
-        rules = [rule for rule in rules if rule.state(day) == "active"]
     for a, b in combinations(rules, 2):
-        if _valid_together(a, b) and meeting.users_meet(a, b):
+        if _valid_together(a, b, since) and meeting.users_meet(a, b):
             why = _why(a, b, meeting) or _why(b, a, meeting)
             if why:
                 return f"rules {a.name!r} and {b.name!r} contradict one another: {why}; {AGAIN}"
@@ -78,7 +81,7 @@ def _why(a: Rule, b: Rule, meeting: Meeting) -> str | None:
             if a.rank == b.rank and a.items != b.items:
                 return f"both pin an item to rank {a.rank}"
             if a.rank != b.rank and a.items == b.items:
-                return f"they pin item {a.items[0]!r} to ranks {a.rank} and {b.rank}"
+                return f"they pin item {a.items[0]!r} to rank {a.rank} and to rank {b.rank}"
         case "pin", ("block" | "out_of_stock") if _keeps_out(b) and meeting.items_meet(a, b):
             return f"item {a.items[0]!r} is pinned by one and kept out by the other"
         case "pin", "cap" if b.at_most == 0 and (a.rank or 0) <= b.n_first and meeting.items_meet(a, b):
@@ -97,8 +100,8 @@ def _keeps_out(rule: Rule) -> bool:
     return rule.about_items
 
 
-def _valid_together(a: Rule, b: Rule) -> bool:
-    begin = max(a.valid_from or date.min, b.valid_from or date.min)
+def _valid_together(a: Rule, b: Rule, since: date) -> bool:
+    begin = max(a.valid_from or since, b.valid_from or since, since)
     return begin <= min(a.valid_until or date.max, b.valid_until or date.max)
 
 

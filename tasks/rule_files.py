@@ -127,10 +127,11 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     """A row of CSV: what is empty is not set, and lists are cut."""
+    texts = {key: value.strip() if isinstance(value, str) else value for key, value in row.items()}
     return {
-        key: [one.strip() for one in value.split(DELIMITER)] if key in LISTS else value.strip()
-        for key, value in row.items()
-        if value and (not isinstance(value, str) or value.strip())
+        key: [one.strip() for one in value.split(DELIMITER)] if key in LISTS else value
+        for key, value in texts.items()
+        if value
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from tasks.codes import codes
 from tasks.fingerprint import fingerprint
 from tasks.measures import Flags
 from tasks.recommendable import recommendable_items
-from tasks.rule_conflicts import AsWritten, contradiction
+from tasks.rule_conflicts import AsWritten, contradiction, today
 from tasks.rule_targets import Columns, RuleError, age_limits, cap_groups, item_targets, user_members
 from tasks.settings import Settings
 from tasks.settings_rules import Rule
@@ -149,7 +149,7 @@ def read_rules(
         RuleError: rules contradict one another, or name a column that there is not.
     """
     day = day or today()
-    rules = tuple(rule for rule in all_rules(tables, settings) if rule.state(day) == "active")
+    rules = tuple(rule for rule in all_rules(tables, settings, day) if rule.state(day) == "active")
     items, users = tables.query("items_of_rules"), tables.query("users_of_rules")
     log = items.select(ITEM).join(tables.query("events_of_items"), on=ITEM, how="left", maintain_order="left")
     of_items = Columns(items, ("content", "attributes"), strict)
@@ -170,7 +170,7 @@ def read_rules(
         _seen(tables, rules, of_users.ids, of_items.ids),
     )
     _check_catalogue(book, settings, items)
-    if why := contradiction(rules, InData(book)):
+    if why := contradiction(rules, InData(book), day):
         raise RuleError(why)
     return book
 
@@ -197,14 +197,19 @@ def excluded_events(warehouse: Warehouse, settings: Settings) -> csr_matrix | No
     return check_rules(warehouse, settings).excluded_events()
 
 
-def all_rules(tables: Tables, settings: Settings) -> list[Rule]:
+def all_rules(tables: Tables, settings: Settings, day: date | None = None) -> list[Rule]:
     """The rules of the settings, then those of the table by name, whenever they are valid.
+
+    Args:
+        tables: the warehouse, or a snapshot.
+        settings: with rules of their own.
+        day: from which on rules are to agree; today (UTC) when None.
 
     Raises:
         RuleError: two of them contradict one another as they are written, or a pin is beyond the lists.
     """
     rules = [*settings.fusion.rules, *loaded_rules(tables)]
-    if why := contradiction(rules, AsWritten()):
+    if why := contradiction(rules, AsWritten(), day or today()):
         raise RuleError(why)
     length = settings.fusion.list_length
     if beyond := [rule for rule in rules if rule.rank and rule.rank > length]:
@@ -234,11 +239,6 @@ def rule_of(row: Mapping[str, object], where: str) -> Rule:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or f"rule {row.get('name')!r}"
         raise RuleError(f"{where}: {key}: {first['msg']}; see [[fusion.rules]] in polyrec.toml") from None
-
-
-def today() -> date:
-    """The day that validity is about: UTC."""
-    return datetime.now(UTC).date()
 
 
 class InData:

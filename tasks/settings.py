@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
-from tasks.rule_conflicts import AsWritten, contradiction
+from tasks.rule_conflicts import AsWritten, contradiction, today
 from tasks.section import Section
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
@@ -170,7 +170,7 @@ class Fusion(Section):
     @field_validator("rules")
     @classmethod
     def _check_rules(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        if why := contradiction(rules, AsWritten()):
+        if why := contradiction(rules, AsWritten(), today()):
             raise ValueError(why)
         return rules
 

@@ -303,7 +303,7 @@ PAIRS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(HARD, SOME_USERS), max_size=3),
     st.lists(st.tuples(SOFT, SOME_USERS), max_size=4),
