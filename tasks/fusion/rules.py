@@ -222,4 +222,4 @@ def _mark_gaps(lists: RuledLists, scores: Floats, allowed: Flags, wanted: NDArra
     lost = ((rank < wanted[:, None]) & ~allowed).any(axis=1)
     by_rule: Flags = np.any(list(lists.moved.values()), axis=0)
     beyond = (lists.places >= 0) & (_at(rank, lists.places) >= wanted[:, None])
-    lists.moved[FALLBACK] |= beyond & lost[:, None] & ~by_rule
+    lists.moved[FALLBACK] |= beyond & np.expand_dims(lost, 1) & ~by_rule

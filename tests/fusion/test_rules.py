@@ -184,11 +184,9 @@ def test_new_items_come_last_among_the_first_ranks() -> None:
     assert listed(made)[-1] == "i10"
     made = lists(book(rule("fresh", "new_share", share=0.3, first=3, categories=["film"])))
     assert listed(made) == ["i0", "i1", "i9", "i2", "i3"]
-    no_times = {"data": {"source": "files", "interactions": {"time": None}}}
-    assert book(rule("fresh", "new_share", share=0.3), **no_times).targets["fresh"].nonzero()[0].tolist() == [
-        10,
-        11,
-    ]
+    no_times = {"source": "files", "interactions": {"time": None}}
+    told = book(rule("fresh", "new_share", share=0.3), data=no_times)
+    assert told.targets["fresh"].nonzero()[0].tolist() == [10, 11]
 
 
 def test_new_items_that_there_are_not_leave_a_share_unmet() -> None:
@@ -342,7 +340,7 @@ def test_hard_rules_are_never_broken(hard: Any, soft: Any, seen: Any, k: int, se
 def check_caps(ruled: RuleBook, items: np.ndarray, shown: np.ndarray, k: int) -> None:
     """With nothing but caps that can be kept, they are."""
     caps = ruled.of_kind("cap")
-    if len(caps) != 1 or len(ruled.rules) > 1 or ruled.rules[0].about_users:
+    if len(caps) != 1 or len(ruled.rules) > 1 or caps[0].about_users:
         return
     (cap,) = caps
     room = sum(min(cap.at_most or 0, 4) for _ in range(3))
