@@ -21,6 +21,7 @@ from flows.cli_explain import explain
 from flows.cli_forget import forget
 from flows.cli_init import init
 from flows.cli_publications import publications, rollback
+from flows.cli_rules import rules
 from flows.cli_texts import texts
 from flows.cli_tune import tune
 from flows.options import Config, Json, alert_of, print_answer, warn
@@ -30,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 app.add_typer(data, name="data")
 app.add_typer(texts, name="texts")
 app.add_typer(ablate, name="ablate")
+app.add_typer(rules, name="rules")
 
 
 class Stage(StrEnum):
@@ -201,7 +203,7 @@ def _for_users(error: Exception) -> bool:
     names = {"WarehouseError", "MissingPackage", "BadRequest", "ServerError", "StageNotReady"}
     names |= {"SourceError", "SetError", "RetentionError", "IngestError", "DrawsError"}
     names |= {"EngineError", "ReviewError", "AngleError", "VersionError", "SearchError", "ExternalError"}
-    names |= {"PublicationError"}
+    names |= {"PublicationError", "RuleError"}
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 

@@ -15,8 +15,9 @@ def fusion(config: str | None = None) -> None:
     """
     with stage(config, "fusion") as run:
         if steps.is_new(run):
-            challenger_id = steps.search(run)
-            champion_id = steps.choose_champion(run, challenger_id)
-            steps.lists_for_test(run, champion_id)
-            steps.publish(run, champion_id)
+            fusion_id = steps.known_model(run)
+            if fusion_id is None:
+                fusion_id = steps.choose_champion(run, steps.search(run))
+                steps.lists_for_test(run, fusion_id)
+            steps.publish(run, fusion_id)
         steps.warn_of_old_lists(run)

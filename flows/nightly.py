@@ -11,6 +11,7 @@ from flows.ingest import ingest
 from flows.matching import matching
 from flows.retention import retention
 from flows.starting import reconcile
+from tasks.rulebook import check_rules
 from warehouse.connection import writing
 
 
@@ -22,6 +23,7 @@ def nightly(config: str | None = None) -> None:
         writing(settings.data_folder, "polyrec run", settings.lock_timeout_s) as warehouse,
     ):
         reconcile(warehouse, settings)
+        check_rules(warehouse, settings, strict=False)  # hours before fusion reads them
         for stage in (ingest, corpus, embedding, matching, fusion, evaluation):
             stage(config)
         retention(settings)

@@ -3,15 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
-
 from flows.starting import reconcile
 from tasks.fusion import publishing
-from tasks.recommendable import recommendable_items
+from tasks.fusion.rules import apply_hard_rules
+from tasks.rulebook import check_rules
 from tasks.settings import Settings
 from tasks.tracking import Tracking
-from warehouse.columns import ITEM, USER
-from warehouse.connection import Warehouse, writing
+from warehouse.columns import USER
+from warehouse.connection import writing
 
 
 def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
             warehouse,
             Tracking(settings),
             publication_id,
-            lambda rows: hard_rules(warehouse, settings, rows),
+            lambda rows: apply_hard_rules(rows, check_rules(warehouse, settings)),
             datetime.now(UTC),
             settings.retention.publications,
         )
@@ -48,15 +47,3 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
         "rows": now.height,
         "left_out": was.height - now.height,
     }
-
-
-def hard_rules(warehouse: Warehouse, settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of serving.recommendations that may be shown today; rules may only take away here.
-
-    Args:
-        warehouse: with core tables.
-        settings: with the catalogue's rules.
-        rows: of an older publication.
-    """
-    allowed = warehouse.query("items").filter(recommendable_items(warehouse, settings, "all")).select(ITEM)
-    return publishing.allowed_rows(rows, allowed, warehouse.query("interactions").select(USER, ITEM))

@@ -27,6 +27,8 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in answer["items"]:
         why = escape(row["reason"]) + (f" [dim]({row['angle']})[/dim]" if row["text"] else "")
+        if row.get("rules"):
+            why += f"\n[dim]rules: {escape(', '.join(row['rules']))}[/dim]"
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
         table.add_row(str(row["rank"]), title, why, f"{row['score']:.2f}")
     if "user_id" not in answer:
@@ -149,6 +151,25 @@ def _example(example: "Example") -> str:
 def _safe(text: str) -> Text:
     """Text from data for a terminal: what cannot be seen, or would steer it, is written out."""
     return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+
+
+def rules_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Business rules with their state."""
+    table = _table("Rules")
+    for name in ("name", "kind", "state", "from"):
+        table.add_column(name)
+    for name in ("items", "users"):
+        table.add_column(name, justify="right")
+    table.add_column("what", ratio=1)
+    for row in rows:
+        counts = ("" if row[name] is None else f"{row[name]:,}" for name in ("targets", "for_users"))
+        what = ", ".join(f"{key} {_said(value)}" for key, value in row["rule"].items())
+        table.add_row(row["name"], row["kind"], row["state"], row["from"], *counts, _safe(what))
+    return table
+
+
+def _said(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def figures_table(title: str, figures: Mapping[str, Any]) -> RenderableType:

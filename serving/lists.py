@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
 from tasks.content import titled
-from warehouse.columns import ITEM, RANK, SCORE, SLOT, TEXT_ID, USER
+from warehouse.columns import ITEM, RANK, RULES, SCORE, SLOT, TEXT_ID, USER
 from warehouse.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def recommend(
         )
     rows = snapshot.query("published_list", user_id=user_id, limit=longest)
     if rows.height and not (diversity is None and reranker is None):
-        rows = _reranked(snapshot, user_id, rows, diversity, k, reranker)
+        rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, rows.height, reranker))
     rows = rows.head(k)
     like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
     items = [
@@ -69,6 +70,7 @@ def recommend(
             "text": row["text"],
             "angle": row["angle"],
             "reason": sentence(row["contributions"], row["text"], like.get(row.get("like_item_id"))),
+            "rules": row.get(RULES) or [],
         }
         for rank, row in enumerate(rows.iter_rows(named=True), start=1)
     ]
@@ -76,6 +78,7 @@ def recommend(
     return {
         "user_id": user_id,
         "items": items,
+        "excluded": excluded_counts(snapshot, user_id),
         "history": [
             {
                 "item_id": row[ITEM],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from serving.lists import BadRequest, check_reranking, published_reranking
+from serving.ruled import allowed_for_visitors
 from serving.sentences import sentence
 from tasks.codes import category_matrix
 from tasks.content import titled
@@ -63,7 +64,8 @@ class Visitors:
     ) -> None:
         """Get one from `load`."""
         self._snapshot, self._settings = snapshot, settings
-        self._item_ids, self._recommendable = manifest.item_ids, manifest.recommendable
+        self._item_ids = manifest.item_ids
+        self._allowed = allowed_for_visitors(snapshot, settings, manifest.recommendable)
         self._code = {item_id: code for code, item_id in enumerate(manifest.item_ids)}
         self._matchers = dict(matchers)
         semantic = matchers[SEMANTIC]
@@ -233,7 +235,7 @@ class Visitors:
     def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
         """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""
         rows = {name: self._matchers[name].score_visitors(batch)[0] for name in matchers}  # N each
-        allowed = self._recommendable.copy()
+        allowed = self._allowed.copy()
         allowed[batch.item] = False
         proposed = (
             [

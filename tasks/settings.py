@@ -14,12 +14,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from tasks.point_rule import PointRule
+from tasks.rule_conflicts import AsWritten, contradiction, today
 from tasks.section import Section
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Catalogue, Data, Retention
 from tasks.settings_matching import Matching
 from tasks.settings_openai import OpenAi
 from tasks.settings_rewrite import Rewrite
+from tasks.settings_rules import Rule
 from tasks.settings_visitors import Visitors
 
 PREFIX = "POLYREC_"
@@ -180,6 +182,16 @@ class Fusion(Section):
     @classmethod
     def _check_rule(cls, name: str) -> str:
         return PointRule.parse(name).name
+
+    rules: tuple[Rule, ...] = ()
+    """What published lists must not hold, and what is moved in them."""
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if why := contradiction(rules, AsWritten(), today()):
+            raise ValueError(why)
+        return rules
 
 
 class Evaluation(Section):

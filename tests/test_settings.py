@@ -13,6 +13,7 @@ from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Also
 from tasks.settings_matching import External
 from tasks.settings_openai import OpenAi
+from tasks.settings_rules import Rule
 
 FILE = PROJECT / "polyrec.toml"
 TABLE = re.compile(r"(?:# )?\[+([\w.]+)\]+")
@@ -22,6 +23,7 @@ LISTED: dict[str, type[BaseModel]] = {
     "corpus.angles": Angle,
     "data.items.also": Also,
     "matching.external": External,
+    "fusion.rules": Rule,
 }
 KEY = re.compile(r"(?:# )?(\w+) = .+")
 
@@ -71,6 +73,7 @@ def test_file_sets_every_default_that_toml_can_hold() -> None:
             "data": {"items": {"also"}},
             "corpus": {"noun", "angles"},  # the angle set's
             "matching": {"external"},
+            "fusion": {"rules"},
         },
     )
     assert tomllib.loads(FILE.read_text(encoding="utf-8")) == defaults

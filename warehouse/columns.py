@@ -17,6 +17,7 @@ WEIGHT: Final = "weight"
 MATCHER: Final = "matcher"
 SCORE: Final = "score"
 RANK: Final = "rank"
+RULES: Final = "rules"  # names of the rules that put an item where it stands
 
 # What prompts and content vectors may depend on, in the order that their makers take it.
 CONTENT: Final = ("title", "year", "categories", "description", "content")

@@ -47,6 +47,7 @@ def compact(
         rows = {table: _rows(warehouse, table) for table in tables}
         warehouse.execute("compact_recommendations", kept=kept)
         warehouse.execute("compact_candidates", kept=kept)
+        warehouse.execute("compact_rule_effects", kept=kept)
         warehouse.execute("mark_compacted_publications", kept=kept)
         warehouse.execute("compact_publications", kept=kept, before=before)
         warehouse.execute("compact_fusion_models", before=before)

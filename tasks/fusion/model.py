@@ -160,10 +160,15 @@ class FusionModel:
             context: what re-ranking goes by, of all users.
             k: length of the lists.
         """
-        scores, of_users = self.scores(candidates), context.of(candidates.users)
+        scores = self.scores(candidates)
+        return scores, self.reranked(scores, candidates, context, k)
+
+    def reranked(self, scores: Floats, candidates: Candidates, context: RerankContext, k: int) -> Positions:
+        """(U, k) positions of candidates by scores (U, C) and the model's dial, -1 padded."""
+        of_users = context.of(candidates.users)
         if self.category_cap is not None:
             of_users = replace(of_users, category_cap=self.category_cap)
-        return scores, rerank(scores, candidates.items, of_users, self.diversity, k)
+        return rerank(scores, candidates.items, of_users, self.diversity, k)
 
     @property
     def as_diverse(self) -> "FusionModel":

@@ -18,7 +18,7 @@ from warehouse.connection import Warehouse
 from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapshot, remove_old_snapshots
 
 LISTS = "serving.recommendations"
-CANDIDATES = "serving.candidates"
+CANDIDATES, RULE_EFFECTS = "serving.candidates", "serving.rule_effects"
 OPTIONAL = ("flow_run_id", "decision_id", "origin_id")
 PUBLISHED = "published"
 COMPACTED = "compacted"
@@ -257,17 +257,6 @@ def ranked_again(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order of their lists, ranks counted from 1: some may have been left out."""
     ordered = rows.sort(USER, RANK)
     return ordered.with_columns(pl.int_range(1, pl.len() + 1).over(USER).cast(rows.schema[RANK]).alias(RANK))
-
-
-def allowed_rows(rows: pl.DataFrame, allowed: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose item may be recommended today, and was not seen by the user since.
-
-    Args:
-        rows: of serving.recommendations.
-        allowed: item_id of each item that may be recommended.
-        seen: user_id, item_id of each event.
-    """
-    return rows.join(allowed, on=ITEM, how="semi").join(seen, on=[USER, ITEM], how="anti")
 
 
 def fusion_content(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,14 +26,16 @@ from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.model import FusionModel
 from tasks.fusion.nearest import Likeness
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
-from tasks.fusion.publishing import CANDIDATES, Publication
+from tasks.fusion.publishing import CANDIDATES, RULE_EFFECTS, Publication
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes, Floats
 from tasks.progress import progress
 from tasks.recommendable import recommendable_items, relevant_events
+from tasks.rulebook import RuleBook, check_rules
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from tasks.vectors import centred
@@ -43,6 +45,7 @@ from warehouse.columns import (
     ITEM,
     PARTS_OF_FIT,
     RANK,
+    RULES,
     SCORE,
     TEST,
     TEXT_ID,
@@ -107,20 +110,30 @@ class Catalogue:
 
 @task(name="is anything new", cache_policy=NO_CACHE)
 def is_new(run: StageRun) -> bool:
-    """Whether scores or settings differ from those behind the last lists that were made.
+    """Whether scores, settings or rules differ from those behind the last lists that were made.
 
     Lists that an operator brought back since then stay until there is something new.
     """
-    scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
-    run.fingerprint = fingerprint(
-        scored,
-        run.settings.fusion.model_dump(exclude={"max_list_age_hours"}),
-        run.settings.evaluation.model_dump(exclude={"resamples"}),
-        run.settings.seed,
-    )
+    book = check_rules(run.warehouse, run.settings)
+    run.fingerprint = fingerprint(_searched_on(run), book.fingerprint)
     last = run.warehouse.query("last_made")
     run.unchanged = bool(last.height) and last["data_fingerprint"][0] == run.fingerprint
     return not run.unchanged
+
+
+@task(name="model without a search", cache_policy=NO_CACHE)
+def known_model(run: StageRun) -> str | None:
+    """The published fusion model where only rules changed, which no search looks at; else None.
+
+    After a rollback there is none: lists to be judged are those of the model that was chosen last.
+    """
+    newest, last, current = (
+        run.warehouse.query(name) for name in ("newest_fusion_model", "last_made", "current_publication")
+    )
+    if newest.is_empty() or newest["fingerprint"][0] != _searched_on(run) or last.is_empty():
+        return None
+    published: str = last["fusion_id"][0]
+    return published if published == current["fusion_id"][0] else None
 
 
 @task(name="search weights", cache_policy=NO_CACHE)
@@ -153,7 +166,7 @@ def search(run: StageRun) -> str:
                 on_trial=on_trial,
                 length=max(settings.evaluation.all_k),
                 folder=settings.mlflow_folder / "searches",
-                key=run.fingerprint,
+                key=_searched_on(run),
             )
         _log_trials(tracking, parent, trials, k)
         _log_search(tracking, parent, tuning, run)
@@ -161,7 +174,7 @@ def search(run: StageRun) -> str:
         fusion_id = fingerprint(run.fingerprint, record)
         model = {
             "fusion_id": fusion_id,
-            "fingerprint": run.fingerprint,
+            "fingerprint": _searched_on(run),
             "reranker": fusion.reranker,
             "category_cap": tuning.chosen[FINAL].category_cap,
             **record,
@@ -230,7 +243,9 @@ def publish(run: StageRun, fusion_id: str) -> str:
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     catalogue = Catalogue.read(run)
     candidates = _candidates(run, catalogue, "all", _model(run, fusion_id).matchers)
-    lists = _lists_to_publish(run, fusion_id, catalogue, candidates)
+    book = check_rules(run.warehouse, run.settings)
+    lists = _lists_to_publish(run, fusion_id, catalogue, candidates, book)
+    effects = rule_effects(lists, candidates, book)
     now = datetime.now(UTC)
     publication_id, lists_hash = Publication.identify(lists, now)
     decisions = run.warehouse.query("decision", decision_id=run.run_id)
@@ -254,8 +269,12 @@ def publish(run: StageRun, fusion_id: str) -> str:
         run.settings.retention.publications,
         {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
         _figures(decision),
-        {CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id)},
+        {
+            CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id),
+            RULE_EFFECTS: effects.with_columns(publication_id=pl.lit(publication_id)),
+        },
     )
+    _show_effects(run, effects)
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
     return publication_id
 
@@ -324,13 +343,24 @@ def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _lists_to_publish(
-    run: StageRun, fusion_id: str, catalogue: Catalogue, candidates: Candidates
+    run: StageRun, fusion_id: str, catalogue: Catalogue, candidates: Candidates, book: RuleBook
 ) -> pl.DataFrame:
-    """user_id, rank, item_id, score, contributions of all lists, from the `all` fit; rules go here."""
+    """user_id, rank, item_id, score, contributions, rules of all lists, from the `all` fit."""
     model = _model(run, fusion_id)
     context = _context(run, catalogue, "all", fusion_id)
     length = run.settings.fusion.list_length
-    return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids)
+    return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids, book)
+
+
+def _searched_on(run: StageRun) -> str:
+    """Hash of all that a search depends on: scores and settings, but no rules."""
+    scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
+    return fingerprint(
+        scored,
+        run.settings.fusion.model_dump(exclude={"rules", "max_list_age_hours"}),
+        run.settings.evaluation.model_dump(exclude={"resamples"}),
+        run.settings.seed,
+    )
 
 
 def _candidates(run: StageRun, catalogue: Catalogue, fit: str, matchers: Iterable[str]) -> Candidates:
@@ -398,7 +428,7 @@ def _log_search(tracking: Tracking, parent: str, tuning: Tuning, run: StageRun) 
     tracking.log(
         parent,
         params={
-            **settings.fusion.model_dump(),
+            **settings.fusion.model_dump(exclude={"rules"}),
             "seed": settings.seed,
             "chosen_method": model.method,
             "chosen_normaliser": model.normaliser.name,
@@ -467,5 +497,14 @@ def _with_reasons(
             entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
             TEXT_ID,
             "like_item_id",
+            RULES,
         )
     )
+
+
+def _show_effects(run: StageRun, effects: pl.DataFrame) -> None:
+    """Say what the rules did: in the Prefect UI, and among the run's counts."""
+    if effects.height:
+        totals = effects_table(effects)
+        create_table_artifact(key="rules", table=totals, description="What business rules did to lists")
+        run.counts |= {f"rule_{row['rule']}_{row['effect']}": row["items"] for row in totals}

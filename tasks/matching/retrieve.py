@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from tasks.matching.contract import (
     FloatArray,
@@ -66,6 +67,7 @@ def top_candidates(
     seconds: MutableMapping[str, float] | None = None,
     recommendable: NDArray[np.bool_] | None = None,
     searches: Mapping[str, Search] | None = None,
+    hidden: csr_matrix | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield, per block of users, every matcher's score of every candidate, as a frame of `SCHEMA`.
 
@@ -82,21 +84,23 @@ def top_candidates(
         seconds: when given, each matcher's scoring time is added under its name.
         recommendable: (N,) which items may be candidates; all of them when None.
         searches: by matcher, how its best items are searched for.
+        hidden: (U, N) bool, what users are not shown again; all that they have seen when None.
     """
     if block < 1 or m < 1:
         raise ValueError(f"block and m must be at least 1, got {block} and {m}; set them in [matching]")
     searches = searches or {}
+    kept_back = data.seen if hidden is None else hidden
     for batch in UserBatch(users).blocks(block):
-        hidden = data.seen[batch.users]
+        of_batch = kept_back[batch.users]
         allowed = np.ones((len(batch.users), data.n_items), dtype=bool)
         if recommendable is not None:
             allowed &= recommendable
-        allowed[hidden.nonzero()] = False
+        allowed[of_batch.nonzero()] = False
         scores, ranks = [], []
         for matcher in matchers:
             if matcher.name in searches:
                 with _timed(matcher, seconds):
-                    top = searches[matcher.name].top(batch.users, m, hidden, recommendable)
+                    top = searches[matcher.name].top(batch.users, m, of_batch, recommendable)
                 scores.append(None)
             else:
                 with _timed(matcher, seconds):

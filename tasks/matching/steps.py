@@ -10,6 +10,7 @@ import polars as pl
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from scipy.sparse import csr_matrix
 
 from tasks.codes import category_matrix, interaction_matrix
 from tasks.fingerprint import fingerprint
@@ -23,6 +24,7 @@ from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.measures import contains, ild, mean_defined, ndcg
 from tasks.progress import progress
 from tasks.recommendable import relevant_events
+from tasks.rulebook import excluded_events
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
@@ -50,7 +52,7 @@ def match(run: StageRun, fit: str) -> bool:
 
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
-    window, recommendable, digest = _work(run, fit)
+    window, recommendable, digest, hidden = _work(run, fit)
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
@@ -78,7 +80,9 @@ def match(run: StageRun, fit: str) -> bool:
         for key, codes in pending.items():
             users = np.array(codes, dtype=np.int64)
             m = run.settings.matching.candidates
-            blocks = top_candidates(matchers, window.data, users, block, m, seconds, recommendable, found_by)
+            blocks = top_candidates(
+                matchers, window.data, users, block, m, seconds, recommendable, found_by, hidden
+            )
             found = pl.concat(list(blocks))
             named = _named(found, window, run.run_id, fit)
             ids = [window.user_ids[code] for code in codes]
@@ -123,13 +127,19 @@ def finish(run: StageRun) -> None:
     )
 
 
-def _work(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str]:
-    """A window's arrays, which items may be recommended, and the hash of all that its scores depend on."""
+def _work(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str, csr_matrix | None]:
+    """A window's arrays, what may be recommended, the hash of all that scores depend on, and to whom not.
+
+    Rules may let users see again what they had; but only lists that are published follow rules.
+    """
     window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
     matching = run.settings.matching
     made = {name: build(name, matching).parameters() for name in (*matching.matchers, *FOR_VISITORS)}
     files = {one.name: content_hash(one.files, fit) for one in matching.chosen_external}
-    return window, recommendable, fingerprint(digest, matching.matchers, made, files, matching.candidates)
+    hidden = excluded_events(run.warehouse, run.settings) if fit == ALL else None
+    told = [] if hidden is None else [hidden.indptr.tolist(), hidden.indices.tolist()]
+    parts = (matching.matchers, made, files, matching.candidates, *told)
+    return window, recommendable, fingerprint(digest, *parts), hidden
 
 
 def _fit(

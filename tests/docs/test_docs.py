@@ -72,6 +72,8 @@ def check_polyrec(arguments: list[str]) -> None:
         if not isinstance(command, TyperGroup):
             return
         group, rest = command, [*context._protected_args, *context.args]
+        if not rest and group.invoke_without_command:
+            return
 
 
 def check_prefect(arguments: list[str]) -> None:

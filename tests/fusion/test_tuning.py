@@ -120,7 +120,8 @@ def test_too_few_users_are_refused() -> None:
 def test_published_rows_are_ranked_and_their_contributions_add_up() -> None:
     candidates, model, k = toys.random_candidates(), toys.weighted(diversity=0.3), 7
     rows = list_rows(candidates, model, toys.context(), k, toys.USER_IDS, toys.ITEM_IDS)
-    assert rows.columns == ["user_id", "rank", "item_id", "score", "contributions"]
+    assert rows.columns == ["user_id", "rank", "item_id", "score", "contributions", "rules"]
+    assert rows["rules"].list.len().sum() == 0
     total = rows["contributions"].struct.unnest().sum_horizontal()
     np.testing.assert_allclose(total.to_numpy(), rows["score"].to_numpy(), rtol=0, atol=1e-9)
     assert rows["contributions"].struct.fields == list(toys.MATCHERS)

@@ -236,6 +236,22 @@ def test_what_cannot_be_answered(
         visitors.recommend(visitor, **options)
 
 
+def test_visitors_obey_hard_rules(settings: Settings, visitors: Visitors) -> None:
+    first = ids(visitors.recommend(Visitor(query="funny")))
+    rules = [
+        {"name": "no", "kind": "block", "items": first[:1]},
+        {"name": "grown", "kind": "age_limit", "items": first[1:2], "min_age": 18},
+        {"name": "some", "kind": "block", "items": first[2:3], "users": ["u01"]},
+        {"name": "old", "kind": "block", "items": first[3:4], "valid_until": "2020-01-01"},
+        {"name": "top", "kind": "pin", "items": first[5:6], "rank": 1},  # lists of users only
+    ]
+    ruled = settings.model_copy(update={"fusion": settings.fusion.model_validate({"rules": rules})})
+    with reading(settings.data_folder) as snapshot:
+        shown = ids(Visitors.load(snapshot, ruled).recommend(Visitor(query="funny")))
+    assert shown[:4] == first[2:6]
+    assert not {*first[:2]} & set(shown)
+
+
 @pytest.mark.parametrize("listed", ["", "1,,2", ","])
 def test_a_list_of_ids_without_ids(listed: str) -> None:
     with pytest.raises(BadRequest, match="an id is missing in"):

@@ -214,6 +214,7 @@ def test_published_list(filled: Warehouse) -> None:
         "score": 0.5,
         "contributions": {"ease": 0.5},
         "like_item_id": None,
+        "rules": [],
         "text_id": "t-1-0",
         "angle": "audience",
         "text": "For all.",
