@@ -37,8 +37,8 @@ from benchmarks.output import show
 from benchmarks.pipeline import machine
 from tasks.evaluation.summary import build_report
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.model import FusionModel
-from tasks.fusion.steps import Catalogue
 from tasks.settings import Settings, load_settings
 from tasks.stage import StageRun
 from warehouse.columns import ALL

@@ -1,7 +1,7 @@
 """Fusion: search weights on validation, keep the model, make the lists, publish them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,98 +14,39 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fingerprint import fingerprint
 from tasks.fusion import publishing
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
-from tasks.fusion.facts import user_facts
 from tasks.fusion.freshness import freshness
 from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.model import FusionModel
-from tasks.fusion.nearest import Likeness
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.publishing import CANDIDATES, RULE_EFFECTS, Publication
-from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.reasons import with_reasons
+from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rule_effects import effects_table, rule_effects
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.measures import Codes, Floats
+from tasks.measures import Codes
 from tasks.progress import progress
-from tasks.recommendable import recommendable_items, relevant_events
 from tasks.rulebook import RuleBook, check_rules
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
-from tasks.vectors import centred
 from warehouse.columns import (
-    ALL,
-    HISTORY_OF_FIT,
     ITEM,
     PARTS_OF_FIT,
     RANK,
-    RULES,
-    SCORE,
     TEST,
-    TEXT_ID,
-    TIME,
     TRAIN,
     USER,
     VALIDATION,
-    VECTOR,
 )
 
 MODEL, DIVERSE = "fusion", "fusion_diverse"
-REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
-
 DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """Codes and vectors that every step of fusion needs."""
-
-    user_ids: list[str]
-    item_ids: list[str]
-    categories: np.ndarray
-    recommendable: np.ndarray
-    """(N,) bool: which items lists for validation may hold."""
-    vectors: np.ndarray
-    """(N, D) of the items' texts."""
-    similarity: ItemSimilarity
-
-    @classmethod
-    def read(cls, run: StageRun) -> "Catalogue":
-        """Read items, users and the live texts' vectors."""
-        items = run.warehouse.query("items")
-        item_ids = items[ITEM].to_list()
-        vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
-        return cls(
-            run.warehouse.query("users")[USER].to_list(),
-            item_ids,
-            category_matrix(items["categories"].to_list())[0],
-            recommendable_items(run.warehouse, run.settings, TRAIN),
-            vectors,
-            ItemSimilarity(vectors),
-        )
-
-    def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
-        """What re-ranking of a fit's lists goes by, for all users."""
-        history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
-        wanted = tastes(history, self.categories)
-        return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
-
-    def facts(self, run: StageRun, fit: str) -> Floats:
-        """(U, F) what a fit knows of all users."""
-        events = _events(run, fit)
-        return user_facts(
-            len(self.user_ids),
-            codes(events[USER], self.user_ids),
-            codes(events[ITEM], self.item_ids),
-            events[TIME].to_numpy().astype(np.int64),
-            self.vectors,
-        )
 
 
 @task(name="is anything new", cache_policy=NO_CACHE)
@@ -141,8 +82,8 @@ def search(run: StageRun) -> str:
     """Search weights on validation, out of fold; keep the fusion model and return its id."""
     settings, fusion = run.settings, run.settings.fusion
     catalogue = Catalogue.read(run)
-    candidates = _candidates(run, catalogue, TRAIN, settings.matching.matchers)
-    relevant = _relevant(run, catalogue)
+    candidates = catalogue.candidates(run, TRAIN, settings.matching.matchers)
+    relevant = catalogue.relevant(run)
     tracking = Tracking(
         settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
     )
@@ -184,7 +125,7 @@ def search(run: StageRun) -> str:
         }
         run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
         for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
-            _judge_later(run, name, VALIDATION, _rows(tuning.users, items, catalogue))
+            _judge_later(run, name, VALIDATION, catalogue.rows(tuning.users, items))
     for done in (settings.mlflow_folder / "searches").glob("fusion-*.jsonl"):
         done.unlink()
     run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
@@ -204,7 +145,7 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
         decision = without_champion(metric, unusable)
     else:
         catalogue = Catalogue.read(run)
-        relevant = _relevant(run, catalogue)
+        relevant = catalogue.relevant(run)
         users, of_champion = _out_of_fold_lists(run, catalogue, relevant, champion_id)
         _, of_challenger = _out_of_fold_lists(run, catalogue, relevant, challenger_id)
         decision = decide(
@@ -218,7 +159,7 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
         if decision.keeps:  # what is judged is what is published
             _, diverse = _out_of_fold_lists(run, catalogue, relevant, champion_id, diverse=True)
             for name, items in ((MODEL, of_champion), (DIVERSE, diverse)):
-                _judge_later(run, name, VALIDATION, _rows(users, items, catalogue))
+                _judge_later(run, name, VALIDATION, catalogue.rows(users, items))
     chosen_id = champion_id if decision.keeps and champion_id else challenger_id
     _record_decision(run, decision, champion_id, challenger_id, chosen_id)
     return chosen_id
@@ -229,12 +170,12 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
     model = _model(run, fusion_id)
-    candidates = _candidates(run, catalogue, "train_validation", model.matchers)
+    candidates = catalogue.candidates(run, "train_validation", model.matchers)
     context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
     for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
         items = list_codes(candidates, one, context, length)
-        _judge_later(run, name, TEST, _rows(candidates.users, items, catalogue))
+        _judge_later(run, name, TEST, catalogue.rows(candidates.users, items))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
@@ -242,7 +183,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     catalogue = Catalogue.read(run)
-    candidates = _candidates(run, catalogue, "all", _model(run, fusion_id).matchers)
+    candidates = catalogue.candidates(run, "all", _model(run, fusion_id).matchers)
     book = check_rules(run.warehouse, run.settings)
     lists = _lists_to_publish(run, fusion_id, catalogue, candidates, book)
     effects = rule_effects(lists, candidates, book)
@@ -264,7 +205,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
         run.warehouse,
         Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
         publication,
-        _with_reasons(run, lists, publication_id, catalogue),
+        with_reasons(run, lists, publication_id, catalogue),
         publishing.fusion_content(record),
         run.settings.retention.publications,
         {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
@@ -313,7 +254,7 @@ def _out_of_fold_lists(
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     halves = Halves.from_record(record)
     halves = halves.as_diverse if diverse else halves
-    candidates = _candidates(run, catalogue, TRAIN, halves.models[0].matchers)
+    candidates = catalogue.candidates(run, TRAIN, halves.models[0].matchers)
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
     context = catalogue.context(run, TRAIN, record["reranker"], record["category_cap"])
     length = max(run.settings.evaluation.all_k)
@@ -363,26 +304,6 @@ def _searched_on(run: StageRun) -> str:
     )
 
 
-def _candidates(run: StageRun, catalogue: Catalogue, fit: str, matchers: Iterable[str]) -> Candidates:
-    """The candidates of a fit with the scores of some matchers."""
-    names = list(matchers)
-    rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
-    candidates = Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, names)
-    return candidates.with_facts(catalogue.facts(run, fit))
-
-
-def _events(run: StageRun, fit: str) -> pl.DataFrame:
-    """What a fit knows of users' past."""
-    parts = list(HISTORY_OF_FIT[fit])
-    return run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=parts)
-
-
-def _relevant(run: StageRun, catalogue: Catalogue) -> csr_array:
-    """(U, N) bool: validation events that lists can be right about."""
-    events = relevant_events(run.warehouse, run.settings, VALIDATION)
-    return interaction_matrix(events, catalogue.user_ids, catalogue.item_ids)
-
-
 def _model(run: StageRun, fusion_id: str) -> FusionModel:
     return FusionModel.from_record(
         run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
@@ -393,18 +314,6 @@ def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> R
     """What a kept model re-ranks by: its own method, whatever the settings say now."""
     record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     return catalogue.context(run, fit, record["reranker"], record["category_cap"])
-
-
-def _rows(users: np.ndarray, items: Codes, catalogue: Catalogue) -> pl.DataFrame:
-    """Lists as rows: user_id, rank, item_id."""
-    row, place = np.nonzero(items >= 0)
-    return pl.DataFrame(
-        {
-            USER: pl.Series(catalogue.user_ids, dtype=pl.String).gather(users[row]),
-            RANK: (place + 1).astype(np.int32),
-            ITEM: pl.Series(catalogue.item_ids, dtype=pl.String).gather(items[row, place]),
-        }
-    )
 
 
 def _halves(tuning: Tuning, catalogue: Catalogue, seed: int) -> Halves:
@@ -460,46 +369,6 @@ def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]]
             judged = {f"val_{name}_at_{k}": value for name, value in trial.judged._asdict().items()}
             dials = {"diversity": trial.diversity, "category_cap": trial.category_cap}
             tracking.log(run_id, params={**weights, **dials}, metrics=judged)
-
-
-def _with_reasons(
-    run: StageRun, lists: pl.DataFrame, publication_id: str, catalogue: Catalogue
-) -> pl.DataFrame:
-    """Rows of serving.recommendations: each with the text that matched its user best, and what it is like."""
-    matchers = run.settings.matching.matchers
-    matcher = (
-        REASON_MATCHER
-        if REASON_MATCHER in matchers
-        else next((m for m in matchers if m.startswith("cosine")), "")
-    )
-    reasons = run.warehouse.query("candidate_scores", fit=ALL, matchers=[matcher]).select(USER, ITEM, TEXT_ID)
-    past, vectors = run.warehouse.query("interactions"), run.warehouse.query("item_vectors")
-    content = np.zeros_like(catalogue.vectors)
-    content[codes(vectors[ITEM], catalogue.item_ids)] = vectors[VECTOR].to_numpy()
-    near = Likeness(catalogue.vectors, centred(content)).nearest(
-        *(codes(lists[USER], catalogue.user_ids), codes(lists[ITEM], catalogue.item_ids)),
-        *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
-    )
-    like = pl.Series(catalogue.item_ids, dtype=pl.String).gather(pl.Series(near).replace(-1, None))
-    names = [field.name for field in lists.schema["contributions"].fields]  # type: ignore[attr-defined]
-    entries = pl.concat_list(
-        pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
-    )
-    return (
-        lists.with_columns(like.alias("like_item_id"))
-        .join(reasons, on=[USER, ITEM], how="left", maintain_order="left")
-        .select(
-            pl.lit(publication_id).alias("publication_id"),
-            USER,
-            RANK,
-            ITEM,
-            SCORE,
-            entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
-            TEXT_ID,
-            "like_item_id",
-            RULES,
-        )
-    )
 
 
 def _show_effects(run: StageRun, effects: pl.DataFrame) -> None:

@@ -1,0 +1,98 @@
+"""What every step of fusion reads of the warehouse: codes, vectors, candidates, what they are judged by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_array
+
+from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.facts import user_facts
+from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+from tasks.measures import Codes, Floats
+from tasks.recommendable import recommendable_items, relevant_events
+from tasks.stage import StageRun
+from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Codes and vectors that every step of fusion needs."""
+
+    user_ids: list[str]
+    item_ids: list[str]
+    categories: np.ndarray
+    recommendable: np.ndarray
+    """(N,) bool: which items lists for validation may hold."""
+    vectors: np.ndarray
+    """(N, D) of the items' texts."""
+    similarity: ItemSimilarity
+
+    @classmethod
+    def read(cls, run: StageRun) -> "Catalogue":
+        """Read items, users and the live texts' vectors."""
+        items = run.warehouse.query("items")
+        item_ids = items[ITEM].to_list()
+        vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
+        return cls(
+            run.warehouse.query("users")[USER].to_list(),
+            item_ids,
+            category_matrix(items["categories"].to_list())[0],
+            recommendable_items(run.warehouse, run.settings, TRAIN),
+            vectors,
+            ItemSimilarity(vectors),
+        )
+
+    def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
+        """What re-ranking of a fit's lists goes by, for all users."""
+        history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
+        wanted = tastes(history, self.categories)
+        return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
+
+    def facts(self, run: StageRun, fit: str) -> Floats:
+        """(U, F) what a fit knows of all users."""
+        events = _events(run, fit)
+        return user_facts(
+            len(self.user_ids),
+            codes(events[USER], self.user_ids),
+            codes(events[ITEM], self.item_ids),
+            events[TIME].to_numpy().astype(np.int64),
+            self.vectors,
+        )
+
+    def candidates(self, run: StageRun, fit: str, matchers: Iterable[str]) -> Candidates:
+        """The candidates of a fit with the scores of some matchers."""
+        names = list(matchers)
+        rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
+        found = Candidates.from_frame(rows, self.user_ids, self.item_ids, names)
+        return found.with_facts(self.facts(run, fit))
+
+    def relevant(self, run: StageRun) -> csr_array:
+        """(U, N) bool: validation events that lists can be right about."""
+        events = relevant_events(run.warehouse, run.settings, VALIDATION)
+        return interaction_matrix(events, self.user_ids, self.item_ids)
+
+    def rows(self, users: np.ndarray, items: Codes) -> pl.DataFrame:
+        """Lists as rows: user_id, rank, item_id.
+
+        Args:
+            users: (U,) codes.
+            items: (U, k) codes, best first, -1 padded.
+        """
+        row, place = np.nonzero(items >= 0)
+        return pl.DataFrame(
+            {
+                USER: pl.Series(self.user_ids, dtype=pl.String).gather(users[row]),
+                RANK: (place + 1).astype(np.int32),
+                ITEM: pl.Series(self.item_ids, dtype=pl.String).gather(items[row, place]),
+            }
+        )
+
+
+def _events(run: StageRun, fit: str) -> pl.DataFrame:
+    """What a fit knows of users' past."""
+    parts = list(HISTORY_OF_FIT[fit])
+    return run.warehouse.query("fit_interactions", protocol=run.settings.data.protocol, parts=parts)
