@@ -33,6 +33,9 @@ COMMANDS = (
         "ablate",
         "tune",
         "rules",
+        "explain",
+        "publications",
+        "rollback",
         "ui",
     ),
 )
@@ -173,12 +176,12 @@ class TestReading:
 
     def test_recommend_as_json(self, ask: Callable[..., Answer], user: str, finished: Home) -> None:
         answer = json.loads(ask("recommend", user, "--json").out)
-        assert set(answer) == {"user_id", "items", "history"}
+        assert set(answer) == {"user_id", "items", "history", "excluded", "alert"}
         assert [row["rank"] for row in answer["items"]] == list(range(1, 11))
         published = finished.query("published_lists").filter(pl.col("user_id") == user)
         assert [row["item_id"] for row in answer["items"]] == published["item_id"].head(10).to_list()
         keys = {"rank", "item_id", "title", "categories", "score", "contributions", "text", "angle"}
-        keys |= {"reason"}
+        keys |= {"reason", "rules"}
         for row in answer["items"]:
             assert set(row) == keys
             assert sum(row["contributions"].values()) == pytest.approx(row["score"], abs=1e-6)
@@ -200,7 +203,7 @@ class TestReading:
     def test_recommend_to_a_visitor(self, ask: Callable[..., Answer], asked: dict[str, str]) -> None:
         options = [part for pair in asked.items() for part in pair]
         answer = json.loads(ask("recommend", *options, "--k", 4, "--diversity", 0, "--json").out)
-        assert set(answer) == {"visitor", "items", "history", "milliseconds"}
+        assert set(answer) == {"visitor", "items", "history", "milliseconds", "alert"}
         assert answer["visitor"] == {key: asked.get(f"--{key}") for key in ("query", "profile")}
         chosen = [part.strip() for part in asked.get("--history", "").split(",") if part]
         assert [row["item_id"] for row in answer["history"]] == chosen[::-1]
@@ -337,6 +340,31 @@ class TestReading:
         assert {"ndcg_ci", "vs_best_single"} <= set(report["fusion"]["test"])
         assert {"difference", "low", "high"} <= set(report["fusion"]["test"]["vs_best_single"])
         assert 100 < report["peak_rss_mb"] < 16_000
+
+    def test_publications(self, ask: Callable[..., Answer], finished: Home) -> None:
+        answer = json.loads(ask("publications", "--check", "--json").out)
+        (served,) = answer["publications"]
+        assert (
+            served["current"]
+            and served["users"] == finished.query("published_lists")["user_id"].n_unique()
+        )
+        assert served["publication_id"] in ask("publications").out
+        assert answer["alert"] is None
+
+    def test_old_lists_raise_an_alert(
+        self, ask: Callable[..., Answer], user: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("POLYREC_FUSION__MAX_LIST_AGE_HOURS", "0.000001")
+        answer = ask("publications", "--check", "--json")
+        assert answer.code == 1
+        assert json.loads(answer.out)["alert"] in answer.err.replace("\n", " ")
+        answer = ask("recommend", user, "--json")
+        assert answer.code == 0
+        assert "polyrec: warning:" in answer.err and json.loads(answer.out)["alert"]
+
+    @pytest.mark.parametrize("asked", [["no-such-publication"], []])
+    def test_nothing_to_roll_back_to(self, ask: Callable[..., Answer], asked: list[str]) -> None:
+        refused(ask("rollback", *asked), "publication")
 
     @pytest.mark.parametrize("name", ["lists.parquet", "lists.csv"])
     def test_export(self, ask: Callable[..., Answer], finished: Home, tmp_path: Path, name: str) -> None:
