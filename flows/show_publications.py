@@ -8,17 +8,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+ID_WIDTH = 24  # whole at any width of the terminal: people copy it, and it begins with the time
+
 
 def publications_table(answer: Mapping[str, Any]) -> RenderableType:
     """A row a publication; `*` marks the one that is served."""
     table = Table(title="Publications", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for name in ("", "id", "published", "age", "lists", "model", "fusion", "state"):
-        table.add_column(name, justify="right" if name in ("age", "lists", "model") else "left")
+    for name in ("", "id", "age", "lists", "model", "fusion", "state"):
+        justify = "right" if name in ("age", "lists", "model") else "left"
+        table.add_column(
+            name, justify=justify, no_wrap=name == "id", min_width=ID_WIDTH if name == "id" else None
+        )
     for row in answer["publications"]:
         table.add_row(
             "*" if row["current"] else "",
             row["publication_id"],
-            f"{row['created_at']:%Y-%m-%d %H:%M}",
             age(row["age_hours"]),
             "-" if row["users"] is None else f"{row['users']:,}",
             row["model_version"] or "-",

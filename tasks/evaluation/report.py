@@ -111,7 +111,7 @@ def report_renderable(report: Mapping[str, Any]) -> RenderableType:
         table = Table(
             title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
         )
-        table.add_column("model")
+        table.add_column("model", min_width=max(len(model) for model, _ in rows))
         for name in columns:
             table.add_column(_heading(name), justify="right")
         for model, values in rows:

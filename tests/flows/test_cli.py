@@ -345,8 +345,7 @@ class TestReading:
         answer = json.loads(ask("publications", "--check", "--json").out)
         (served,) = answer["publications"]
         assert (
-            served["current"]
-            and served["users"] == finished.query("published_lists")["user_id"].n_unique()
+            served["current"] and served["users"] == finished.query("published_lists")["user_id"].n_unique()
         )
         assert served["publication_id"] in ask("publications").out
         assert answer["alert"] is None
