@@ -27,6 +27,9 @@ def list_table(answer: Mapping[str, Any]) -> RenderableType:
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in answer["items"]:
         why = escape(row["reason"]) + (f" [dim]({row['angle']})[/dim]" if row["text"] else "")
+        given = row["contributions"].items()
+        parts = [f"{name} {value:+.2f}" for name, value in given if abs(value) >= 0.005]
+        why += f"\n[dim]{escape(', '.join(parts))}[/dim]" if parts else ""
         if row.get("rules"):
             why += f"\n[dim]rules: {escape(', '.join(row['rules']))}[/dim]"
         title = f"{row['title']}\n[dim]{', '.join(row['categories'])}[/dim]"
