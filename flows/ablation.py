@@ -24,7 +24,7 @@ from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.facts import user_facts
 from tasks.fusion.lists import list_codes
-from tasks.fusion.model import FusionModel
+from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import FINAL, Plan, Tuning, tune
@@ -182,8 +182,13 @@ class Window:
         publish: bool,
         on_trial: Callable[[str, Trial], None] | None = None,
     ) -> Tuning:
-        """The same over given candidates, whoever scored them."""
+        """The same over given candidates, whoever scored them.
+
+        Where methods are to be compared it is the weighted sum, so that what is left out counts alone.
+        """
         fusion = self.settings.fusion
+        if fusion.method == "auto":
+            fusion = fusion.model_copy(update={"method": WEIGHTED})
         return tune(
             self._with_facts(candidates),
             self.relevant,

@@ -26,6 +26,7 @@ noun = "thing"
 matchers = ["cosine_max", "popularity"]
 candidates = 10
 [fusion]
+method = "weighted"
 trials = 5
 [evaluation]
 k = 2

@@ -32,6 +32,7 @@ matchers = {sorted(MATCHERS)}
 candidates = 18
 
 [fusion]
+method = "weighted"
 trials = {TRIALS}
 list_length = {LIST_LENGTH}
 

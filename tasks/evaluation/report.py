@@ -78,10 +78,10 @@ def champion_line(report: Mapping[str, Any]) -> str:
 
     >>> champion = {"outcome": "kept", "reason": "it is not beaten", "users": 90, "metric": "ndcg_at_10"}
     >>> champion |= {"champion": 0.2, "challenger": 0.21, "difference": 0.01, "low": -0.004, "high": 0.024}
-    >>> print(champion_line({"fusion": {"champion": champion}}).partition(" (")[0])
+    >>> print(champion_line({"champion": champion}).partition(" (")[0])
     Champion kept: it is not beaten
     """
-    told = report.get("fusion", {}).get("champion") or {}
+    told = report.get("champion") or {}
     if told.get("origin_id"):
         return (
             f"Lists were rolled back to those of publication {told['origin_id']}; the figures are those of "

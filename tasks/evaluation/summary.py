@@ -36,7 +36,6 @@ def build_report(reader: Reader) -> dict[str, Any]:
     fused = {FUSION: fusion}
     if (diverse := judged.pop(DIVERSE, None)) is not None:
         fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
-    fusion["champion"] = _champion(reader)
     for row in comparisons.iter_rows(named=True):
         part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
@@ -57,6 +56,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
         "split_hash": split["split_hash"][0],
+        "champion": _champion(reader),
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
         "models": judged,

@@ -191,6 +191,8 @@ def publish(run: StageRun, fusion_id: str) -> str:
     publication_id, lists_hash = Publication.identify(lists, now)
     decisions = run.warehouse.query("decision", decision_id=run.run_id)
     decision = decisions.row(0, named=True) if decisions.height else {}
+    last = run.warehouse.query("last_made")
+    decided_before = last["decision_id"][0] if last.height else None  # where only rules changed since
     publication = Publication(
         publication_id=publication_id,
         fusion_id=fusion_id,
@@ -199,7 +201,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
         created_at=now,
         made_at=now,
         flow_run_id=run.flow_run_id,
-        decision_id=decision.get("decision_id"),
+        decision_id=decision.get("decision_id", decided_before),
     )
     publishing.publish(
         run.warehouse,

@@ -19,6 +19,7 @@ KEYS = [
     "problems",
     "usable",
     "sources",
+    "alert",
 ]
 
 

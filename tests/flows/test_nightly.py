@@ -331,7 +331,7 @@ class TestChampion:
         home.config.write_text(settings, encoding="utf-8")
         for stage in ("fusion", "evaluation"):
             run_flow(home, stage)
-        told = report_of(home)["fusion"]["champion"]
+        told = report_of(home)["champion"]
         assert (told["outcome"], told["fusion_id"]) == ("kept", first["fusion_id"])
         assert told["low"] <= told["difference"] <= told["high"] and told["users"] > 0
         # The same search on the same data: the champion, out of fold, is worth what the report said of it.

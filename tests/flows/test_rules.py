@@ -21,7 +21,8 @@ def run(finished: Home, tmp_path: Path) -> Run:
     def again(lines: str) -> Home:
         home = finished.copy(tmp_path)
         text = home.config.read_text(encoding="utf-8")
-        home.config.write_text(text.replace("[data]\n", lines + "\n", 1), encoding="utf-8")
+        text = text.replace('method = "weighted"', 'method = "auto"').replace("[data]\n", lines + "\n", 1)
+        home.config.write_text(text, encoding="utf-8")
         run_flow(home, "nightly")
         return home
 

@@ -42,6 +42,8 @@ def fill_person(warehouse: Warehouse, with_others: bool = True) -> None:
 def _value(column: str, kind: str) -> str:
     if column == USER:
         return "'USER'"
+    if column == "effect":
+        return "'excluded'"
     if kind.endswith("[]"):
         return "[]"
     if kind.startswith("FLOAT["):
