@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.explain_user import UserFusion
-from serving.visitors import AGAIN, SEMANTIC, check_same
+from serving.published import fitted_matchers
+from serving.visitors import SEMANTIC
 from tasks.content import titled
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
-from tasks.matching.saved import load_for_visitors, read_manifest
+from tasks.matching.saved import load_for_visitors
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.measures import Floats
 from tasks.settings import Settings
-from warehouse.columns import ALL, ITEM
-from warehouse.errors import WarehouseError
+from warehouse.columns import ITEM
 
 LATEST = 100  # so many of the latest items of a history are left out, one after the other
 MOST_SCORES = 1 << 24  # of a matcher at once: 64 MB
@@ -74,11 +74,7 @@ def leave_one_out(fusion: UserFusion, settings: Settings, column: int, k: int) -
     Raises:
         WarehouseError: the fitted matchers are not there, or not those of the publication.
     """
-    folder = settings.data_folder / "matchers" / ALL
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
-    check_same(fusion.snapshot, manifest, folder)
+    folder, manifest = fitted_matchers(fusion.snapshot, settings)
     names = [name for name in fusion.matchers if name in manifest.matchers]
     matchers = load_for_visitors(folder, {*names, SEMANTIC})
     semantic = matchers[SEMANTIC]

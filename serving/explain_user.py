@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from serving.lists import BadRequest, reranking_context
+from serving.published import published_fusion
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.keeping import candidates_of_row
 from tasks.fusion.model import FusionModel
@@ -56,9 +57,8 @@ class UserFusion:
                 "before the user came; look again after the next `polyrec run`"
             )
         item_ids, candidates = candidates_of_row(rows.row(0, named=True))
-        fusion_id = snapshot.query("current_publication")["fusion_id"][0]
-        record = snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-        return cls(snapshot, user_id, item_ids, candidates, FusionModel.from_record(record))
+        model = FusionModel.from_record(published_fusion(snapshot))
+        return cls(snapshot, user_id, item_ids, candidates, model)
 
     @property
     def matchers(self) -> tuple[str, ...]:

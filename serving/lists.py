@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from serving.published import published_fusion
 from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
 from tasks.content import titled
@@ -129,10 +130,9 @@ def check_reranking(diversity: float | None, reranker: str | None) -> None:
 
 def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:
     """Dial, re-ranker and category cap of the published fusion."""
-    published = snapshot.query("current_publication").row(0, named=True)
-    model = snapshot.query("fusion_model", fusion_id=published["fusion_id"]).row(0, named=True)
+    model = published_fusion(snapshot)
     # Snapshots from before there was a choice lack the columns.
-    return published["diversity"], model.get("reranker") or "mmr", model.get("category_cap") or 0
+    return model["diversity"], model.get("reranker") or "mmr", model.get("category_cap") or 0
 
 
 def _reranked(

@@ -6,7 +6,6 @@ users.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from serving.lists import BadRequest, check_reranking, published_reranking
+from serving.published import AGAIN, fitted_matchers, published_fusion
 from serving.ruled import allowed_for_visitors
 from serving.sentences import sentence
 from tasks.codes import category_matrix
@@ -29,15 +29,14 @@ from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
-from tasks.matching.saved import Manifest, load_for_visitors, read_manifest
+from tasks.matching.saved import Manifest, load_for_visitors
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
-from warehouse.columns import ALL, ITEM, SLOT
+from warehouse.columns import ITEM, SLOT
 from warehouse.errors import WarehouseError
 from warehouse.snapshot import Snapshot
 
 KEYWORD, SEMANTIC, POPULARITY = "search_keyword", "search_semantic", "popularity"
-AGAIN = "make them again with `polyrec run`"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Visitors:
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        self._diversity, reranker, category_cap = published_reranking(snapshot)
+        _, reranker, category_cap = published_reranking(snapshot)
         self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
         self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
         self._likeness = Likeness(self._vectors, semantic.directions)
@@ -81,7 +80,7 @@ class Visitors:
             reranker=reranker,
             category_cap=category_cap,
         )
-        self._model = _published_model(snapshot)
+        self._model = FusionModel.from_record(published_fusion(snapshot))
 
     @classmethod
     def load(cls, snapshot: Snapshot, settings: Settings) -> "Visitors":
@@ -94,12 +93,9 @@ class Visitors:
         Raises:
             WarehouseError: the saved matchers are not there, or not those of the publication.
         """
-        folder = settings.data_folder / "matchers" / ALL
-        manifest = read_manifest(folder)
-        if manifest is None:
-            raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
-        check_same(snapshot, manifest, folder)
-        names = sorted({*_published_model(snapshot).matchers, KEYWORD, SEMANTIC, POPULARITY})
+        folder, manifest = fitted_matchers(snapshot, settings)
+        model = FusionModel.from_record(published_fusion(snapshot))
+        names = sorted({*model.matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
         return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
@@ -290,23 +286,6 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
             f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
         )
     return ids
-
-
-def _published_model(snapshot: Snapshot) -> FusionModel:
-    """The fusion behind what is published."""
-    fusion_id = snapshot.query("current_publication")["fusion_id"][0]
-    return FusionModel.from_record(snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True))
-
-
-def check_same(snapshot: Snapshot, manifest: Manifest, folder: Path) -> None:
-    """Refuse matchers that were fitted on other data than the published lists."""
-    models = snapshot.query("matcher_models", fit=ALL)
-    same_fit = set(models["fingerprint"]) == {manifest.fingerprint}
-    if not same_fit or snapshot.query("items")[ITEM].to_list() != manifest.item_ids:
-        raise WarehouseError(
-            f"the matchers in {folder} are not those of the published lists: a run is going on, or stopped "
-            "before it published; wait for it, or finish it with `polyrec run`"
-        )
 
 
 def _largest_first(names: Sequence[str], parts: NDArray[np.float64]) -> dict[str, float]:

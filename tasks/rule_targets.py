@@ -148,7 +148,7 @@ def _says_nothing_left(value: str) -> bool:
 def _is_new(log: pl.DataFrame, days: int, has_times: bool) -> Flags:
     """(N,) items without events, and those whose first one is at most so many days before the last of all."""
     first = log[f"first_{TIME}"].cast(pl.Float64).fill_null(float("inf")).to_numpy()
-    newest = log[f"last_{TIME}"].max()
-    if newest is None or not has_times:
+    last = log[f"last_{TIME}"].drop_nulls()
+    if last.is_empty() or not has_times:
         return np.isinf(first)
-    return first >= float(newest) - days * DAY_S  # type: ignore[arg-type]
+    return first >= last.cast(pl.Float64).to_numpy().max() - days * DAY_S

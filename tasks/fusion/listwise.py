@@ -12,18 +12,6 @@ from tasks.measures import Flags, Floats
 MAX_ITERATIONS = 200
 
 
-def listwise_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
-    """(M,) the likeliest weights, adding up to 1: to order by. None where there are none.
-
-    Args:
-        normalised: (U, C, M).
-        relevant: (U, C).
-        present: (U, C), whether there is a candidate.
-    """
-    found = likeliest_weights(normalised, relevant, present)
-    return None if found is None else found / found.sum()
-
-
 def likeliest_weights(normalised: Floats, relevant: Flags, present: Flags) -> Floats | None:
     """(M,) weights of at least 0 of the least cross-entropy of a softmax over candidates.
 

@@ -32,7 +32,7 @@ def with_reasons(
         *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
     )
     like = pl.Series(catalogue.item_ids, dtype=pl.String).gather(pl.Series(near).replace(-1, None))
-    names = [field.name for field in lists.schema["contributions"].fields]  # type: ignore[attr-defined]
+    names = lists["contributions"].struct.fields
     entries = pl.concat_list(
         pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
     )

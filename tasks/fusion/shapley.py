@@ -27,7 +27,7 @@ def shapley_values(value: Value, normalised: Floats) -> Floats:
     """(R, M) float64: out[r, m] = what model m adds to the score of row r.
 
     A row adds up to value(row) - value(zeros), to rounding. Where value(zeros) is not 0, it is the base that
-    the row starts from: show it beside the models, as `base_values` gives it.
+    the row starts from: show it beside the models.
 
     Args:
         value: the fusion. It is called with whole sets of the R rows, in order: row s of its argument stands
@@ -48,16 +48,6 @@ def shapley_values(value: Value, normalised: Floats) -> Floats:
         worth = np.asarray(value(rows), dtype=np.float64).reshape(len(part), n_rows)
         out += worth.T @ shares[start : start + block]
     return out
-
-
-def base_values(value: Value, normalised: Floats) -> Floats:
-    """(R,) float64: the score of each row when every model is left out.
-
-    Args:
-        value: as for `shapley_values`.
-        normalised: (R, M).
-    """
-    return np.asarray(value(np.zeros(normalised.shape)), dtype=np.float64)
 
 
 def membership_values(value: Value, normalised: Floats, choose: Choose) -> tuple[NDArray[np.int64], Floats]:

@@ -16,7 +16,6 @@ from scipy.sparse import csr_array
 
 from tasks.fingerprint import fingerprint
 from tasks.fusion import publishing
-from tasks.fusion.candidates import Candidates
 from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
 from tasks.fusion.freshness import freshness
@@ -32,7 +31,7 @@ from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
 from tasks.measures import Codes
 from tasks.progress import progress
-from tasks.rulebook import RuleBook, check_rules
+from tasks.rulebook import check_rules
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
@@ -169,9 +168,9 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
 def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
-    model = _model(run, fusion_id)
+    record = _record(run, fusion_id)
+    model, context = FusionModel.from_record(record), _context(run, catalogue, "train_validation", record)
     candidates = catalogue.candidates(run, "train_validation", model.matchers)
-    context = _context(run, catalogue, "train_validation", fusion_id)
     length = max(run.settings.evaluation.all_k)
     for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
         items = list_codes(candidates, one, context, length)
@@ -181,11 +180,12 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    catalogue = Catalogue.read(run)
-    candidates = catalogue.candidates(run, "all", _model(run, fusion_id).matchers)
+    record, catalogue = _record(run, fusion_id), Catalogue.read(run)
+    model = FusionModel.from_record(record)
+    candidates = catalogue.candidates(run, "all", model.matchers)
     book = check_rules(run.warehouse, run.settings)
-    lists = _lists_to_publish(run, fusion_id, catalogue, candidates, book)
+    context, length = _context(run, catalogue, "all", record), run.settings.fusion.list_length
+    lists = list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids, book)
     effects = rule_effects(lists, candidates, book)
     now = datetime.now(UTC)
     publication_id, lists_hash = Publication.identify(lists, now)
@@ -253,12 +253,12 @@ def _out_of_fold_lists(
     run: StageRun, catalogue: Catalogue, relevant: csr_array, fusion_id: str, diverse: bool = False
 ) -> tuple[NDArray[np.int64], Codes]:
     """(V,) codes of the users with candidates and relevant items, (V, length) their lists for validation."""
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    record = _record(run, fusion_id)
     halves = Halves.from_record(record)
     halves = halves.as_diverse if diverse else halves
     candidates = catalogue.candidates(run, TRAIN, halves.models[0].matchers)
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
-    context = catalogue.context(run, TRAIN, record["reranker"], record["category_cap"])
+    context = _context(run, catalogue, TRAIN, record)
     length = max(run.settings.evaluation.all_k)
     return judged.users, halves.lists(judged, catalogue.user_ids, context, length)
 
@@ -274,7 +274,7 @@ def _record_decision(
     run.warehouse.replace(
         "serving.decisions", pl.DataFrame([row], schema_overrides=schema), {"decision_id": run.run_id}
     )
-    search = run.warehouse.query("fusion_model", fusion_id=challenger_id)["mlflow_run_id"].item()
+    search = _record(run, challenger_id)["mlflow_run_id"]
     tags = {**ids, "outcome": decision.outcome, "reason": decision.reason}
     Tracking(run.settings).log(search, metrics=_figures(asdict(decision)), tags=tags)
     create_table_artifact(key="champion", table=[{**row, "decided_at": str(row["decided_at"])}])
@@ -283,16 +283,6 @@ def _record_decision(
 def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
     """The figures of a decision as MLflow names them."""
     return {f"champion_{name}": decision[name] for name in DECISION_FIGURES if decision.get(name) is not None}
-
-
-def _lists_to_publish(
-    run: StageRun, fusion_id: str, catalogue: Catalogue, candidates: Candidates, book: RuleBook
-) -> pl.DataFrame:
-    """user_id, rank, item_id, score, contributions, rules of all lists, from the `all` fit."""
-    model = _model(run, fusion_id)
-    context = _context(run, catalogue, "all", fusion_id)
-    length = run.settings.fusion.list_length
-    return list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids, book)
 
 
 def _searched_on(run: StageRun) -> str:
@@ -306,15 +296,13 @@ def _searched_on(run: StageRun) -> str:
     )
 
 
-def _model(run: StageRun, fusion_id: str) -> FusionModel:
-    return FusionModel.from_record(
-        run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    )
+def _record(run: StageRun, fusion_id: str) -> dict[str, Any]:
+    """The row of a fusion model."""
+    return run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
 
 
-def _context(run: StageRun, catalogue: Catalogue, fit: str, fusion_id: str) -> RerankContext:
+def _context(run: StageRun, catalogue: Catalogue, fit: str, record: Mapping[str, Any]) -> RerankContext:
     """What a kept model re-ranks by: its own method, whatever the settings say now."""
-    record = run.warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
     return catalogue.context(run, fit, record["reranker"], record["category_cap"])
 
 

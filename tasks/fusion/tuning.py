@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contest import AUTO, Entry, winner
+from tasks.fusion.contest import Entry, winner
 from tasks.fusion.lists import list_codes
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import FusionModel, Point
@@ -69,11 +69,6 @@ class Plan:
         more = known and self.max_diversity > 0 and (asked == 0 or half < asked)
         return (asked, half) if more else (asked,)
 
-    @property
-    def asks_for_facts(self) -> bool:
-        """Whether candidates must come with the facts about their users."""
-        return self.method in ("gated", AUTO)
-
 
 @dataclass(frozen=True)
 class Tuning:
@@ -115,7 +110,7 @@ def tune(
     """Choose on each half of the users and make lists for the other; then choose on all, to publish.
 
     Args:
-        candidates: of the train fit; with the facts about their users where `plan.asks_for_facts`.
+        candidates: of the train fit; with the facts about their users where the method is "gated" or "auto".
         relevant: (U, N) bool, the validation part, over all users.
         user_ids: all user ids, sorted.
         categories: (N, C) bool.

@@ -1,7 +1,6 @@
 import numpy as np
-import pytest
 
-from tasks.fusion.listwise import listwise_weights
+from tasks.fusion.listwise import likeliest_weights
 
 N_USERS, N_CANDIDATES = 400, 12
 
@@ -17,25 +16,25 @@ def world() -> tuple[np.ndarray, np.ndarray]:
 
 def test_weights_are_those_that_people_chose_by() -> None:
     scores, relevant = world()
-    weights = listwise_weights(scores, relevant, np.ones_like(relevant))
+    weights = likeliest_weights(scores, relevant, np.ones_like(relevant))
     assert weights is not None
-    assert weights.sum() == pytest.approx(1)
-    np.testing.assert_allclose(weights, [2 / 3, 1 / 3, 0], atol=0.05)
+    np.testing.assert_allclose(weights, [2, 1, 0], atol=0.2)
+    np.testing.assert_allclose(weights / weights.sum(), [2 / 3, 1 / 3, 0], atol=0.05)
 
 
 def test_what_is_not_there_is_not_looked_at() -> None:
     scores, relevant = world()
-    expected = listwise_weights(scores, relevant, np.ones_like(relevant))
+    expected = likeliest_weights(scores, relevant, np.ones_like(relevant))
     padded = np.pad(scores, ((0, 3), (0, 2), (0, 0)), constant_values=1e6)
     wanted, there = np.pad(relevant, ((0, 3), (0, 2))), np.pad(np.ones_like(relevant), ((0, 3), (0, 2)))
-    again = listwise_weights(padded, wanted, there)
+    again = likeliest_weights(padded, wanted, there)
     assert again is not None and expected is not None
     np.testing.assert_allclose(again, expected, atol=1e-6)
 
 
 def test_nothing_relevant_and_nothing_helpful_give_none() -> None:
     scores, relevant = world()
-    assert listwise_weights(scores, np.zeros_like(relevant), np.ones_like(relevant)) is None
+    assert likeliest_weights(scores, np.zeros_like(relevant), np.ones_like(relevant)) is None
     # The relevant one always has the lowest score.
     against = np.where(relevant[:, :, None], -1.0, 1.0)
-    assert listwise_weights(against, relevant, np.ones_like(relevant)) is None
+    assert likeliest_weights(against, relevant, np.ones_like(relevant)) is None

@@ -1,0 +1,38 @@
+"""What is published: the fusion behind the lists, and the fitted matchers that go with them."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.matching.saved import Manifest, read_manifest
+from tasks.settings import Settings
+from warehouse.columns import ALL, ITEM
+from warehouse.errors import WarehouseError
+from warehouse.snapshot import Snapshot
+
+AGAIN = "make them again with `polyrec run`"
+
+
+def published_fusion(snapshot: Snapshot) -> dict[str, Any]:
+    """The row of serving.fusion_models behind the lists, as `FusionModel.from_record` takes it."""
+    fusion_id = snapshot.query("current_publication")["fusion_id"][0]
+    return snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+
+
+def fitted_matchers(snapshot: Snapshot, settings: Settings) -> tuple[Path, Manifest]:
+    """The folder of the matchers that the lists are from, and its manifest.
+
+    Raises:
+        WarehouseError: there are none, or they were fitted on other data than the published lists.
+    """
+    folder = settings.data_folder / "matchers" / ALL
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise WarehouseError(f"no fitted matchers in {folder}; {AGAIN}")
+    models = snapshot.query("matcher_models", fit=ALL)
+    same_fit = set(models["fingerprint"]) == {manifest.fingerprint}
+    if not same_fit or snapshot.query("items")[ITEM].to_list() != manifest.item_ids:
+        raise WarehouseError(
+            f"the matchers in {folder} are not those of the published lists: a run is going on, or stopped "
+            "before it published; wait for it, or finish it with `polyrec run`"
+        )
+    return folder, manifest
