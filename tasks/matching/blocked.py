@@ -2,19 +2,22 @@
 
 A user's score of an item is the maximum over the user's interests of the reduction over the item's texts.
 For every block of users and every block of items, a cheap upper bound (`tasks.matching.bound`) is compared
-with the user's m-th best score so far; only texts above it are scored exactly, in float32. A block of items
-is every S-th item, so that the first ones show what a good score is, however the catalogue is sorted.
+with a bar; only texts above it are scored exactly, in float32. A block of items is every S-th item, so what a
+share of them holds of the m best is binomial: the bar is a score that m items have, with near certainty.
+Where that turns out wrong, the user is searched for once more, with nothing but what is certain.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import binom
 from threadpoolctl import threadpool_limits
 
 from tasks.matching.bound import choose_bound, sample_of
@@ -24,7 +27,8 @@ from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 BlockedReduction = Literal["max", "mean"]
 USER_BLOCK = 256
 ITEM_BLOCK = 512  # with 4 texts and 256 users: products of 2 MB, which stay in the cache
-FIRST_ITEMS = 8192  # items that say where the bar is when a search begins
+FIRST_ITEMS = 4096  # items that say where the bar is when a search begins
+DOUBT = 1e-4  # how probable it may be that a bar is too high
 PENDING = 1 << 18  # texts that may wait until they are scored
 BLOCKS_A_WAVE = 2  # user blocks that a worker is given at once
 
@@ -142,7 +146,15 @@ class BlockedTexts:
         best = Best(len(active), m)
         if len(active):
             queries, owner = users[present], np.repeat(np.arange(len(active)), present[active].sum(axis=1))
-            self._scan(queries, owner, best, None if hidden is None else hidden[active], allowed)
+            own = None if hidden is None else hidden[active]
+            self._scan(queries, owner, best, own, allowed)
+            missed = best.missed()
+            if len(missed):
+                again, of_missed = Best(len(missed), m), np.isin(owner, missed)
+                rows = np.searchsorted(missed, owner[of_missed])
+                own = None if own is None else own[missed]
+                self._scan(queries[of_missed], rows, again, own, allowed, guessing=False)
+                best.take(missed, again)
         top = best.top(start)
         if self._names_slots:
             known = self._there[top.items, np.maximum(top.slots, 0)] & (top.items >= 0)
@@ -160,20 +172,29 @@ class BlockedTexts:
         best: Best,
         hidden: sparse.csr_matrix | None,
         allowed: NDArray[np.bool_] | None,
+        guessing: bool = True,
     ) -> None:
-        """Compare queries (Q, D), the interests of users owner (Q,), with all texts."""
+        """Compare queries (Q, D), the interests of users owner (Q,), with all texts.
+
+        When guessing, the bar may come to stand higher than a user's list reaches: see `Best.missed`.
+        """
         n_queries, (n_items, n_slots, _) = len(queries), self._texts.shape
+        m = best.scores.shape[1]
         asked = np.ascontiguousarray(self._bound.shortened(queries).T)  # (W + 1, Q)
         margin = self._bound.margin * self._longest * np.linalg.norm(queries, axis=1)  # (Q,)
         masked = None if hidden is None else _by_block(hidden[owner], self._step)
         height = -(-n_items // self._step)
-        products = np.empty((n_slots, height, n_queries), dtype=np.float32)
-        bounds = np.empty((height, n_queries), dtype=np.float32)
+        n_first = min(self._step, max(1, FIRST_ITEMS // height)) if guessing else 0
+        products = np.empty((max(n_first, 1), n_slots * height * n_queries), dtype=np.float32)
+        bounds = np.empty((max(n_first, 1), height, n_queries), dtype=np.float32)
 
         def look(t: int) -> tuple[FloatArray, FloatArray]:
-            """Return products (K, n, Q) of block t, and their maximum (n, Q), -inf where it is not wanted."""
-            n = len(range(t, n_items, self._step))  # the last blocks have an item less
-            out, most = products.reshape(-1)[: n_slots * n * n_queries].reshape(n_slots, n, -1), bounds[:n]
+            """Products (K, n, Q) of block t, and their maximum (n, Q), -inf where an item is not wanted.
+
+            The memory of another block is used again, but for that of the first ones.
+            """
+            n, at = len(range(t, n_items, self._step)), t % len(products)  # the last blocks have an item less
+            out, most = products[at, : n_slots * n * n_queries].reshape(n_slots, n, n_queries), bounds[at, :n]
             self._multiply(t, asked, out)
             np.maximum(out[0], out[-1], out=most)
             for product in out[1:-1]:
@@ -184,10 +205,13 @@ class BlockedTexts:
                 most[masked[t]] = -np.inf
             return out, most
 
-        best.raise_bar(self._first_bar(look, queries, owner, best.scores.shape[1]))
+        first = [look(t) for t in range(n_first)]
+        if first:
+            place = likely_place(m, n_first / self._step)
+            best.raise_bar(self._first_guess(first, queries, owner, place))
         pending, waiting, next_bar = [], 0, 1
         for t in range(self._step):
-            out, most = look(t)
+            out, most = first[t] if t < n_first else look(t)
             bar = best.bar[owner] - margin  # (Q,)
             place, query = np.divmod(np.flatnonzero(most >= bar), n_queries)
             item = place * self._step + t
@@ -198,6 +222,8 @@ class BlockedTexts:
                 text, query = (np.concatenate(parts) for parts in zip(*pending, strict=True))
                 best.add(owner[query], text, n_slots, products_of(self._texts, text, queries, query))
                 pending, waiting, next_bar = [], 0, 2 * (t + 1)
+                if guessing:
+                    best.raise_bar(best.scores[:, likely_place(m, (t + 1) / self._step) - 1])
 
     def _multiply(self, t: int, asked: FloatArray, out: FloatArray) -> None:
         """Fill out (K, n, Q) with the products, or their bounds, of a block of items."""
@@ -207,42 +233,50 @@ class BlockedTexts:
         for slot, product in enumerate(out):
             np.matmul(self._texts[t :: self._step, slot], asked, out=product)
 
-    def _first_bar(
+    def _first_guess(
         self,
-        look: Callable[[int], tuple[FloatArray, FloatArray]],
+        first: Sequence[tuple[FloatArray, FloatArray]],
         queries: FloatArray,
         owner: IntArray,
-        m: int,
+        place: int,
     ) -> FloatArray:
-        """Return (B,) what a user's m-th best item has at least: m items that look good have so much.
+        """Return (B,) what the item at a place among the first blocks scores at least, for each user.
 
         Args:
-            look: gives products (K, n, Q) and bounds (n, Q) of a block of items.
+            first: products (K, n, Q) of these blocks and their maximum (n, Q).
             queries: (Q, D).
             owner: (Q,) the user of each, ascending.
-            m: how many items are asked for.
+            place: from 1.
         """
-        n_slots, n_queries, n_users = self._texts.shape[1], len(queries), owner[-1] + 1
-        some = range(min(self._step, max(1, FIRST_ITEMS * self._step // len(self._texts))))
-        items = np.concatenate([np.arange(t, len(self._texts), self._step) for t in some])
-        if len(items) < m:
-            return np.full(n_users, np.finfo(np.float32).min, dtype=np.float32)
-        products = np.empty((n_slots, len(items), n_queries), dtype=np.float32)
-        bounds = np.empty((n_queries, len(items)), dtype=np.float32)
-        at = 0
-        for t in some:
-            out, most = look(t)
-            part = slice(at, at + len(most))
-            products[:, part], bounds[:, part] = out, most.T
-            at += len(most)
-        chosen = np.argpartition(bounds, len(items) - m, axis=1)[:, -m:]  # (Q, m)
-        query = np.broadcast_to(np.arange(n_queries)[:, None], chosen.shape)
-        there = self._scored[items[chosen]].transpose(2, 0, 1)  # (K, Q, m)
-        slot = np.where(there, products[:, chosen, query], -np.inf).argmax(axis=0)
-        text = items[chosen] * n_slots + slot
-        scores = products_of(self._texts, text.ravel(), queries, query.ravel()).reshape(chosen.shape)
-        scores[np.isneginf(bounds[query, chosen])] = np.finfo(np.float32).min
-        return np.maximum.reduceat(scores.min(axis=1), np.searchsorted(owner, np.arange(n_users)))
+        n_slots, found = self._texts.shape[1], Best(owner[-1] + 1, place)
+        bounds = np.concatenate([most for _, most in first])  # (n, Q)
+        tried = min(len(bounds), place + place // 2 + 8)  # what looks best need not be
+        chosen = np.argpartition(bounds.T, len(bounds) - tried, axis=1)[:, -tried:]  # (Q, tried)
+        text, query = [], []
+        ends = np.cumsum([0, *(len(most) for _, most in first)])
+        for t, (products, most) in enumerate(first):
+            row, column = np.nonzero((chosen >= ends[t]) & (chosen < ends[t + 1]))
+            at = chosen[row, column] - ends[t]
+            row, at = row[most[at, row] > -np.inf], at[most[at, row] > -np.inf]
+            item = at * self._step + t
+            slot = np.where(self._scored[item].T, products[:, at, row], -np.inf).argmax(axis=0)
+            text.append(item * n_slots + slot)
+            query.append(row)
+        texts, rows = np.concatenate(text), np.concatenate(query)
+        found.add(owner[rows], texts, n_slots, products_of(self._texts, texts, queries, rows))
+        return found.scores[:, -1]
+
+
+@lru_cache(maxsize=1024)
+def likely_place(m: int, share: float) -> int:
+    """The place among a share of all items, from 1, whose score m of all items reach but for a small doubt.
+
+    Of the m - 1 best items as many are in a random share as a binomial says. m itself when the share is 1.
+
+    >>> likely_place(100, 0.04), likely_place(100, 0.5), likely_place(100, 1)
+    (14, 69, 100)
+    """
+    return int(binom.isf(DOUBT, m - 1, share)) + 1
 
 
 def _parts(texts: FloatArray) -> Iterator[FloatArray]:

@@ -22,7 +22,7 @@ JUDGED_QUERIES = 128  # at most a half of the sampled: a width is judged on othe
 # What choosing a width counts with, in coordinates of one text's product: the reduction and the comparison of
 # a product, and a text that must be looked at closely, a dimension (its vector comes from memory).
 COMPARING = 12
-LOOKING_PER_DIMENSION = 30
+LOOKING_PER_DIMENSION = 22
 # Float32 sums of D terms are wrong by at most D * 2**-24 of the vectors' lengths (Higham, "Accuracy and
 # Stability of Numerical Algorithms", 2002, chapter 3). The bound is a rotation, a product and a length away.
 ROUNDINGS = 4

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from tasks.matching.contract import FloatArray, IntArray
 
+NO_BAR = np.finfo(np.float32).min  # any score passes, -inf does not
 GATHERED = 256  # texts whose vectors are copied at once: they stay in the cache
 
 
@@ -31,6 +32,8 @@ class TopItems:
 class Best:
     """The best items so far, and the bar: what an item must score to matter.
 
+    A bar from elsewhere may be a guess: see `missed`.
+
     Args:
         n_users: B.
         m: items a user.
@@ -40,11 +43,20 @@ class Best:
         self.scores = np.full((n_users, m), -np.inf, dtype=np.float32)
         self.items = np.full((n_users, m), np.iinfo(np.int64).max)
         self.slots = np.full((n_users, m), -1)
-        self.bar = np.full(n_users, np.finfo(np.float32).min)  # any score passes, -inf does not
+        self.bar = np.full(n_users, NO_BAR)
 
     def raise_bar(self, bar: FloatArray) -> None:
-        """Take a bar (B,) from elsewhere: m items are known to score so much."""
+        """Take a bar (B,) from elsewhere: m items are likely to score so much."""
         np.maximum(self.bar, bar, out=self.bar)
+
+    def missed(self) -> IntArray:
+        """Rows of users whose bar turned out too high when all was seen: fewer than m items reach it."""
+        return np.flatnonzero((self.bar > NO_BAR) & (self.scores[:, -1] < self.bar))
+
+    def take(self, rows: IntArray, other: "Best") -> None:
+        """Take what was found for some users in place of one's own."""
+        for name in ("scores", "items", "slots", "bar"):
+            getattr(self, name)[rows] = getattr(other, name)
 
     def add(self, user: IntArray, text: IntArray, n_slots: int, score: FloatArray) -> None:
         """Take scored texts in; all that an item's texts get must come in one call.
@@ -129,6 +141,10 @@ def products_of(texts: FloatArray, text: IntArray, queries: FloatArray, query: I
     out = np.empty(len(text), dtype=np.float32)
     for at in range(0, len(text), GATHERED):
         part = slice(at, at + GATHERED)
-        # Not BLAS: its sums depend on how many rows there are, and equal texts must score the same.
-        np.einsum("pd,pd->p", flat[text[part]], queries[query[part]], out=out[part])
+        # Not BLAS: its sums depend on how many rows there are, and equal texts must score the same. `clip`,
+        # since `take` is slower where it looks for places that are out of range.
+        vectors, asked = (
+            array.take(at, axis=0, mode="clip") for array, at in ((flat, text[part]), (queries, query[part]))
+        )
+        np.einsum("pd,pd->p", vectors, asked, out=out[part])
     return out

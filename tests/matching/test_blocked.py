@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from tasks.matching import blocked
 from tasks.matching.blocked import BlockedTexts
 from tasks.matching.bound import choose_bound
 from tasks.matching.top import TopItems
@@ -104,6 +105,28 @@ def test_short_vectors_find_what_whole_ones_do(reduction: str, together: bool) -
     np.testing.assert_allclose(scores, best, atol=1e-6)
     np.testing.assert_allclose(np.take_along_axis(every, items, axis=1), best, atol=1e-6)
     assert all(len(set(row)) == 3 for row in items.tolist())
+
+
+def test_a_bar_that_was_guessed_too_high_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All good items lie in the first block, so it promises more than the catalogue keeps."""
+    monkeypatch.setattr(blocked, "FIRST_ITEMS", 50)
+    rng = np.random.default_rng(11)
+    texts, users = unit(rng.normal(size=(1000, 2, 8))), unit(rng.normal(size=(6, 8)))
+    n_good = 5
+    block = 20 * np.arange(n_good)  # item_block 50 of 1000 items: block 0 has every 20th
+    texts[block, 0] = unit(users[:1] + 0.1 * rng.normal(size=(n_good, 8)))
+    texts, users = texts.astype(np.float32), users.astype(np.float32)
+    m, scans = 9, []
+    scan = BlockedTexts._scan
+    monkeypatch.setattr(
+        BlockedTexts, "_scan", lambda *of, **how: (scans.append(len(of[1])), scan(*of, **how))
+    )
+    searched = BlockedTexts(texts, users, m, item_block=50)
+    scores, items, _ = joined(list(searched.blocks(users, m, workers=1)))
+    every = naive_scores(users, texts, "max")
+    np.testing.assert_allclose(scores, -np.sort(-every, axis=1)[:, :m], atol=1e-6)
+    assert items.tolist() == expected_items(every, m, np.ones(every.shape, dtype=bool))
+    assert scans[0] == len(users) and 1 <= sum(scans[1:]) < len(users)
 
 
 def test_results_do_not_depend_on_blocks_or_workers() -> None:
