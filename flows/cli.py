@@ -87,7 +87,13 @@ def recommend(
     profile: Annotated[str | None, typer.Option("--profile", help="A text about a visitor.")] = None,
     k: Annotated[int, typer.Option("--k", help="How many items.")] = 10,
     diversity: Annotated[
-        float | None, typer.Option("--diversity", help="0 to 1; the published order when not given.")
+        str | None,
+        typer.Option(
+            "--diversity",
+            metavar="DIAL",
+            help="0 to 1, or `diverse`: the diverse list that is published beside; the published order when "
+            "not given.",
+        ),
     ] = None,
     reranker: Annotated[
         str | None,
@@ -102,21 +108,21 @@ def recommend(
     them, alone or together. Nothing is trained and nothing is kept.
     """
     from flows.show import list_table
-    from serving.lists import BadRequest
+    from serving.lists import BadRequest, dial_of
     from serving.lists import recommend as read_list
     from warehouse.snapshot import reading
 
-    settings = load_settings(config)
+    settings, dial = load_settings(config), dial_of(diversity)
     if (user is None) == (query is None and history is None and profile is None):
         raise BadRequest("give either a user id, or --query, --history or --profile of a visitor")
     with reading(settings.data_folder) as snapshot:
         if user is not None:
-            answer = read_list(snapshot, user, k, diversity, reranker=reranker)
+            answer = read_list(snapshot, user, k, dial, reranker=reranker)
         else:
             from serving.visitors import Visitor, Visitors, item_ids
 
             visitor = Visitor(item_ids(history), query, profile)
-            answer = Visitors.load(snapshot, settings).recommend(visitor, k, diversity, reranker)
+            answer = Visitors.load(snapshot, settings).recommend(visitor, k, dial, reranker)
         alert = alert_of(snapshot, settings)
     print_answer({**answer, "alert": alert}, as_json, list_table)
     warn(alert)
@@ -125,12 +131,16 @@ def recommend(
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .parquet or .csv.")],
+    diverse: Annotated[
+        bool, typer.Option("--diverse", help="The diverse lists that are published beside.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Write the published lists to a file."""
+    from warehouse.columns import DIVERSE_LISTS, LISTS
     from warehouse.export import export_lists
 
-    rows = export_lists(load_settings(config).data_folder, file)
+    rows = export_lists(load_settings(config).data_folder, file, DIVERSE_LISTS if diverse else LISTS)
     Console().print(f"{rows:,} rows written to {file}", highlight=False)
 
 

@@ -9,7 +9,7 @@ from tasks.fusion.rules import apply_hard_rules
 from tasks.rulebook import check_rules
 from tasks.settings import Settings
 from tasks.tracking import Tracking
-from warehouse.columns import USER
+from warehouse.columns import LISTS, USER
 from warehouse.connection import writing
 
 
@@ -35,7 +35,7 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
             settings.retention.publications,
         )
         was, now = (
-            warehouse.query("lists_of_publication", publication_id=one)
+            warehouse.query("lists_of_publication", lists=LISTS, publication_id=one)
             for one in (publication.origin_id, publication.publication_id)
         )
     return {

@@ -22,6 +22,7 @@ from types import FrameType
 import psutil
 from rich.console import Console
 
+from tasks.mlflow_quiet import QUIET
 from tasks.settings import PROJECT, Settings, SettingsError, load_settings
 
 HOST = "127.0.0.1"
@@ -110,10 +111,8 @@ def prefect_environment(settings: Settings) -> None:
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **QUIET,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
         "GIT_PYTHON_REFRESH": "quiet",  # MLflow warns where git is not installed
     }
     for name, value in defaults.items():

@@ -11,6 +11,7 @@ from serving.sentences import label, lacking, sentence, shares, without
 from tasks.content import titled
 from tasks.fusion.shapley import membership_values
 from tasks.settings import Settings
+from warehouse.columns import LISTS
 from warehouse.errors import WarehouseError
 from warehouse.snapshot import Snapshot
 
@@ -156,7 +157,9 @@ def _cause(found: Mapping[str, Any] | None) -> str | None:
 def _why_not_listed(snapshot: Snapshot, fusion: UserFusion, score: float) -> str:
     """What a candidate lacks that is in no published list."""
     longest = snapshot.query("longest_list")["longest"][0] or 0
-    listed = snapshot.query("published_list", user_id=fusion.user_id, limit=max(longest, 1))["score"]
+    listed = snapshot.query("published_list", lists=LISTS, user_id=fusion.user_id, limit=max(longest, 1))[
+        "score"
+    ]
     return lacking(score, min(listed, default=None), len(listed))
 
 

@@ -1,22 +1,35 @@
 """A person's published list, its reasons and the history it came from."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 from serving.published import published_fusion
-from serving.ruled import around_rules, excluded_counts
+from serving.ruled import around_rules, excluded_counts, has_table
 from serving.sentences import sentence
 from tasks.content import titled
-from warehouse.columns import ITEM, RANK, RULES, SCORE, SLOT, TEXT_ID, USER
+from warehouse.columns import (
+    DIVERSE_LISTS,
+    ITEM,
+    LISTS,
+    RANK,
+    RULES,
+    SCORE,
+    SLOT,
+    TEXT_ID,
+    USER,
+)
 from warehouse.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tasks.fusion.rerank_head import RerankContext
 
 MOST_EVENTS = 2**31 - 1
+DIVERSE: Literal["diverse"] = "diverse"
+Dial = float | Literal["diverse"] | None
+"""How diverse a list is asked to be: 0 to 1, "diverse" for the search's diverse point, or as published."""
 
 
 class BadRequest(ValueError):
@@ -27,7 +40,7 @@ def recommend(
     snapshot: Snapshot,
     user_id: str,
     k: int = 10,
-    diversity: float | None = None,
+    diversity: Dial = None,
     history: int = 10,
     reranker: str | None = None,
 ) -> dict[str, Any]:
@@ -37,7 +50,8 @@ def recommend(
         snapshot: what is published.
         user_id: whose list.
         k: how many items.
-        diversity: re-rank the published items by this dial, 0 to 1; the published one when None.
+        diversity: re-rank the published items by this dial, 0 to 1; the published one when None. "diverse"
+            is the second list that was published, at the diverse point of the search.
         history: how many of the latest events to show.
         reranker: re-rank them by this method; the published one when None. With neither, the published order.
 
@@ -55,8 +69,12 @@ def recommend(
             f"k must be at most {longest}, the length of the published lists, got {k}; "
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
-    rows = snapshot.query("published_list", user_id=user_id, limit=longest)
-    if rows.height and not (diversity is None and reranker is None):
+    if diversity == DIVERSE:
+        _check_diverse(snapshot)
+        rows = snapshot.query("published_list", lists=DIVERSE_LISTS, user_id=user_id, limit=longest)
+    else:
+        rows = snapshot.query("published_list", lists=LISTS, user_id=user_id, limit=longest)
+    if rows.height and diversity != DIVERSE and not (diversity is None and reranker is None):
         rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, rows.height, reranker))
     rows = rows.head(k)
     like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
@@ -117,15 +135,53 @@ def titles(snapshot: Snapshot, item_ids: Sequence[str | None]) -> dict[str | Non
     return {row[ITEM]: titled(row["title"], row["year"]) for row in rows.iter_rows(named=True)}
 
 
-def check_reranking(diversity: float | None, reranker: str | None) -> None:
-    """Refuse a dial that is out of range, and a re-ranker that does not exist."""
-    if diversity is not None and not 0 <= diversity <= 1:
+def dial_of(said: str | None) -> Dial:
+    """How diverse a list is asked to be, from the words of a command or an address.
+
+    >>> dial_of("0.5"), dial_of("diverse"), dial_of(None)
+    (0.5, 'diverse', None)
+
+    Raises:
+        BadRequest: it is none of these.
+    """
+    if said is None or said == DIVERSE:
+        return said
+    try:
+        return float(said)
+    except ValueError:
+        raise BadRequest(
+            f"diversity must be a number between 0 and 1, or {DIVERSE}, got {said!r}; "
+            "give another --diversity"
+        ) from None
+
+
+def check_reranking(diversity: Dial, reranker: str | None) -> None:
+    """Refuse a dial that is out of range, and a re-ranker that does not exist or has no dial to go by."""
+    if diversity == DIVERSE:
+        if reranker is not None:
+            raise BadRequest(
+                f"--diversity {DIVERSE} is a list as the search found it, so it takes no --reranker; "
+                "leave that out, or give --diversity a number"
+            )
+    elif diversity is not None and not 0 <= diversity <= 1:
         raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
     if reranker is not None:
         from tasks.fusion.rerank import RERANKERS
 
         if reranker not in RERANKERS:
             raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
+
+
+def _check_diverse(snapshot: Snapshot) -> None:
+    """Refuse to show diverse lists of a publication that has none, as one of an older version."""
+    if (
+        not has_table(snapshot, "diverse_lists")
+        or not snapshot.query("table_rows", schema="serving", table="diverse_lists")["rows"][0]
+    ):
+        raise BadRequest(
+            "an older version published these lists, without diverse ones; `polyrec run` publishes both as soon "
+            "as anything is new"
+        )
 
 
 def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:

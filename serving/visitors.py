@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from serving.lists import BadRequest, check_reranking, published_reranking
+from serving.lists import DIVERSE, BadRequest, Dial, check_reranking, published_reranking
 from serving.published import AGAIN, fitted_matchers, published_fusion
 from serving.ruled import allowed_for_visitors
 from serving.sentences import sentence
@@ -24,7 +24,6 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.facts import user_facts
 from tasks.fusion.model import LEARNED, FusionModel, Point
 from tasks.fusion.nearest import Likeness
-from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
@@ -101,14 +100,15 @@ class Visitors:
         return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
 
     def recommend(
-        self, visitor: Visitor, k: int = 10, diversity: float | None = None, reranker: str | None = None
+        self, visitor: Visitor, k: int = 10, diversity: Dial = None, reranker: str | None = None
     ) -> dict[str, Any]:
         """A list with its reasons.
 
         Args:
             visitor: what is known.
             k: how many items.
-            diversity: of the re-ranking, 0 to 1; that of the published fusion when None.
+            diversity: of the re-ranking, 0 to 1; that of the published fusion when None, that of its diverse
+                point, with the weights that go with it, for "diverse".
             reranker: the method; that of the published fusion when None.
 
         Raises:
@@ -120,11 +120,12 @@ class Visitors:
         history = self._check(visitor, k)
         interests, wanted = self._directions(visitor, history)
         batch = VisitorBatch(history, np.array([0, len(history)]), interests[None], [visitor.query or ""])
-        model = self._model_for(visitor)
+        model = self._model_for(visitor, diverse=diversity == DIVERSE)
+        if diversity is not None and diversity != DIVERSE:
+            model = replace(model, diversity=diversity)
         found = self._candidates(batch, model.matchers)
-        dial = model.diversity if diversity is None else diversity
         total = model.scores(found)  # (1, C)
-        places = rerank(total, found.items, self._context_of(history, reranker), dial, k)[0]
+        places = model.reranked(total, found, self._context_of(history, reranker), k)[0]
         places = places[places >= 0]
         parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
@@ -211,22 +212,22 @@ class Visitors:
             interests = query
         return interests, np.concatenate([interests, query])
 
-    def _model_for(self, visitor: Visitor) -> FusionModel:
+    def _model_for(self, visitor: Visitor, diverse: bool = False) -> FusionModel:
         """The published fusion with weights for this visitor: docs/architecture.md states the rule."""
-        settings = self._settings.visitors
+        settings, model = self._settings.visitors, self._model.as_diverse if diverse else self._model
         asked = settings.query_weight if visitor.query else 0.0
-        weights = {name: (1 - asked) * weight for name, weight in self._model.weights.items()}
+        weights = {name: (1 - asked) * weight for name, weight in model.weights.items()}
         for name, share in ((KEYWORD, settings.keyword_share), (SEMANTIC, 1 - settings.keyword_share)):
             weights[name] = weights.get(name, 0.0) + asked * share
         if not visitor.history:
             weights[POPULARITY] = max(weights.get(POPULARITY, 0.0), (1 - asked) * settings.popularity_weight)
-        needed = () if self._model.ranker is None else (LEARNED, *self._model.ranker.matchers)
+        needed = () if model.ranker is None else (LEARNED, *model.ranker.matchers)
         kept = {
             name: weight
             for name, weight in weights.items()
             if name in needed or (weight and name in self._matchers)
         }
-        return self._model.at(Point(kept, self._model.diversity))
+        return model.at(Point(kept, model.diversity, model.category_cap))
 
     def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
         """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""

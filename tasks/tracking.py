@@ -16,7 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while mlflow is imported
+import tasks.mlflow_quiet  # noqa: F401
+
+# isort: split
 
 import polars as pl
 from mlflow.entities import Metric, Param, RunTag

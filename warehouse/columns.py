@@ -22,6 +22,10 @@ RULES: Final = "rules"  # names of the rules that put an item where it stands
 # What prompts and content vectors may depend on, in the order that their makers take it.
 CONTENT: Final = ("title", "year", "categories", "description", "content")
 
+# What is published, user by user: lists by the chosen point of the search, and by its diverse one.
+LISTS: Final = "serving.recommendations"
+DIVERSE_LISTS: Final = "serving.diverse_lists"
+
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
 TEST: Final = "test"

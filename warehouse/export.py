@@ -4,13 +4,14 @@ from pathlib import Path
 
 import polars as pl
 
+from warehouse.columns import LISTS
 from warehouse.errors import WarehouseError
 from warehouse.snapshot import reading
 
 SUFFIXES = (".parquet", ".csv")
 
 
-def export_lists(folder: Path, path: Path) -> int:
+def export_lists(folder: Path, path: Path, lists: str = LISTS) -> int:
     """Write all published lists to a .parquet or .csv file; returns the number of rows.
 
     Columns: user_id, rank, item_id, title, year, categories, score, contributions (JSON text: matcher to its
@@ -19,6 +20,7 @@ def export_lists(folder: Path, path: Path) -> int:
     Args:
         folder: The warehouse's folder.
         path: The file to write, replaced whole when it exists.
+        lists: The table: LISTS, or DIVERSE_LISTS.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -26,14 +28,17 @@ def export_lists(folder: Path, path: Path) -> int:
     if not path.parent.is_dir():
         raise WarehouseError(f"cannot export to {path}: folder {path.parent} does not exist; make it first")
     with reading(folder) as snapshot:
-        lists = snapshot.query("published_lists")
+        schema, _, table = lists.partition(".")
+        if snapshot.query("table_columns", schema=schema, table=table).is_empty():
+            raise WarehouseError(f"an older version published no {lists}; make them with `polyrec run`")
+        rows = snapshot.query("published_lists", lists=lists)
     draft = path.with_name(path.name + ".tmp")
     try:
         if suffix == ".csv":
-            lists.with_columns(pl.col("categories").list.join("|")).write_csv(draft)
+            rows.with_columns(pl.col("categories").list.join("|")).write_csv(draft)
         else:
-            lists.write_parquet(draft)
+            rows.write_parquet(draft)
         draft.replace(path)
     except OSError as error:
         raise WarehouseError(f"cannot write {path}: {error}; choose another file") from error
-    return lists.height
+    return rows.height

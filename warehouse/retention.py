@@ -40,12 +40,13 @@ def compact(
     tables = (
         *("serving.recommendations", "serving.publications", "serving.fusion_models", "serving.decisions"),
         "ops.runs",
-        "serving.candidates",
+        *("serving.candidates", "serving.diverse_lists"),
         *("features.texts", *_vector_tables(warehouse)),
     )
     with warehouse.transaction():
         rows = {table: _rows(warehouse, table) for table in tables}
         warehouse.execute("compact_recommendations", kept=kept)
+        warehouse.execute("compact_diverse_lists", kept=kept)
         warehouse.execute("compact_candidates", kept=kept)
         warehouse.execute("compact_rule_effects", kept=kept)
         warehouse.execute("mark_compacted_publications", kept=kept)

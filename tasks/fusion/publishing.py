@@ -13,11 +13,10 @@ from typing import Any, Protocol
 import polars as pl
 
 from tasks.fingerprint import fingerprint
-from warehouse.columns import ITEM, RANK, SCORE, USER
+from warehouse.columns import DIVERSE_LISTS, ITEM, LISTS, RANK, SCORE, USER
 from warehouse.connection import Warehouse
 from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapshot, remove_old_snapshots
 
-LISTS = "serving.recommendations"
 CANDIDATES, RULE_EFFECTS = "serving.candidates", "serving.rule_effects"
 OPTIONAL = ("flow_run_id", "decision_id", "origin_id")
 PUBLISHED = "published"
@@ -219,8 +218,14 @@ def roll_back(
         PublicationError: there is no such publication, or nothing of it may be shown today.
     """
     origin = publication_before(warehouse, publication_id)
-    old = warehouse.query("lists_of_publication", publication_id=origin["publication_id"])
-    rows = ranked_again(hard_rules(old))
+    rows, diverse = (
+        ranked_again(
+            hard_rules(
+                warehouse.query("lists_of_publication", lists=lists, publication_id=origin["publication_id"])
+            )
+        )
+        for lists in (LISTS, DIVERSE_LISTS)
+    )
     if rows.is_empty():
         raise PublicationError(
             f"nothing of publication {origin['publication_id']!r} may be shown under today's rules; "
@@ -248,7 +253,7 @@ def roll_back(
         fusion_content(model),
         keep,
         {"outcome": ROLLED_BACK, "origin_id": origin["publication_id"]},
-        beside={CANDIDATES: chosen_from.with_columns(named)},
+        beside={CANDIDATES: chosen_from.with_columns(named), DIVERSE_LISTS: diverse.with_columns(named)},
     )
     return publication
 

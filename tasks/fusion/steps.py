@@ -35,6 +35,7 @@ from tasks.rulebook import check_rules
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
 from warehouse.columns import (
+    DIVERSE_LISTS,
     ITEM,
     PARTS_OF_FIT,
     RANK,
@@ -52,12 +53,17 @@ DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
 def is_new(run: StageRun) -> bool:
     """Whether scores, settings or rules differ from those behind the last lists that were made.
 
-    Lists that an operator brought back since then stay until there is something new.
+    Lists that an operator brought back since then stay until there is something new. New is, too, what an
+    older version of this program did not publish.
     """
     book = check_rules(run.warehouse, run.settings)
     run.fingerprint = fingerprint(_searched_on(run), book.fingerprint)
     last = run.warehouse.query("last_made")
-    run.unchanged = bool(last.height) and last["data_fingerprint"][0] == run.fingerprint
+    run.unchanged = (
+        bool(last.height)
+        and last["data_fingerprint"][0] == run.fingerprint
+        and run.warehouse.query("has_diverse_lists", publication_id=last["publication_id"][0])["there"][0]
+    )
     return not run.unchanged
 
 
@@ -179,13 +185,16 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(run: StageRun, fusion_id: str) -> str:
-    """Make every user's list from the `all` fit and put it in the place of the old ones, in one step."""
+    """Make every user's lists from the `all` fit and put them in the place of the old ones, in one step."""
     record, catalogue = _record(run, fusion_id), Catalogue.read(run)
     model = FusionModel.from_record(record)
     candidates = catalogue.candidates(run, "all", model.matchers)
     book = check_rules(run.warehouse, run.settings)
     context, length = _context(run, catalogue, "all", record), run.settings.fusion.list_length
-    lists = list_rows(candidates, model, context, length, catalogue.user_ids, catalogue.item_ids, book)
+    lists, diverse = (
+        list_rows(candidates, one, context, length, catalogue.user_ids, catalogue.item_ids, book)
+        for one in (model, model.as_diverse)
+    )
     effects = rule_effects(lists, candidates, book)
     now = datetime.now(UTC)
     publication_id, lists_hash = Publication.identify(lists, now)
@@ -213,6 +222,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
         {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
         _figures(decision),
         {
+            DIVERSE_LISTS: with_reasons(run, diverse, publication_id, catalogue),
             CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id),
             RULE_EFFECTS: effects.with_columns(publication_id=pl.lit(publication_id)),
         },

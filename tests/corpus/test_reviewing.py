@@ -16,6 +16,7 @@ from tasks.settings import Corpus
 from tests.corpus.planted import ObedientEngine
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish, text_row
+from warehouse.columns import LISTS
 from warehouse.connection import Warehouse, writing
 from warehouse.snapshot import reading
 
@@ -51,7 +52,9 @@ def test_blocked_text_gives_way_to_the_plain_one_everywhere(warehouse: Warehouse
     (plain,) = shown(warehouse)
     assert plain == "For those who like animation and comedy: Toy Story, a film from 1995."
     with reading(warehouse.folder) as snapshot:
-        assert snapshot.query("published_list", user_id="b", limit=5)["text"].to_list() == [plain]
+        assert snapshot.query("published_list", lists=LISTS, user_id="b", limit=5)["text"].to_list() == [
+            plain
+        ]
     assert "t-1-0" not in warehouse.query("vector_owners")["owner_id"]
     row = warehouse.query("known_texts").filter(pl.col("status") == "fallback")
     assert row["n_tokens"].item() == len(plain)

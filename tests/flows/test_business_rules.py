@@ -11,6 +11,7 @@ from tasks.rule_files import load_rules, remove_rules
 from tasks.rulebook import RuleError, today
 from tasks.settings_rules import Rule
 from tests.homes import Home, run_flow
+from warehouse.columns import LISTS
 from warehouse.connection import writing
 from warehouse.snapshot import reading
 
@@ -24,7 +25,7 @@ def judged(home: Home) -> pl.DataFrame:
 
 def listed(home: Home) -> pl.DataFrame:
     with reading(home.data) as snapshot:
-        return snapshot.query("published_lists")
+        return snapshot.query("published_lists", lists=LISTS)
 
 
 def test_published_lists_obey_and_nothing_is_searched_anew(finished: Home, tmp_path: Path) -> None:

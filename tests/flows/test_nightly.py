@@ -24,7 +24,7 @@ from tasks.settings import PROJECT
 from tasks.tracking import Tracking
 from tests.flows.processes import clean_environment
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, SLOTS, TRIALS, USERS, Home, new_home, run_flow
-from warehouse.columns import FITS, PARTS_OF_FIT
+from warehouse.columns import FITS, LISTS, PARTS_OF_FIT
 from warehouse.connection import writing
 from warehouse.forgetting import rows_of
 from warehouse.snapshot import reading
@@ -40,7 +40,7 @@ def report_of(home: Home) -> dict[str, Any]:
 
 
 def lists_of(home: Home) -> pl.DataFrame:
-    return home.query("published_lists")
+    return home.query("published_lists", lists=LISTS)
 
 
 def events_of(home: Home, fit: str) -> pl.DataFrame:
@@ -200,7 +200,7 @@ class TestFinished:
         assert current["state"] == "published"
         assert current["publication_id"].endswith(current["lists_hash"][:8])
         with reading(finished.data) as snapshot:
-            assert snapshot.query("published_lists").equals(lists_of(finished))
+            assert snapshot.query("published_lists", lists=LISTS).equals(lists_of(finished))
 
     def test_report_has_every_figure(self, finished: Home) -> None:
         report = report_of(finished)
@@ -361,7 +361,7 @@ class TestForgotten:
         assert set(gone.tables) >= {"core.users", "core.interactions", "matching.scores"}
         assert gone.tracked and gone.matchers
         with reading(home.data) as snapshot:
-            assert person not in snapshot.query("published_lists")["user_id"]
+            assert person not in snapshot.query("published_lists", lists=LISTS)["user_id"]
         for stage in STAGES[STAGES.index("embedding") :]:
             run_flow(home, stage)
         lists = lists_of(home)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tests.homes import ITEMS, Home, run_flow
-from warehouse.columns import FITS, PARTS_OF_FIT
+from warehouse.columns import FITS, LISTS, PARTS_OF_FIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 BLOCKED = ["1", "7", "22"]  # popular ones
@@ -36,7 +36,7 @@ def shown(home: Home) -> dict[str, set[str]]:
     frames |= {part: home.query("judged_lists", model="fusion", part=part) for part in ("validation", "test")}
     return {
         name: set(frame["item_id"])
-        for name, frame in (frames | {"lists": home.query("published_lists")}).items()
+        for name, frame in (frames | {"lists": home.query("published_lists", lists=LISTS)}).items()
     }
 
 

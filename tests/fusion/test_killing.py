@@ -14,6 +14,7 @@ from tests.empty import with_tracking, with_warehouse
 from tests.fusion.killing import POINTS, ROWS, PublicationRequest, check_agreement, identity, publish_number
 from tests.killing import Killer, killer
 from tests.warehouse.conftest import NOW, fill
+from warehouse.columns import LISTS
 from warehouse.connection import writing
 from warehouse.snapshot import reading
 
@@ -52,7 +53,7 @@ class Poller(threading.Thread):
 
     def look(self) -> None:
         with reading(self.folder) as snapshot:
-            lists = snapshot.query("published_lists")
+            lists = snapshot.query("published_lists", lists=LISTS)
             current = snapshot.query("current_publication")["publication_id"].item()
         self.polls += 1
         if lists.height != ROWS or lists["score"].n_unique() != 1:
@@ -137,6 +138,6 @@ def test_a_killed_rollback_is_finished_by_the_next_start(process: Killer, home: 
     killed, _, _ = process.run(PublicationRequest(str(home)))  # it fails unless all agree
     assert not killed
     with reading(settings.data_folder) as snapshot:
-        (score,) = snapshot.query("published_lists")["score"].unique()
+        (score,) = snapshot.query("published_lists", lists=LISTS)["score"].unique()
     assert score == (2 if point == "truth, after" else 1)
     assert Tracking(settings).champion() is not None

@@ -20,6 +20,7 @@ from tasks.fusion.publishing import (
 )
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill
+from warehouse.columns import DIVERSE_LISTS, LISTS
 from warehouse.connection import Warehouse, writing
 from warehouse.retention import compact
 from warehouse.snapshot import reading
@@ -83,7 +84,8 @@ def nightly(warehouse: Warehouse, models: Models, night: int, **options: Any) ->
     """Publish lists whose scores are the number of the night."""
     now = START + timedelta(days=night)
     publication = Publication(f"p{night}", "f", f"data{night}", f"hash{night}", now, now, **options)
-    publish(warehouse, models, publication, rows_of(f"p{night}", night), {}, KEEP)
+    rows = rows_of(f"p{night}", night)
+    publish(warehouse, models, publication, rows, {}, KEEP, beside={DIVERSE_LISTS: rows})
     return publication.publication_id
 
 
@@ -93,7 +95,7 @@ def back(warehouse: Warehouse, models: Models, to: str | None = None, night: flo
 
 def served(warehouse: Warehouse) -> tuple[str, float]:
     with reading(warehouse.folder) as snapshot:
-        (score,) = snapshot.query("published_lists")["score"].unique()
+        (score,) = snapshot.query("published_lists", lists=LISTS)["score"].unique()
         return snapshot.query("current_publication")["publication_id"].item(), score
 
 
@@ -171,8 +173,11 @@ def test_rules_of_today_hold_for_old_lists(warehouse: Warehouse, models: Models)
         START + timedelta(3),
         KEEP,
     )
-    lists = warehouse.query("lists_of_publication", publication_id=rolled.publication_id)
-    assert lists.select("user_id", "rank", "item_id").rows() == [("a", 1, "2"), ("b", 1, "2")]
+    for table in (LISTS, DIVERSE_LISTS):
+        lists = warehouse.query("lists_of_publication", lists=table, publication_id=rolled.publication_id)
+        assert lists.select("user_id", "rank", "item_id").rows() == [("a", 1, "2"), ("b", 1, "2")]
+    with reading(warehouse.folder) as snapshot:
+        assert snapshot.query("published_lists", lists=DIVERSE_LISTS)["item_id"].to_list() == ["2", "2"]
 
 
 def test_ranks_are_counted_again() -> None:

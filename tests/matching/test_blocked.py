@@ -111,11 +111,11 @@ def test_a_bar_that_was_guessed_too_high_is_found_out(monkeypatch: pytest.Monkey
     """All good items lie in the first block, so it promises more than the catalogue keeps."""
     monkeypatch.setattr(blocked, "FIRST_ITEMS", 50)
     rng = np.random.default_rng(11)
-    texts, users = unit(rng.normal(size=(1000, 2, 8))), unit(rng.normal(size=(6, 8)))
+    noise = rng.normal(size=(2012, 8)).astype(np.float32)
+    texts, users = unit(noise[:2000]).reshape(1000, 2, 8), unit(noise[2000:2006])
     n_good = 5
     block = 20 * np.arange(n_good)  # item_block 50 of 1000 items: block 0 has every 20th
-    texts[block, 0] = unit(users[:1] + 0.1 * rng.normal(size=(n_good, 8)))
-    texts, users = texts.astype(np.float32), users.astype(np.float32)
+    texts[block, 0] = unit(users[:1] + np.float32(0.1) * noise[2006 : 2006 + n_good])
     m, scans = 9, []
     scan = BlockedTexts._scan
     monkeypatch.setattr(

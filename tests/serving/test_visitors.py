@@ -97,6 +97,8 @@ def fill(warehouse: Warehouse) -> None:
 def publish(warehouse: Warehouse, publication_id: str) -> None:
     """Publish the weights, with no list."""
     model = {"fusion_id": "f", "fingerprint": "x", "normaliser": "zscore", "diversity": 0.0}
+    point = {"weights": WEIGHTS | {"popularity": 0.9}, "diversity": 0.7, "category_cap": 0}
+    model |= {"model": json.dumps({"method": "weighted", "diverse": point})}
     model |= {"weights": json.dumps(WEIGHTS), "mlflow_run_id": "m", "created_at": NOW}
     warehouse.upsert("serving.fusion_models", pl.DataFrame([model]))
     publication = {"publication_id": publication_id, "fusion_id": "f", "data_fingerprint": "d"}
@@ -198,6 +200,14 @@ def test_diversity_is_the_dial(visitors: Visitors) -> None:
     assert ids(plain) != ids(varied)
 
 
+def test_the_diverse_point_has_its_own_weights_and_dial(visitors: Visitors) -> None:
+    visitor = Visitor(history=["f03", "f07"])
+    assert visitors._model_for(visitor, diverse=True).weights["popularity"] == 0.9
+    plain, diverse, turned = (visitors.recommend(visitor, diversity=to) for to in (None, "diverse", 0.7))
+    assert ids(plain) != ids(diverse)
+    assert [row["score"] for row in turned["items"]] != [row["score"] for row in diverse["items"]]
+
+
 def test_rerankers_go_by_the_history(visitors: Visitors) -> None:
     visitor = Visitor(history=["f03", "f07"])
     lists = [ids(visitors.recommend(visitor, diversity=0.8, reranker=name)) for name in RERANKERS]
@@ -226,6 +236,7 @@ def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
         (Visitor(query="a"), {"k": 101}, "between 1 and 100, got 101.*candidates"),
         (Visitor(query="a"), {"diversity": 1.5}, "diversity must be between 0 and 1, got 1.5"),
         (Visitor(query="a"), {"diversity": float("nan")}, "diversity must be"),
+        (Visitor(query="a"), {"diversity": "diverse", "reranker": "mmr"}, "takes no --reranker"),
         (Visitor(query="a"), {"reranker": "best"}, "no reranker 'best'; give --reranker mmr, dpp"),
     ],
 )

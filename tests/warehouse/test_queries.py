@@ -9,6 +9,7 @@ import pytest
 from tasks.corpus.writing import wanted_texts
 from tasks.settings import Corpus
 from tests.warehouse.conftest import NOW, publish
+from warehouse.columns import LISTS
 from warehouse.connection import Warehouse
 from warehouse.sql import QUERIES, load_sql
 
@@ -37,6 +38,7 @@ PARAMETERS: dict[str, Any] = {
     "for_test": True,
     "everything": False,
     "items": ["1"],
+    "lists": LISTS,
 }
 
 
@@ -201,10 +203,10 @@ def test_history_is_latest_first(filled: Warehouse) -> None:
 
 
 def test_published_list(filled: Warehouse) -> None:
-    assert filled.query("published_list", user_id="b", limit=10).is_empty()
+    assert filled.query("published_list", lists=LISTS, user_id="b", limit=10).is_empty()
     publish(filled, "p1", 0.25)
     publish(filled, "p2", 0.5)
-    row = filled.query("published_list", user_id="b", limit=10).row(0, named=True)
+    row = filled.query("published_list", lists=LISTS, user_id="b", limit=10).row(0, named=True)
     assert row == {
         "rank": 1,
         "item_id": "1",

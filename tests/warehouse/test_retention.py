@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from tests.warehouse.conftest import NOW, publish, text_row
+from warehouse.columns import LISTS
 from warehouse.connection import Warehouse
 from warehouse.retention import Compacted, compact
 from warehouse.snapshot import current_snapshot, write_snapshot
@@ -184,7 +185,7 @@ def test_a_rollback_to_a_kept_publication_finds_all_it_needs(filled: Warehouse) 
         "f1",
         "run of f1",
     )
-    assert filled.query("published_list", user_id="b", limit=9)["text"].item() == "For all."
+    assert filled.query("published_list", lists=LISTS, user_id="b", limit=9)["text"].item() == "For all."
 
 
 def test_an_empty_warehouse_is_left_as_it_is(warehouse: Warehouse) -> None:

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from tests.warehouse.conftest import NOW, publish
+from warehouse.columns import LISTS
 from warehouse.connection import Warehouse, WarehouseError
 from warehouse.export import export_lists
 from warehouse.snapshot import (
@@ -19,7 +20,7 @@ from warehouse.snapshot import (
 
 
 def score_of_b(snapshot: Snapshot) -> float:
-    return snapshot.query("published_list", user_id="b", limit=10)["score"].item()
+    return snapshot.query("published_list", lists=LISTS, user_id="b", limit=10)["score"].item()
 
 
 def test_nothing_published_yet(tmp_path: Path, filled: Warehouse) -> None:

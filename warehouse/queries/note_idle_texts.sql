@@ -4,6 +4,6 @@ insert or ignore into features.idle_texts (text_id, idle_since)
 select text_id, $now
 from features.texts
 where text_id not in (select text_id from features.live_texts)
-    and text_id not in (select text_id from serving.recommendations where text_id is not null)
+    and text_id not in (select text_id from serving.shown_texts)
     and text_id not in (select first_text_id from features.rewrites)
     and text_id not in (select text_id from features.rewrites)

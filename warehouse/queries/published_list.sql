@@ -1,6 +1,7 @@
--- [rank] of one user in the publication that is served, with all that was recorded with it, at most $limit
+-- [rank] of one user in the publication that is served, with all that was recorded with it, at most $limit; $lists
+-- is the table: serving.recommendations, or serving.diverse_lists
 select r.* exclude (publication_id, user_id), items.title, items.year, items.categories, t.angle, t.text
-from serving.recommendations as r
+from query_table([$lists]) as r
 inner join serving.current as c using (publication_id)
 inner join core.items as items using (item_id)
 left join features.texts as t using (text_id)

@@ -1,8 +1,9 @@
--- [user, rank] of the publication that is served; contributions as JSON text
+-- [user, rank] of the publication that is served; contributions as JSON text; $lists is
+-- the table: serving.recommendations, or serving.diverse_lists
 select
     r.user_id, r.rank, r.item_id, items.title, items.year, items.categories, r.score,
     to_json(r.contributions)::varchar as contributions, t.angle, t.text
-from serving.recommendations as r
+from query_table([$lists]) as r
 inner join serving.current as c using (publication_id)
 inner join core.items as items using (item_id)
 left join features.texts as t using (text_id)

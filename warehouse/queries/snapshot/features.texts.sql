@@ -4,6 +4,6 @@ from features.texts as t
 where t.text_id not in (select text_id from features.hidden_texts)
     and (
         t.text_id in (select text_id from features.live_texts)
-        or t.text_id in (select text_id from serving.recommendations where publication_id = $publication_id)
+        or t.text_id in (select text_id from serving.shown_texts where publication_id = $publication_id)
     )
 order by t.item_id, t.slot
