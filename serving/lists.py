@@ -179,8 +179,8 @@ def _check_diverse(snapshot: Snapshot) -> None:
         or not snapshot.query("table_rows", schema="serving", table="diverse_lists")["rows"][0]
     ):
         raise BadRequest(
-            "an older version published these lists, without diverse ones; `polyrec run` publishes both as soon "
-            "as anything is new"
+            "an older version published these lists, without diverse ones; `polyrec run` publishes both as "
+            "soon as anything is new"
         )
 
 

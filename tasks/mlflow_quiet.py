@@ -1,4 +1,4 @@
-"""What keeps MLflow from talking to others, and over our own output: for the environment, before its import."""
+"""What keeps MLflow from calling home and from talking into our output: set before it is imported."""
 
 import os
 from typing import Final

@@ -5,7 +5,6 @@ another one started. Everything goes straight to the project's SQLite store; no 
 """
 
 import json
-import os
 import sqlite3
 import subprocess
 import tempfile
