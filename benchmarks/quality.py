@@ -10,6 +10,7 @@ and popularity; and the same fusion over the peers' own scores. `make peers` ins
 - Polyrec's matchers have the parameters of the settings (polyrec.toml, or --config), which were chosen on
   validation, too (docs/experiments.md). Fusion weights are searched as `polyrec run` does, with [fusion]
   trials, ours and the peers' alike.
+- fusion_diverse is the second, diverse point of the same search (choose_diverse of [fusion]).
 - One evaluator judges all. Validation is out of fold for fusions and peers; for our matchers alone it is not.
   The best single peer and the best single matcher are those of validation. Then everything is fitted again on
   train + validation, settings frozen, and test is looked at once; the look is recorded in the home.
@@ -42,6 +43,7 @@ from benchmarks.quality_data import (
     settings_for,
 )
 from benchmarks.quality_ours import (
+    DIVERSE,
     FUSION,
     Fusion,
     Scored,
@@ -54,7 +56,7 @@ from benchmarks.quality_ours import (
 )
 from benchmarks.quality_peers import Answer, Bout, Budget, Tuned, together
 from benchmarks.quality_process import PEERS, PYTHON, Peer, PeerFailed, Process, write_part
-from benchmarks.quality_report import Line, comparison_rows, ratios, result_rows, tables
+from benchmarks.quality_report import OF_RELATION, Line, comparison_rows, ratios, result_rows, tables
 from tasks.ingest.errors import IngestError
 from tasks.settings import SettingsError, load_settings
 from tasks.stage import StageNotReady
@@ -101,8 +103,12 @@ def run(
     best_matcher = matchers[best_of({name: line.parts for name, line in matchers.items()}, k)]
     fusion = Line(OURS, FUSION, our_fusion.parts)
     of_peers = Line(PEERS_TOGETHER, FUSION, peers_fusion.parts)
-    lines = [fusion, *matchers.values(), of_peers, *single.values()]
-    pairs = [(fusion, best_peer), (fusion, of_peers), (best_matcher, best_peer)]
+    diverse = Line(OURS, DIVERSE, our_fusion.diverse)
+    lines = [fusion, diverse, *matchers.values(), of_peers, *single.values()]
+    pairs = [
+        *((fusion, best_peer), (fusion, of_peers), (best_matcher, best_peer)),
+        *((fusion, best_matcher), (diverse, best_matcher)),
+    ]
     looks = record_look(bench) if final else None
     return {
         "dataset": _dataset(settings.data.source, bench),
@@ -117,6 +123,10 @@ def run(
         "best_peer": best_peer.name,
         "best_matcher": best_matcher.name,
         "ratio_to_best_peer": ratios(fusion, best_peer, k),
+        "to_best_matcher": {
+            line.model: {name: ratios(line, best_matcher, k, name) for name in OF_RELATION}
+            for line in (fusion, diverse)
+        },
         "settings": _settings(bench, tuned, our_fusion, peers_fusion),
         "test_looks": looks,
         "notes": _notes(bench, looks),

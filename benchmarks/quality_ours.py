@@ -14,7 +14,7 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, Tuning
 from tasks.matching.registry import build
 
-FUSION = "fusion"
+FUSION, DIVERSE = "fusion", "fusion_diverse"
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Fusion:
     tuning: Tuning
     search_s: float
     parts: dict[str, Judged]
+    diverse: dict[str, Judged]
+    """The same at the diverse point of the search."""
 
 
 def fuse(
@@ -91,12 +93,16 @@ def fuse(
     start = perf_counter()
     tuning = validation.search(scored.candidates, context, True, lambda _half, _trial: on_trial())
     search_s = perf_counter() - start
-    parts = {"validation": _whole(validation.judge(tuning.users, tuning.items), scored)}
+    parts, diverse = (
+        {"validation": _whole(validation.judge(tuning.users, items), scored)}
+        for items in (tuning.items, tuning.diverse_items)
+    )
     if test is not None and scored_for_test is not None:
-        context = test.context(test.fit.data.text_vectors)
-        judged = test.judge_model(scored_for_test.candidates, context, tuning.models[FINAL])
-        parts["test"] = _whole(judged, scored_for_test)
-    return Fusion(tuning, search_s, parts)
+        context, model = test.context(test.fit.data.text_vectors), tuning.models[FINAL]
+        for judged, one in ((parts, model), (diverse, model.as_diverse)):
+            lists = test.judge_model(scored_for_test.candidates, context, one)
+            judged["test"] = _whole(lists, scored_for_test)
+    return Fusion(tuning, search_s, parts, diverse)
 
 
 def weights_of(fusion: Fusion) -> dict[str, Any]:
@@ -108,6 +114,10 @@ def weights_of(fusion: Fusion) -> dict[str, Any]:
         **{
             name: {"weights": trial.weights, "diversity": trial.diversity}
             for name, trial in fusion.tuning.chosen.items()
+        },
+        "diverse": {
+            name: {"weights": trial.weights, "diversity": trial.diversity}
+            for name, trial in fusion.tuning.diverse.items()
         },
     }
 

@@ -26,6 +26,8 @@ MEASURES = (
     "ild_embedding",
     "novelty",
 )
+OF_RELATION = ("ndcg", "effective_catalogue", "ild", "ild_embedding")
+"""What fusions are set beside the best single matcher by."""
 TITLES = {
     "ndcg": "NDCG",
     "effective_catalogue": "effective catalogue",
@@ -92,13 +94,15 @@ def comparison_rows(
     return rows
 
 
-def ratios(a: Line, b: Line, k: int) -> dict[str, float | None]:
-    """Part to NDCG of a over that of b; null where b has none."""
+def ratios(a: Line, b: Line, k: int, measure: str = "ndcg") -> dict[str, float | None]:
+    """Part to a measure of a over that of b; null where b has none."""
     out: dict[str, float | None] = {}
     for part in PARTS:
         if part in a.parts and part in b.parts:
-            above, below = (line.parts[part].evaluation.metrics[f"ndcg_at_{k}"] for line in (a, b))
-            out[part] = above / below if below > 0 else None
+            above, below = (
+                _defined(line.parts[part].evaluation.metrics, f"{measure}_at_{k}") for line in (a, b)
+            )
+            out[part] = above / below if above is not None and below else None
     return out
 
 
@@ -116,6 +120,10 @@ def tables(values: Mapping[str, Any]) -> Iterator[RenderableType]:
                 f"{part}: polyrec fusion has {ratio:.3f} times the NDCG@{k} of {values['best_peer']}, "
                 "the best single peer on validation"
             )
+    for name, measures in values["to_best_matcher"].items():
+        told = {title: of_part.get("test", of_part.get("validation")) for title, of_part in measures.items()}
+        shown = ", ".join(f"{title} {value:.3f}" for title, value in told.items() if value is not None)
+        yield Text(f"polyrec {name} over {values['best_matcher']}, its best matcher on validation: {shown}")
     yield _settings(values["settings"])
     yield from (Text(note) for note in values["notes"])
 

@@ -110,7 +110,7 @@ def test_whole_path(folder: Path, bench: Bench, capsys: pytest.CaptureFixture[st
     assert values["dataset"] == "ml-latest-small" and values["protocol"] == "temporal_user"
     assert values["split_hash"] == bench.split_hash and values["k"] == 5 and values["seed"] == 3
     rows = {(row["system"], row["model"], row["part"]): row for row in values["results"]}
-    models = [("polyrec", name) for name in ("fusion", "cosine_max", "ease", "popularity")]
+    models = [("polyrec", name) for name in ("fusion", "fusion_diverse", "cosine_max", "ease", "popularity")]
     models += [("peers", "fusion"), ("popularity", "popularity")]
     assert list(rows) == [(*model, part) for part in ("test", "validation") for model in models]
     for row in rows.values():
@@ -124,6 +124,8 @@ def test_whole_path(folder: Path, bench: Bench, capsys: pytest.CaptureFixture[st
         ("polyrec fusion", "popularity popularity"),
         ("polyrec fusion", "peers fusion"),
         (values["best_matcher"], "popularity popularity"),
+        ("polyrec fusion", values["best_matcher"]),
+        ("polyrec fusion_diverse", values["best_matcher"]),
     }
     first = values["comparisons"][0]
     assert first["part"] == "test" and first["metric"] == "ndcg_at_5"
@@ -134,6 +136,11 @@ def test_whole_path(folder: Path, bench: Bench, capsys: pytest.CaptureFixture[st
     )
     assert first["difference"] == pytest.approx(test[0] - test[1])
     assert values["ratio_to_best_peer"]["test"] == pytest.approx(test[0] / test[1])
+    beside = rows["polyrec", values["best_matcher"].split()[1], "test"]
+    for model, measures in values["to_best_matcher"].items():
+        for name, of_part in measures.items():
+            own = rows["polyrec", model, "test"][f"{name}_at_5"]
+            assert of_part["test"] == pytest.approx(own / beside[f"{name}_at_5"])
     assert values["test_looks"] == 1
     printed = capsys.readouterr().out
     assert "effective catalogue" in printed and "No texts in this home" in printed
