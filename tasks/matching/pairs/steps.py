@@ -50,7 +50,7 @@ def judge(run: StageRun) -> bool:
     spool.recover()
     window, corpus = train_window(run), _corpus(run)
     teacher = LanguageModelRelevance(
-        lambda: load_engine(corpus, run.settings.data_folder / "models"), corpus.noun, settings
+        lambda: load_engine(corpus, run.settings.models_folder), corpus.noun, settings
     )
     teacher.fit(window.data)
     wanted = _wanted(window, sample(run), teacher, engine_identity(corpus))
