@@ -209,7 +209,7 @@ class TestHeldOut:
         assert load_classifier(models_folder)(np.zeros((1, 384), np.float32)) > 0
         (kept,) = (models_folder / KEPT).iterdir()
         support = load_file(kept / ARRAYS)["support"]
-        some = range(0, learned.height, 40)
+        some = [*range(0, learned.height, 40)]
         vectors = load_encoder().encode(learned["text"].gather(some).to_list())
         np.testing.assert_allclose(support[some], vectors, atol=1e-6)
         fitted = fit(support, learned["label"].to_numpy(), how["gamma"], how["ridge"])
