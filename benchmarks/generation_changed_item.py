@@ -46,7 +46,7 @@ def write_all(run: StageRun) -> None:
     """Give every item texts that stand, none of which a model wrote."""
     corpus, seed = run.settings.corpus, run.settings.seed
     items = run.warehouse.query("items_to_recommend")
-    rules = Rules(lambda texts, _: [None] * len(texts), load_rules(corpus).digest)
+    rules = Rules(lambda texts, _: [None] * len(texts), load_rules(corpus, run.settings.models_folder).digest)
     texts = write_texts(wanted_texts(items, corpus, seed), items, corpus, Canned(), seed, rules)
     run.warehouse.upsert("features.texts", texts)
 

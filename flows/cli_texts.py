@@ -116,8 +116,8 @@ def review_block(text: TextIds, as_json: Json = False, config: Config = None) ->
                 warehouse,
                 text_id,
                 corpus,
-                lambda: load_rules(corpus),
-                lambda: load_engine(corpus, settings.data_folder / "models"),
+                lambda: load_rules(corpus, settings.models_folder),
+                lambda: load_engine(corpus, settings.models_folder),
                 datetime.now(UTC),
             )
     _say(text, "blocked", as_json)

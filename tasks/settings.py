@@ -63,6 +63,8 @@ class Corpus(Section):
     """The language-model engine."""
     precision: Precision = "bf16"
     """Of "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
+    transformers_model: Path | None = None
+    """Of "transformers": the folder of another model that reads ChatML, as save_pretrained writes it."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
@@ -125,17 +127,12 @@ class Corpus(Section):
     @property
     def written_by(self) -> str:
         """The engine's name, with the model's where that is a choice: texts of several live side by side."""
-        return f"openai/{self.openai.model}" if self.engine == "openai" else self.engine
-
-    @property
-    def engine_identity(self) -> str:
-        """What of the engine decides a text, for its hash."""
         match self.engine:
             case "openai":
-                return f"openai {self.openai.identity()}"
-            case "openvino":
-                return f"openvino {self.precision}"
-            case "transformers":
+                return f"openai/{self.openai.model}"
+            case "transformers" if self.transformers_model:
+                return f"transformers/{self.transformers_model.name}"
+            case _:
                 return self.engine
 
 
@@ -228,7 +225,7 @@ class Settings(BaseSettings):
     home: Path = PROJECT
     """State lives below this folder (relative to this file)."""
     base: Path = PROJECT
-    """Paths of files in [data] are relative to this folder: this file's own when not set."""
+    """Paths of files and models are relative to this folder: this file's own when not set."""
     lock_timeout_s: float = Field(default=600.0, ge=0)
     """How long a writer waits for another one to finish."""
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -244,6 +241,14 @@ class Settings(BaseSettings):
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()
     visitors: Visitors = Visitors()
+
+    @field_validator("corpus")
+    @classmethod
+    def _place_model(cls, corpus: Corpus, info: ValidationInfo) -> Corpus:
+        if corpus.transformers_model is None:
+            return corpus
+        placed = (info.data.get("base", PROJECT) / corpus.transformers_model).resolve()
+        return corpus.model_copy(update={"transformers_model": placed})
 
     @field_validator("matching")
     @classmethod
@@ -268,6 +273,11 @@ class Settings(BaseSettings):
     def data_folder(self) -> Path:
         """Where the warehouse keeps its files."""
         return self.home.resolve() / "warehouse" / "data"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where models are kept that were rewritten or fitted once, for every run to read."""
+        return self.data_folder / "models"
 
     @property
     def mlflow_folder(self) -> Path:

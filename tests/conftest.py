@@ -51,16 +51,22 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def models(common: Path) -> Path:
-    """A folder with the language model, converted (about 20 s) by the process that first asks for it."""
-    from tasks.models import smollm2
-
+def models_folder(common: Path) -> Path:
+    """Where made models are kept: each is made by the first who asks for it."""
     folder = common / "models"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "lock"):
-        smollm2.tokenizer_file(folder)
-        smollm2.openvino_folder(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def models(models_folder: Path) -> Path:
+    """The same folder, with the language model, converted by the process that first asks for it."""
+    from tasks.models import smollm2
+
+    with FileLock(models_folder / "lock"):
+        smollm2.tokenizer_file(models_folder)
+        smollm2.openvino_folder(models_folder)
+    return models_folder
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tasks.models.engines import engine_identity
 from tasks.settings import PROJECT, Corpus, Section, Settings, SettingsError, load_settings
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings_data import Also
@@ -225,7 +226,7 @@ def test_bad_angle_is_a_bad_setting(tmp_path: Path, text: str, key: str, said: s
 
 def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:
     def identity(**values: Any) -> str:
-        return Corpus(engine="openai", openai=OpenAi(**{"model": "m", **values})).engine_identity
+        return engine_identity(Corpus(engine="openai", openai=OpenAi(**{"model": "m", **values})))
 
     same = {"base_urls": ("https://other/v1",), "concurrency": 2, "price_prompt": 3.0, "attempts": 9}
     assert identity(**same) == identity()
@@ -238,9 +239,9 @@ def test_a_text_depends_on_the_model_and_how_it_is_asked_not_on_where() -> None:
     ]
     assert len({identity(), *(identity(**values) for values in others)}) == 6
     assert Corpus().written_by == Corpus(precision="f32").written_by == "openvino"
-    assert Corpus().engine_identity != Corpus(precision="f32").engine_identity
+    assert engine_identity(Corpus()) != engine_identity(Corpus(precision="f32"))
     slow = [Corpus(engine="transformers", precision=precision) for precision in ("bf16", "f32")]
-    assert slow[0].engine_identity == slow[1].engine_identity
+    assert engine_identity(slow[0]) == engine_identity(slow[1])
 
 
 @pytest.mark.parametrize("values", [{"seed": 3, "data": {"max_items": 40}}, {}])

@@ -30,6 +30,7 @@ from tasks.corpus.writing import (
 )
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation
+from tasks.models.engines import engine_identity
 from tasks.settings import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
@@ -59,7 +60,7 @@ def wanted_rewrites(firsts: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataF
         seed: of the run.
     """
     languages = {angle.name: angle.language for angle in corpus.angles}
-    rows = []
+    rows, engine = [], engine_identity(corpus)
     for _, texts in firsts.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):
         together = texts["text"].to_list()
         plain = [shortened(without_orders(text), corpus.quality.max_words) for text in together]
@@ -69,7 +70,7 @@ def wanted_rewrites(firsts: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataF
             )
             digest = fingerprint(
                 "rewrite",
-                corpus.engine_identity,
+                engine,
                 prompt,
                 together,
                 vars(sampling_of(corpus)),

@@ -4,6 +4,7 @@ A second pass writes each again, where the settings ask for it.
 """
 
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 import polars as pl
@@ -16,7 +17,7 @@ from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
 from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
 from tasks.corpus.shards import drafts_of, shards_of
-from tasks.corpus.standing import standing_texts
+from tasks.corpus.standing import Rules, standing_texts
 from tasks.corpus.writing import missing_texts, wanted_texts, write_texts
 from tasks.fingerprint import fingerprint
 from tasks.models.encoder import load_encoder
@@ -44,7 +45,7 @@ def plan(run: StageRun) -> Plan:
     Spool(run.warehouse).recover()
     wanted = wanted_texts(run.warehouse.query("items_to_recommend"), corpus, run.settings.seed)
     known = run.warehouse.query("known_texts")
-    missing = missing_texts(wanted, standing_texts(known, load_rules(corpus).digest))
+    missing = missing_texts(wanted, standing_texts(known, _rules(run).digest))
     run.counts |= {"wanted": wanted.height, "generated": 0, "tokens_generated": 0, "generation_seconds": 0.0}
     run.counts["reused"] = wanted.height - missing.height
     return Plan(wanted, shards_of(missing, wanted, corpus.shard_items))
@@ -56,9 +57,9 @@ def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
     corpus, seed = run.settings.corpus, run.settings.seed
     item_ids = missing[ITEM].unique()
     items = run.warehouse.query("listed_items", items=item_ids)
-    engine = load_engine(corpus, run.settings.data_folder / "models")
+    engine = load_engine(corpus, run.settings.models_folder)
     first = drafts_of(run.warehouse, item_ids)
-    rules = load_rules(corpus, _blocked(run))
+    rules = _rules(run, _blocked(run))
     start = time.perf_counter()
     texts = write_texts(missing, items, corpus, engine, seed, rules, first)
     run.counts["generation_seconds"] += time.perf_counter() - start
@@ -73,7 +74,7 @@ def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
 @task(name="plan rewriting", cache_policy=NO_CACHE)
 def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return what the second pass still has to write, by the key of its shard."""
-    found = second_pass.rewrites(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
+    found = second_pass.rewrites(run.warehouse, run.settings, _rules(run), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
     return shards_of(found.missing, wanted, run.settings.corpus.shard_items)
@@ -96,14 +97,14 @@ def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Near
     end = start + corpus.rewrite.max_minutes * 60 - run.counts["rewrite_seconds"]
     if start >= end:
         return 0
-    engine = load_engine(corpus, run.settings.data_folder / "models")
+    engine = load_engine(corpus, run.settings.models_folder)
     done = second_pass.rewrite_shard(
         run.warehouse,
         run.settings,
         key,
         missing,
         engine,
-        load_rules(corpus, _blocked(run)),
+        _rules(run, _blocked(run)),
         nearness,
         lambda: time.perf_counter() < end,
     )
@@ -118,7 +119,7 @@ def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Near
 @task(name="make texts live", cache_policy=NO_CACHE)
 def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    live = second_pass.make_live(run.warehouse, run.settings, load_rules(run.settings.corpus), wanted)
+    live = second_pass.make_live(run.warehouse, run.settings, _rules(run), wanted)
     if run.settings.corpus.rewrite.enabled:
         run.counts["rewrites_kept"] = int(run.warehouse.query("rewrites")["kept"].sum())
     run.counts |= {
@@ -140,6 +141,11 @@ def measure(run: StageRun) -> None:
     run.warehouse.upsert("features.text_quality", rows)
     run.counts |= quality_counts(run.warehouse.query("text_quality"))
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height
+
+
+def _rules(run: StageRun, blocked: Collection[str] = ()) -> Rules:
+    """What decides whether a text stands."""
+    return load_rules(run.settings.corpus, run.settings.models_folder, blocked)
 
 
 def _blocked(run: StageRun) -> set[str]:

@@ -15,6 +15,7 @@ from tasks.corpus.shards import Key
 from tasks.corpus.standing import Rules
 from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
+from tasks.models.engines import engine_identity
 from tasks.settings import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
@@ -62,14 +63,12 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
         corpus: angles, engine, sampling.
         seed: of the run.
     """
-    sampling = sampling_of(corpus)
+    sampling, engine = sampling_of(corpus), engine_identity(corpus)
     rows = []
     for item_id, item in item_data(items).items():
         prompts = prompts_for(corpus, *as_data(item))
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
-            digest = prompt_hash(
-                corpus.engine_identity, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0)
-            )
+            digest = prompt_hash(engine, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0))
             rows.append((item_id, slot, angle.name, SEPARATOR.join(prompt), digest))
     return pl.DataFrame(rows, schema=WANTED, orient="row").sort(ITEM, SLOT)
 

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.models.engine import Engine
+from tasks.models.model_folder import model_digest
 from tasks.settings import Corpus, Precision
 from tasks.settings_openai import OpenAi
 
@@ -12,16 +13,33 @@ def load_engine(corpus: Corpus, folder: Path) -> Engine:
     """Return the engine that the settings name, loaded.
 
     Args:
-        corpus: engine, its precision, the server of the engine "openai".
+        corpus: engine, its precision, the model of "transformers", the server of "openai".
         folder: where models are kept that an engine rewrites for itself.
     """
     match corpus.engine:
         case "openvino":
             return _openvino(folder, corpus.precision)
         case "transformers":
-            return _transformers(folder)
+            return _transformers(folder, corpus.transformers_model)
         case "openai":
             return _server(corpus.openai.model_dump_json())
+
+
+def engine_identity(corpus: Corpus) -> str:
+    """Return what of the engine decides a text, for its hash.
+
+    Raises:
+        EngineError: the folder of `transformers_model` is not there, or not whole.
+    """
+    match corpus.engine:
+        case "openvino":
+            return f"openvino {corpus.precision}"
+        case "transformers" if corpus.transformers_model:
+            return f"transformers {model_digest(corpus.transformers_model)}"
+        case "transformers":
+            return "transformers"
+        case "openai":
+            return f"openai {corpus.openai.identity()}"
 
 
 @cache
@@ -32,10 +50,10 @@ def _openvino(folder: Path, precision: Precision) -> Engine:
 
 
 @cache
-def _transformers(folder: Path) -> Engine:
+def _transformers(folder: Path, model: Path | None) -> Engine:
     from tasks.models.transformers_engine import TransformersEngine
 
-    return TransformersEngine(folder)
+    return TransformersEngine(folder, model)
 
 
 @cache

@@ -2,40 +2,44 @@
 
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, DynamicCache, GgufConfig
+from transformers import AutoModelForCausalLM, DynamicCache, GgufConfig, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from tasks.models import smollm2
 from tasks.models.decoding import CausalEngine, Int
+from tasks.models.model_folder import END, START, model_files, refusal
 
 
 class TransformersEngine(CausalEngine):
-    """SmolLM2 through transformers, on CUDA where there is one, else on the CPU.
+    """A language model through transformers, on CUDA where there is one, else on the CPU; in float32.
 
     Args:
-        folder: where the tokenizer is kept.
+        folder: where the packaged model's tokenizer is kept.
+        model: folder of another model, as transformers saves it; the packaged SmolLM2 when not given.
     """
 
     name = "transformers"
 
-    def __init__(self, folder: Path) -> None:
-        self.tokenizer = Tokenizer.from_file(str(smollm2.tokenizer_file(folder)))
+    def __init__(self, folder: Path, model: Path | None = None) -> None:
+        disable_progress_bar()
+        if model is None:
+            self.tokenizer = Tokenizer.from_file(str(smollm2.tokenizer_file(folder)))
+            network = _packaged()
+        else:
+            self.name = f"{self.name}/{model.name}"
+            self.tokenizer, network = _saved(model)
         ids = (self.tokenizer.token_to_id(token) for token in smollm2.END_TOKENS)
         self.end_tokens = frozenset(token for token in ids if token is not None)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        source = smollm2.gguf_file()
-        model = AutoModelForCausalLM.from_pretrained(
-            source.parent,
-            gguf_file=source.name,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.float32,
-        )
-        torch.nn.Module.to(model, self.device)  # moves in place
-        self._model = model.eval()
+        torch.nn.Module.to(network, self.device)  # moves in place
+        self._model = network.eval()
         self.reset()
 
     def reset(self) -> None:
@@ -64,3 +68,69 @@ class TransformersEngine(CausalEngine):
             logits_to_keep=keep,
         )
         return output.logits.float().cpu().numpy()
+
+
+def _packaged() -> PreTrainedModel:
+    """SmolLM2, straight from its GGUF file."""
+    source = smollm2.gguf_file()
+    return AutoModelForCausalLM.from_pretrained(
+        source.parent,
+        gguf_file=source.name,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.float32,
+    )
+
+
+def _saved(folder: Path) -> tuple[Tokenizer, PreTrainedModel]:
+    """Tokenizer and network of a folder.
+
+    Raises:
+        EngineError: it is not whole, cannot be read, or its model does not read ChatML.
+    """
+    model_files(folder)
+    tokenizer = _tokenizer(folder)
+    again = "save model and tokenizer anew with save_pretrained"
+    try:
+        network, found = _read(folder)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise refusal(folder, f"from which transformers makes no model ({reason})", again) from None
+    if missing := sorted(found["missing_keys"]):
+        raise refusal(folder, f"whose weights lack {missing[0]} ({len(missing)} in all)", again)
+    n_words, n_tokens = tokenizer.get_vocab_size(), network.config.get_text_config().vocab_size
+    if n_words > n_tokens:
+        raise refusal(
+            folder, f"whose tokenizer has {n_words} tokens, more than the model's {n_tokens}", again
+        )
+    return tokenizer, network
+
+
+def _read(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The network of a folder, and what transformers says about its weights."""
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # a pair, which its annotation does not say
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+    )
+    return loaded
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder, which must know the marks that prompts are written with."""
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises no narrower one
+        raise refusal(
+            folder,
+            f"whose tokenizer.json cannot be read ({error})",
+            "save it anew with save_pretrained",
+        ) from None
+    for mark in (START, END):
+        if len(tokenizer.encode(mark, add_special_tokens=False).ids) != 1:
+            raise refusal(
+                folder,
+                f"whose tokenizer has no token {mark}",
+                "prompts are written in ChatML: take a model that reads it, such as SmolLM2 or Qwen2.5, "
+                'or a server that knows the model\'s own marks: engine = "openai", api = "chat"',
+            )
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

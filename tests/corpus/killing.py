@@ -166,7 +166,7 @@ def run(request: CorpusRequest, shard_items: int, pause_s: float) -> None:
     home = Path(request.home)
     engine = Dictated(home / JOURNAL, pause_s)
     steps.load_engine = lambda *_: engine
-    steps.load_rules = lambda corpus, blocked=(): toy_rules(corpus, set(blocked))
+    steps.load_rules = lambda corpus, _folder, blocked=(): toy_rules(corpus, set(blocked))
     steps.load_encoder = WordEncoder
     if request.kill_at == HALF:
         arm_half()

@@ -140,6 +140,6 @@ def test_default_engine_shows_none(models: Path, every: bool) -> None:
     engine = load_engine(CORPUS, models)
     items = ITEMS if every else ITEMS.filter(pl.col("item_id").is_in(FEW))
     assert every or items.height == len(KINDS)
-    texts = shown(engine, load_safety(CORPUS), items)
+    texts = shown(engine, load_safety(CORPUS, models), items)
     assert_clean(texts, items)
     assert (texts["status"] == "ok").mean() > 0.5  # type: ignore[operator]

@@ -18,7 +18,7 @@ from warehouse.spool import shard_key
 MODULE = "tests.corpus.killing"
 REWRITTEN = -1  # the attempt whose seed the second pass takes
 ITEMS, SHARD_ITEMS, SHARDS, PAUSE_S = 16, 4, 4, 0.0
-LONG_ITEMS, LONG_SHARD_ITEMS, LONG_PAUSE_S = 64, 2, 0.004
+LONG_SHARD_ITEMS, LONG_PAUSE_S = 2, 0.004
 # How often a history is killed at one point; make test-thorough does so three times.
 TIMES = [1, pytest.param(3, marks=pytest.mark.thorough)]
 # A shard is written to the end here: what was written is not lost.
@@ -227,14 +227,14 @@ def test_second_pass_killed(rewriting: Template, point: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("often", [2, pytest.param(20, marks=pytest.mark.thorough)])
-def test_killed_at_random_moments(tmp_path: Path, often: int) -> None:
+@pytest.mark.parametrize(("often", "n_items"), [(2, 24), pytest.param(20, 64, marks=pytest.mark.thorough)])
+def test_killed_at_random_moments(tmp_path: Path, often: int, n_items: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KILL_SEED={seed}")
     draws = random.Random(seed)
     kills = histories = 0
     with killer(MODULE, (LONG_SHARD_ITEMS, LONG_PAUSE_S), tmp_path / "log") as process:
-        template = Template(tmp_path, LONG_ITEMS, LONG_SHARD_ITEMS, process)
+        template = Template(tmp_path, n_items, LONG_SHARD_ITEMS, process)
         while kills < often:
             home, pids = template.copy(f"history {histories}"), []
             histories += 1  # a run may end before its kill

@@ -3,21 +3,25 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from tasks.corpus.faithfulness import ItemData
+from tasks.corpus.safety import loading
 from tasks.corpus.safety.check import SafetyRules
-from tasks.corpus.safety.classifier import DESCRIPTION, Classifier, fit, labelled
-from tasks.corpus.safety.loading import load_classifier, load_safety
+from tasks.corpus.safety.classifier import ARRAYS, DESCRIPTION, TEXTS, Classifier, Vectors, fit, labelled
+from tasks.corpus.safety.loading import KEPT, load_classifier, load_safety
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
 from tasks.corpus.safety.planted import as_data, follows_order, orders_in
 from tasks.corpus.safety.profanity import known_languages, profane_words
 from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
 from tasks.languages import LANGUAGES
+from tasks.models.encoder import load_encoder
 from tasks.settings import Corpus, Safety
 from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.vectors import unit
@@ -184,10 +188,8 @@ class TestHeldOut:
         assert texts.join(learned, on=pl.col("text").str.to_lowercase(), how="semi").is_empty()
 
     @pytest.mark.slow
-    def test_recall_and_precision(self, texts: pl.DataFrame) -> None:
-        from tasks.models.encoder import load_encoder
-
-        model = load_classifier()
+    def test_recall_and_precision(self, texts: pl.DataFrame, models_folder: Path) -> None:
+        model = load_classifier(models_folder)
         chances = model(load_encoder().encode(texts["text"].to_list()))
         recall, precision = recall_and_precision(chances, texts["label"].to_numpy(), model.threshold)
         assert recall >= 0.95, recall
@@ -202,34 +204,81 @@ class TestHeldOut:
         # Other batches change vectors by rounding, which may move a threshold by its last digit.
         assert kept["threshold"] == pytest.approx(about["threshold"], abs=0.02)
 
-    def test_it_is_fitted_to_the_texts_that_are_learned_from(self) -> None:
-        from tasks.models.encoder import load_encoder
+    def test_it_is_fitted_to_the_texts_that_are_learned_from(self, models_folder: Path) -> None:
+        how, learned = json.loads(DESCRIPTION.read_text(encoding="utf-8")), labelled()
+        assert load_classifier(models_folder)(np.zeros((1, 384), np.float32)) > 0
+        (kept,) = (models_folder / KEPT).iterdir()
+        support = load_file(kept / ARRAYS)["support"]
+        some = [*range(0, learned.height, 40)]
+        vectors = load_encoder().encode(learned["text"].gather(some).to_list())
+        np.testing.assert_allclose(support[some], vectors, atol=1e-6)
+        fitted = fit(support, learned["label"].to_numpy(), how["gamma"], how["ridge"])
+        np.testing.assert_allclose(load_classifier(models_folder)(support), fitted(support), atol=1e-6)
 
-        kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
-        learned = labelled()
-        vectors = load_encoder().encode(learned["text"].to_list())
-        fitted = fit(vectors, learned["label"].to_numpy(), kept["gamma"], kept["ridge"])
-        np.testing.assert_allclose(load_classifier()(vectors), fitted(vectors), atol=1e-6)
-
-    def test_version_is_that_of_the_texts_that_are_learned_from(self) -> None:
+    def test_version_is_that_of_the_texts_that_are_learned_from(self, models_folder: Path) -> None:
         kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
         version = version_of(labelled(), kept["gamma"], kept["ridge"], kept["threshold"])
-        assert load_classifier().version == kept["version"] == version
+        assert load_classifier(models_folder).version == kept["version"] == version
+
+
+class TestKeptFit:
+    """What was fitted is there for the next process."""
+
+    @pytest.fixture
+    def fits(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """How many texts each fit learned from; vectors are drawn, not encoded."""
+        made: list[int] = []
+
+        def noted(vectors: Vectors, *how: Any) -> Classifier:
+            made.append(len(vectors))
+            return fit(vectors, *how)
+
+        monkeypatch.setattr(loading, "fit", noted)
+        monkeypatch.setattr(loading, "_encode", lambda texts: drawn(len(texts)))
+        return made
+
+    def test_is_read_not_made_again(self, fits: list[int], tmp_path: Path) -> None:
+        first, second = loading._FittedOnUse(tmp_path), loading._FittedOnUse(tmp_path)
+        assert not fits  # before a text is judged
+        chances = first(drawn(5))
+        assert fits == [labelled().height]
+        np.testing.assert_array_equal(second(drawn(5)), chances)
+        assert len(fits) == 1
+
+    def test_is_the_fit_to_the_last_bit(self, tmp_path: Path) -> None:
+        fitted = fit(drawn(40), np.arange(40, dtype=np.int8) % 2, 0.7, 0.01)
+        fitted.save(tmp_path)
+        np.testing.assert_array_equal(Classifier.load(tmp_path)(drawn(9)), fitted(drawn(9)))
+
+    def test_is_made_anew_for_other_texts(
+        self, fits: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loading._FittedOnUse(tmp_path)(drawn(1))
+        more = tmp_path / "more.tsv"
+        more.write_text(TEXTS.read_text(encoding="utf-8") + "1\tthreat\tI will hurt you.\n", encoding="utf-8")
+        monkeypatch.setattr(loading, "TEXTS", more)
+        loading._FittedOnUse(tmp_path)(drawn(1))
+        assert len(fits) == len([*(tmp_path / KEPT).iterdir()]) == 2
+
+
+def drawn(n: int) -> Vectors:
+    """(n, 384) unit vectors."""
+    return unit(np.random.default_rng(n).normal(size=(n, 384)).astype(np.float32))
 
 
 def test_there_are_word_lists_for_every_language_of_an_angle() -> None:
     assert LANGUAGES.keys() <= set(known_languages())
 
 
-def test_texts_are_searched_in_the_languages_of_the_angles_too() -> None:
+def test_texts_are_searched_in_the_languages_of_the_angles_too(tmp_path: Path) -> None:
     angle = Angle(name="wer", instruction="wer es mag", template="{{ facts }}\nFür", language="de")
     text = ["Für alle, die so eine Scheiße mögen."]
-    assert load_safety(Corpus(angles=(angle,)))(text, [ITEM]) == ["profanity: Scheiße"]
-    german = load_safety(Corpus(safety=Safety(languages=("en", "de"))))
-    assert load_safety(Corpus(angles=(angle,))).version == german.version
+    assert load_safety(Corpus(angles=(angle,)), tmp_path)(text, [ITEM]) == ["profanity: Scheiße"]
+    german = load_safety(Corpus(safety=Safety(languages=("en", "de"))), tmp_path)
+    assert load_safety(Corpus(angles=(angle,)), tmp_path).version == german.version
     # English ones change nothing: texts that stand need not be judged again.
-    plain = SafetyRules(Safety(), lambda _: np.zeros((0, 384), np.float32), load_classifier())
-    assert load_safety(Corpus()).version == plain.version
+    plain = SafetyRules(Safety(), lambda _: np.zeros((0, 384), np.float32), load_classifier(tmp_path))
+    assert load_safety(Corpus(), tmp_path).version == plain.version
 
 
 @pytest.mark.parametrize("name", ANGLE_SETS)

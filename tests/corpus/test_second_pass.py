@@ -239,7 +239,7 @@ def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, mo
     from tasks.models.engines import load_engine
     from tasks.spread import distances, item_ranks
 
-    rules, encoder = load_rules(ON.corpus), load_encoder()
+    rules, encoder = load_rules(ON.corpus, models), load_encoder()
     engine = load_engine(ON.corpus, models)
     warehouse.upsert("features.texts", stamped(warehouse, rules.digest))
     nearness = nearness_of(warehouse, encoder.encode, 40)

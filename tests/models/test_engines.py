@@ -1,6 +1,10 @@
-"""What every engine does, on the real model."""
+"""What every engine does: on the real model; transformers, which takes long to read that one, on a small one.
 
-from collections.abc import Iterator
+`make test-thorough` has it read the real one, too.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +23,17 @@ from tasks.models.openvino_quiet import openvino
 from tasks.settings import Corpus
 from tasks.settings_openai import OpenAi
 from tests.models.servers import ModelServer, serving
+from tests.models.small import log_prob_by_definition, save_small_llama
 
-IN_PROCESS = ("openvino f32", "transformers")
-ENGINES = (*IN_PROCESS, "openvino bf16", "openai")
+LogProb = Callable[[Sequence[Prompt], Sequence[str]], NDArray[np.float64]]
+
+SMALL = "transformers small"
+REAL = (
+    "openvino f32",
+    "openvino bf16",
+    "openai",
+    pytest.param("transformers", marks=pytest.mark.thorough),
+)
 SAMPLING = Sampling(max_new_tokens=30, temperature=0.7, top_k=40)
 FILMS = (("Toy Story", 1995, ["Animation", "Comedy"]), ("Heat", 1995, ["Action", "Crime", "Thriller"]))
 PROMPTS: list[Prompt] = [prompt for film in FILMS for prompt in prompts_for(Corpus(), *film)]
@@ -37,9 +49,13 @@ CONTINUATIONS = [
 
 
 def in_process(name: str, models: Path) -> CausalEngine:
-    kind, _, precision = name.partition(" ")
-    corpus = Corpus.model_validate({"engine": kind, "precision": precision or "bf16"})
-    engine = load_engine(corpus, models)
+    kind, _, which = name.partition(" ")
+    values: dict[str, object] = {"engine": kind}
+    if name == SMALL:
+        values["transformers_model"] = models / "small"
+    elif which:
+        values["precision"] = which
+    engine = load_engine(Corpus.model_validate(values), models)
     assert isinstance(engine, CausalEngine)
     return engine
 
@@ -48,27 +64,45 @@ def computes_in_bfloat16() -> bool:
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def engine(request: pytest.FixtureRequest, models: Path) -> Iterator[Engine]:
-    match request.param:
-        case "openai":
-            with serving(ModelServer(in_process("openvino f32", models))) as url:
-                yield OpenAiEngine(OpenAi(base_urls=(url,), model="smollm2"))
-        case "openvino bf16" if not computes_in_bfloat16():
-            pytest.skip("a processor without bfloat16: the engine is that of float32")
-        case name:
-            yield in_process(name, models)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with none but the small one."""
+    folder = tmp_path_factory.mktemp("models")
+    save_small_llama(folder / "small")
+    return folder
+
+
+def folder_of(name: str, request: pytest.FixtureRequest) -> Path:
+    """Where an engine's model is; the real one is converted only for those that need it."""
+    return request.getfixturevalue("small" if name == SMALL else "models")
+
+
+@pytest.fixture(scope="module", params=[*REAL, SMALL])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    name, folder = request.param, folder_of(request.param, request)
+    if name == "openai":
+        with serving(ModelServer(in_process("openvino f32", folder))) as url:
+            yield OpenAiEngine(OpenAi(base_urls=(url,), model="smollm2"))
+    elif name == "openvino bf16" and not computes_in_bfloat16():
+        pytest.skip("a processor without bfloat16: the engine is that of float32")
+    else:
+        yield in_process(name, folder)
 
 
 @pytest.fixture(scope="module")
-def tokenizer(models: Path) -> Tokenizer:
-    return Tokenizer.from_file(str(smollm2.tokenizer_file(models)))
+def reference(engine: Engine, request: pytest.FixtureRequest) -> LogProb:
+    """How likely texts are, by another engine or another way in float32."""
+    if engine.name == "transformers/small":
+        return partial(log_prob_by_definition, request.getfixturevalue("small") / "small")
+    return in_process("openvino f32", request.getfixturevalue("models")).log_prob
 
 
 @pytest.fixture(scope="module")
-def in_float32(models: Path) -> NDArray[np.float64]:
-    """How likely the given texts are."""
-    return in_process("openvino f32", models).log_prob(PROMPTS, CONTINUATIONS)
+def tokenizer(engine: Engine, request: pytest.FixtureRequest) -> Tokenizer:
+    """The model's, for an engine that has none itself, too."""
+    if isinstance(engine, CausalEngine):
+        return engine.tokenizer
+    return Tokenizer.from_file(str(smollm2.tokenizer_file(request.getfixturevalue("models"))))
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +110,10 @@ def written(engine: Engine) -> list[Generation]:
     return engine.generate(PROMPTS, SAMPLING, SEEDS)
 
 
-@pytest.mark.parametrize("name", IN_PROCESS)
-def test_is_loaded_once(name: str, models: Path) -> None:
-    assert in_process(name, models) is in_process(name, models)
+@pytest.mark.parametrize("name", ["openvino f32", SMALL])
+def test_is_loaded_once(name: str, request: pytest.FixtureRequest) -> None:
+    folder = folder_of(name, request)
+    assert in_process(name, folder) is in_process(name, folder)
 
 
 def test_nothing_asked(engine: Engine) -> None:
@@ -120,6 +155,7 @@ def test_a_text_depends_on_prompt_and_seed_alone(engine: Engine, written: list[G
     assert other.text != alone.text
 
 
+@pytest.mark.parametrize("engine", REAL, indirect=True)
 def test_texts_are_short_sentences_that_go_on_from_the_opening(written: list[Generation]) -> None:
     for prompt, one in zip(PROMPTS, written, strict=True):
         assert one.text.startswith(prompt[-1])
@@ -150,6 +186,7 @@ def test_cap_cuts_a_text(engine: Engine) -> None:
     assert not cut.whole_sentence
 
 
+@pytest.mark.parametrize("engine", REAL, indirect=True)
 def test_likelier_texts_score_higher(engine: Engine) -> None:
     sense, nonsense = engine.log_prob([PROMPTS[0]] * 2, [" enjoy watching films.", " enjoy films watching."])
     assert sense > nonsense + 1
@@ -171,28 +208,27 @@ def test_many_continuations_of_one_prompt_are_as_likely_as_one_by_one(
     np.testing.assert_allclose(shared, plain, atol=1e-2 if is_exact(engine) else 0.05 * n_tokens.max())
 
 
-def test_engines_agree(models: Path) -> None:
-    """The same weights: one engine reads them converted, the other straight from the package."""
-    first, second = (in_process(name, models) for name in IN_PROCESS)
-    assert first.end_tokens == second.end_tokens
-    assert len(first.end_tokens) == 2
+@pytest.mark.parametrize("engine", ["openvino f32", *REAL[-1:], SMALL], indirect=True)
+def test_a_text_ends_at_either_mark(engine: Engine) -> None:
+    assert isinstance(engine, CausalEngine)
+    assert {engine.tokenizer.id_to_token(token) for token in engine.end_tokens} == set(smollm2.END_TOKENS)
 
 
 def test_given_texts_are_as_likely_as_in_float32(
-    engine: Engine, in_float32: NDArray[np.float64], tokenizer: Tokenizer
+    engine: Engine, reference: LogProb, tokenizer: Tokenizer
 ) -> None:
     n_tokens = [len(tokenizer.encode(text, add_special_tokens=False).ids) for text in CONTINUATIONS]
-    difference = in_float32 - engine.log_prob(PROMPTS, CONTINUATIONS)
+    difference = reference(PROMPTS, CONTINUATIONS) - engine.log_prob(PROMPTS, CONTINUATIONS)
     assert np.abs(difference / n_tokens).max() < 0.05
 
 
 def test_written_texts_are_as_likely_as_in_float32(
-    engine: Engine, written: list[Generation], models: Path, tokenizer: Tokenizer
+    written: list[Generation], reference: LogProb, tokenizer: Tokenizer
 ) -> None:
     """Not a likelihood at the sampling temperature, which would be off by far more."""
     continuations = [one.text[len(prompt[-1]) :] for prompt, one in zip(PROMPTS, written, strict=True)]
     n_tokens = [len(tokenizer.encode(text, add_special_tokens=False).ids) for text in continuations]
-    scored = in_process("openvino f32", models).log_prob(PROMPTS, continuations)
+    scored = reference(PROMPTS, continuations)
     same = [row for row, one in enumerate(written) if one.n_tokens == n_tokens[row]]
     assert len(same) >= 3
     for row in same:

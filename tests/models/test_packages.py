@@ -5,7 +5,7 @@ import pytest
 
 from tasks.models import packages
 from tasks.models.packages import MissingPackage, package_file
-from tasks.models.smollm2 import _whole, gguf_file
+from tasks.models.smollm2 import gguf_file
 
 
 def test_file_inside_a_package_that_is_never_imported() -> None:
@@ -23,15 +23,3 @@ def test_missing_file_says_how_to_repair_it(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(packages, "find_spec", lambda _: spec)
     with pytest.raises(MissingPackage, match="weights.bin is missing from the package hollow-one; run: pip"):
         package_file("hollow_one", "weights.bin")
-
-
-def test_half_converted_model_never_gets_its_name(tmp_path: Path) -> None:
-    target = tmp_path / "model" / "openvino"
-    with pytest.raises(KeyboardInterrupt), _whole(target) as unfinished:
-        (unfinished / "half").touch()
-        raise KeyboardInterrupt
-    assert list(target.parent.iterdir()) == []
-    with _whole(target) as unfinished:
-        (unfinished / "whole").touch()
-        assert not target.exists()
-    assert [path.name for path in target.iterdir()] == ["whole"]

@@ -2,21 +2,24 @@
 
 p(x) = 1 / (1 + exp(-(b + sum over i of a_i exp(-g |x - s_i|^2)))): s_i are the vectors of the training texts
 (Zhu & Hastie 2005). A linear one tells a threat from a plot about threats less well (docs/experiments.md).
-No weights are kept: fitting training.tsv beside this file takes seconds. How it is fitted stands in
-classifier.json, which `python -m tasks.corpus.safety.training` writes.
+No weights come with the code: they are fitted to training.tsv beside this file where they are first needed.
+How stands in classifier.json, which `python -m tasks.corpus.safety.training` writes.
 """
 
+import json
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 FOLDER = Path(__file__).parent
 TEXTS = FOLDER / "training.tsv"
 DESCRIPTION = FOLDER / "classifier.json"
 MOST_STEPS = 50
+ARRAYS, NUMBERS = "model.safetensors", "model.json"  # of a fit that is kept
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int8]
@@ -62,6 +65,17 @@ class Classifier:
         """Return (T,) probabilities: out[i] is that of vectors[i] of (T, D) float32, of unit length."""
         near = kernel(vectors, self._support, self._gamma)  # (T, S)
         return 1.0 / (1.0 + np.exp(-(near @ self.weights.astype(np.float64) + self.bias)))
+
+    def save(self, folder: Path) -> None:
+        """Write what was fitted."""
+        save_file({"support": self._support, "weights": self.weights}, folder / ARRAYS)
+        numbers = json.dumps({"bias": self.bias, "gamma": self._gamma}, indent=2)
+        (folder / NUMBERS).write_text(f"{numbers}\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote: the same probabilities to the last bit."""
+        return cls(**load_file(folder / ARRAYS), **json.loads((folder / NUMBERS).read_text(encoding="utf-8")))
 
 
 def kernel(left: NDArray[np.float32], right: NDArray[np.float32], gamma: float) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.sampling import sampled_users, top_together
 from tasks.matching.registry import STUDENT
-from tasks.models.engines import load_engine
+from tasks.models.engines import engine_identity, load_engine
 from tasks.progress import progress
 from tasks.settings import Corpus
 from tasks.stage import StageNotReady, StageRun
@@ -50,10 +50,10 @@ def judge(run: StageRun) -> bool:
     spool.recover()
     window, corpus = train_window(run), _corpus(run)
     teacher = LanguageModelRelevance(
-        lambda: load_engine(corpus, run.settings.data_folder / "models"), corpus.noun, settings
+        lambda: load_engine(corpus, run.settings.models_folder), corpus.noun, settings
     )
     teacher.fit(window.data)
-    wanted = _wanted(window, sample(run), teacher, corpus.engine_identity)
+    wanted = _wanted(window, sample(run), teacher, engine_identity(corpus))
     known = warehouse.query("relevance", fit=TRAIN)
     key = [USER, TEXT_ID, "prompt_hash"]
     stale = known.join(wanted, on=key, how="anti")
