@@ -1,6 +1,7 @@
-"""What every engine does: on the real model; transformers, which takes long to read that one, on a small one.
+"""What every engine does: on the real model, and on a small one those that take long with that.
 
-`make test-thorough` has it read the real one, too.
+transformers takes long to read the real one, and a server to write with it, a text at a time;
+`make test-thorough` has them do so.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +28,11 @@ from tests.models.small import log_prob_by_definition, save_small_llama
 
 LogProb = Callable[[Sequence[Prompt], Sequence[str]], NDArray[np.float64]]
 
-SMALL = "transformers small"
+SMALL, SERVED = "transformers small", "openai small"
 REAL = (
     "openvino f32",
     "openvino bf16",
-    "openai",
+    pytest.param("openai", marks=pytest.mark.thorough),
     pytest.param("transformers", marks=pytest.mark.thorough),
 )
 SAMPLING = Sampling(max_new_tokens=30, temperature=0.7, top_k=40)
@@ -74,14 +75,21 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def folder_of(name: str, request: pytest.FixtureRequest) -> Path:
     """Where an engine's model is; the real one is converted only for those that need it."""
-    return request.getfixturevalue("small" if name == SMALL else "models")
+    return request.getfixturevalue("small" if name in (SMALL, SERVED) else "models")
 
 
-@pytest.fixture(scope="module", params=[*REAL, SMALL])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    name, folder = request.param, folder_of(request.param, request)
-    if name == "openai":
-        with serving(ModelServer(in_process("openvino f32", folder))) as url:
+@pytest.fixture(scope="module", params=[*REAL, SMALL, SERVED])
+def which(request: pytest.FixtureRequest) -> str:
+    """The engine, and its model."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def engine(which: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    name, folder = which, folder_of(which, request)
+    if name.startswith("openai"):
+        served = SMALL if name == SERVED else "openvino f32"
+        with serving(ModelServer(in_process(served, folder))) as url:
             yield OpenAiEngine(OpenAi(base_urls=(url,), model="smollm2"))
     elif name == "openvino bf16" and not computes_in_bfloat16():
         pytest.skip("a processor without bfloat16: the engine is that of float32")
@@ -90,18 +98,18 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def reference(engine: Engine, request: pytest.FixtureRequest) -> LogProb:
+def reference(which: str, request: pytest.FixtureRequest) -> LogProb:
     """How likely texts are, by another engine or another way in float32."""
-    if engine.name == "transformers/small":
+    if which in (SMALL, SERVED):
         return partial(log_prob_by_definition, request.getfixturevalue("small") / "small")
     return in_process("openvino f32", request.getfixturevalue("models")).log_prob
 
 
 @pytest.fixture(scope="module")
-def tokenizer(engine: Engine, request: pytest.FixtureRequest) -> Tokenizer:
+def tokenizer(which: str, request: pytest.FixtureRequest) -> Tokenizer:
     """The model's, for an engine that has none itself, too."""
-    if isinstance(engine, CausalEngine):
-        return engine.tokenizer
+    if which in (SMALL, SERVED):
+        return Tokenizer.from_file(str(request.getfixturevalue("small") / "small" / "tokenizer.json"))
     return Tokenizer.from_file(str(smollm2.tokenizer_file(request.getfixturevalue("models"))))
 
 
@@ -122,6 +130,7 @@ def test_nothing_asked(engine: Engine) -> None:
     assert engine.log_prob(PROMPTS[:2], ["", ""]).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("which", [*REAL, SMALL], indirect=True)  # a server is taken to have words for tokens
 def test_longer_prompts_are_longer(engine: Engine, tokenizer: Tokenizer) -> None:
     """By what tokens say; an engine without the tokenizer may be off by half."""
     for prompt in PROMPTS:
@@ -155,7 +164,7 @@ def test_a_text_depends_on_prompt_and_seed_alone(engine: Engine, written: list[G
     assert other.text != alone.text
 
 
-@pytest.mark.parametrize("engine", REAL, indirect=True)
+@pytest.mark.parametrize("which", REAL, indirect=True)
 def test_texts_are_short_sentences_that_go_on_from_the_opening(written: list[Generation]) -> None:
     for prompt, one in zip(PROMPTS, written, strict=True):
         assert one.text.startswith(prompt[-1])
@@ -186,7 +195,7 @@ def test_cap_cuts_a_text(engine: Engine) -> None:
     assert not cut.whole_sentence
 
 
-@pytest.mark.parametrize("engine", REAL, indirect=True)
+@pytest.mark.parametrize("which", REAL, indirect=True)
 def test_likelier_texts_score_higher(engine: Engine) -> None:
     sense, nonsense = engine.log_prob([PROMPTS[0]] * 2, [" enjoy watching films.", " enjoy films watching."])
     assert sense > nonsense + 1
@@ -208,7 +217,7 @@ def test_many_continuations_of_one_prompt_are_as_likely_as_one_by_one(
     np.testing.assert_allclose(shared, plain, atol=1e-2 if is_exact(engine) else 0.05 * n_tokens.max())
 
 
-@pytest.mark.parametrize("engine", ["openvino f32", *REAL[-1:], SMALL], indirect=True)
+@pytest.mark.parametrize("which", ["openvino f32", *REAL[-1:], SMALL], indirect=True)
 def test_a_text_ends_at_either_mark(engine: Engine) -> None:
     assert isinstance(engine, CausalEngine)
     assert {engine.tokenizer.id_to_token(token) for token in engine.end_tokens} == set(smollm2.END_TOKENS)
