@@ -68,28 +68,57 @@ def tracking(finished: Home) -> Tracking:
     return Tracking(finished.settings)
 
 
-@pytest.fixture(scope="module")
-def again(finished: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = finished.copy(tmp_path_factory.mktemp("again"))
-    run_flow(home, "nightly")
-    return home
-
-
 def command(home: Home) -> list[str]:
     return [sys.executable, "-m", "flows.cli", "run", "--config", str(home.config)]
 
 
+def run_command(home: Home, prefect_api: str) -> str:
+    """Run the whole job in a process of its own; returns what it printed."""
+    environment = clean_environment(PREFECT_API_URL=prefect_api, COLUMNS="160")
+    answer = subprocess.run(
+        command(home), cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+@pytest.fixture(scope="module")
+def told_again(
+    finished: Home, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Home, str]:
+    """A finished home after a second run, by the command, and what that printed."""
+    home = finished.copy(tmp_path_factory.mktemp("again"))
+    return home, run_command(home, prefect_api)
+
+
+@pytest.fixture(scope="module")
+def again(told_again: tuple[Home, str]) -> Home:
+    return told_again[0]
+
+
 @pytest.fixture(scope="module", params=["whole", pytest.param("killed", marks=pytest.mark.thorough)])
-def begun(
+def second(
     request: pytest.FixtureRequest,
     finished: Home,
     prefect_api: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Home, int]:
-    """A new home, or one after a kill, and how many texts it holds."""
-    home = new_home(tmp_path_factory.mktemp("begun"), finished.models, tables=False)
+    """Another home that was empty, after a whole run, and how many texts it held before.
+
+    Either the run is in this process and meets nothing, or it is in one of its own, so that no order of a set
+    can hide, and meets what was left by one that was killed while it wrote texts.
+    """
+    home = new_home(tmp_path_factory.mktemp("second"), finished.models, tables=False)
     if request.param == "whole":
+        run_flow(home, "nightly")
         return home, 0
+    kept = texts_before_a_kill(home, prefect_api)
+    run_command(home, prefect_api)
+    return home, kept
+
+
+def texts_before_a_kill(home: Home, prefect_api: str) -> int:
+    """Start the job, and kill it once it has written a shard; returns how many texts are there."""
     log = home.folder / "log"
     environment = clean_environment(PREFECT_API_URL=prefect_api, FORCE_COLOR="1", COLUMNS="120")
     with log.open("w") as output:
@@ -108,19 +137,7 @@ def begun(
             process.wait()
     kept = home.query("known_texts").height
     assert 0 < kept < TEXTS
-    return home, kept
-
-
-@pytest.fixture(scope="module")
-def second(begun: tuple[Home, int], prefect_api: str) -> tuple[Home, str]:
-    """That home after a whole run, and what the run printed."""
-    home, _ = begun
-    environment = clean_environment(PREFECT_API_URL=prefect_api, COLUMNS="160")
-    answer = subprocess.run(
-        command(home), cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=400
-    )
-    assert answer.returncode == 0, answer.stderr
-    return home, answer.stdout
+    return kept
 
 
 class TestFinished:
@@ -299,6 +316,15 @@ class TestAgain:
         assert report_of(again)["texts"]["reused"] == TEXTS
         assert Tracking(again.settings).champion() == "1"
 
+    def test_command_prints_the_report_three_lists_and_where_to_look(
+        self, told_again: tuple[Home, str]
+    ) -> None:
+        printed = told_again[1]
+        for words in (*MATCHERS, "fusion", "polyrec ui", "polyrec report --json"):
+            assert words in printed
+        assert len(re.findall(r"Recommended to user \d+", printed)) == 3
+        assert "Traceback" not in printed
+
     def test_editing_a_title_writes_that_items_texts_alone(
         self, again: Home, finished: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -372,35 +398,25 @@ class TestForgotten:
 
 
 class TestSecondHome:
-    """Another run with the same seed, also after a kill while texts were written; in its own processes."""
+    """Another empty home with the same seed: in one run, or in two of which the first was killed."""
 
-    def test_what_was_written_is_not_written_again(
-        self, begun: tuple[Home, int], second: tuple[Home, str]
-    ) -> None:
-        kept = begun[1]
-        counts = second[0].counts("corpus")
+    def test_what_was_written_is_not_written_again(self, second: tuple[Home, int]) -> None:
+        home, kept = second
+        counts = home.counts("corpus")
         assert (counts["reused"], counts["generated"]) == (kept, TEXTS - kept)
 
-    def test_texts_are_those_of_the_first_home(self, second: tuple[Home, str], finished: Home) -> None:
+    def test_texts_are_those_of_the_first_home(self, second: tuple[Home, int], finished: Home) -> None:
         columns = ("item_id", "slot", "text_id", "text", "log_prob", "n_tokens")
         first, other = (home.query("live_texts").select(columns) for home in (finished, second[0]))
         assert other.equals(first)
 
     def test_one_seed_gives_one_result_from_two_empty_homes(
-        self, second: tuple[Home, str], finished: Home
+        self, second: tuple[Home, int], finished: Home
     ) -> None:
-        """In processes of their own, so that no order of a set or a dictionary can hide."""
         first, other = report_of(finished), report_of(second[0])
         for key in ("dataset", "protocol", "seed", "split_hash", "models", "fusion", "lists_hash"):
             assert other[key] == first[key], key
         assert lists_of(second[0]).equals(lists_of(finished))
-
-    def test_run_prints_the_report_three_lists_and_where_to_look(self, second: tuple[Home, str]) -> None:
-        printed = second[1]
-        for words in (*MATCHERS, "fusion", "polyrec ui", "polyrec report --json"):
-            assert words in printed
-        assert len(re.findall(r"Recommended to user \d+", printed)) == 3
-        assert "Traceback" not in printed
 
     def test_finished_home_is_as_the_first_run_left_it(self, finished: Home) -> None:
         """The other tests copy it: what one of them did must not be what another one sees."""
