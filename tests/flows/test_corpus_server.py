@@ -39,11 +39,20 @@ def server() -> Iterator[tuple[ModelServer, str]]:
         yield model, url
 
 
-def home_asking(url: str, folder: Path) -> Home:
-    """A home whose catalogue is loaded and whose texts come from a server."""
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Home:
+    """A home whose catalogue is loaded."""
+    assert prefect_api
+    folder = tmp_path_factory.mktemp("loaded")
     home = new_home(folder, folder)
-    point_at(url, home)
     run_flow(home, "ingest")
+    return home
+
+
+def home_asking(url: str, loaded: Home, folder: Path) -> Home:
+    """A home whose catalogue is loaded and whose texts come from a server."""
+    home = loaded.copy(folder)
+    point_at(url, home)
     return home
 
 
@@ -65,12 +74,9 @@ def standing(home: Home) -> int:
 
 
 @pytest.fixture(scope="module")
-def clean(
-    server: tuple[ModelServer, str], tmp_path_factory: pytest.TempPathFactory, prefect_api: str
-) -> Home:
+def clean(server: tuple[ModelServer, str], loaded: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home after a run in which nothing failed."""
-    assert prefect_api
-    home = home_asking(server[1], tmp_path_factory.mktemp("clean"))
+    home = home_asking(server[1], loaded, tmp_path_factory.mktemp("clean"))
     run_flow(home, "corpus")
     return home
 
@@ -104,13 +110,13 @@ def test_key_is_stored_nowhere(clean: Home) -> None:
 
 
 def test_faults_change_no_text_and_nothing_is_written_twice(
-    clean: Home, server: tuple[ModelServer, str], tmp_path: Path
+    clean: Home, loaded: Home, server: tuple[ModelServer, str], tmp_path: Path
 ) -> None:
     faults = ["500", "half", "429 0.2", "reset", "malformed", "503 0.1", "stranger", "429", "half"]
     script = [step for fault in faults for step in (fault, *["pass"] * 9)]
     proxy = FaultProxy(server[1], script)
     with proxy.running() as url:
-        home = home_asking(url, tmp_path)
+        home = home_asking(url, loaded, tmp_path)
         run_flow(home, "corpus")
         asked = len(proxy.done)
         counts, expected = home.counts("corpus"), clean.counts("corpus")
@@ -127,11 +133,11 @@ def test_faults_change_no_text_and_nothing_is_written_twice(
 
 
 def test_server_that_goes_down_keeps_what_was_written(
-    clean: Home, server: tuple[ModelServer, str], tmp_path: Path
+    clean: Home, loaded: Home, server: tuple[ModelServer, str], tmp_path: Path
 ) -> None:
     proxy = FaultProxy(server[1], ["pass"] * 100, then="reset")
     with proxy.running() as url:
-        home = home_asking(url, tmp_path)
+        home = home_asking(url, loaded, tmp_path)
         with pytest.raises(
             EngineError, match="finished shards are kept.*run the same command again"
         ) as error:
