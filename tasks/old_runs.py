@@ -6,10 +6,6 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import datetime, timedelta
 from io import StringIO
 
-import tasks.mlflow_quiet  # noqa: F401
-
-# isort: split
-
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
