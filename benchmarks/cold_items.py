@@ -19,20 +19,20 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cold_items_inputs import TITLES
-from benchmarks.cold_items_trial import measure
 from benchmarks.output import show
 from tasks.settings import SettingsError, load_settings
 from tasks.stage import StageNotReady
 from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 DRAWS = 5
 WIDTH = 150  # columns of the terminal that the tables need
@@ -93,8 +93,12 @@ def _notes(values: Mapping[str, Any]) -> list[str]:
     return [*notes, f"looks at test recorded: {len(values['draws'])}"]
 
 
-def figure(values: Mapping[str, Any]) -> go.Figure:
+def figure(values: Mapping[str, Any]) -> "Figure":
     """How far every matcher with texts is above the control, over all and by third, with intervals."""
+    import plotly.graph_objects as go
+
+    from benchmarks.cold_items_inputs import TITLES
+
     chart = go.Figure()
     rows = [row for row in values["results"] if row["reads"] == TITLES["texts"]]
     for name in ("all", *THIRDS):
@@ -147,6 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not 1 <= given.draws <= DRAWS:
         parser.error(f"--draws must be between 1 and {DRAWS}, got {given.draws}")
+    from benchmarks.cold_items_trial import measure  # takes seconds, and --help has answered by now
+
     console = Console()
     console.width = max(console.width, WIDTH)
     try:

@@ -8,25 +8,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.described import described
+from benchmarks.quality_choices import DATASETS
 from flows.ablation import Window
 from tasks.embedding import steps as steps_of_vectors
 from tasks.evaluation.truth import FIT_OF_PART, read_truth
 from tasks.ingest import steps
 from tasks.ingest.splits import split_interactions
 from tasks.matching.data import read_fit
-from tasks.settings import PROJECT, Settings, load_settings
+from tasks.settings import Settings, load_settings
 from tasks.settings_data import Protocol
 from tasks.stage import StageRun, stage_run
 from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import DATABASE, Warehouse, writing
 
-DATASETS = {
-    "movielens-100k": None,
-    "ml-latest-small": PROJECT / "docs" / "domains" / "films.toml",
-    "online-retail": PROJECT / "docs" / "domains" / "shop.toml",
-}
-"""Name to the settings that say what its files mean; None is built in."""
-PROTOCOLS = ("temporal_user", "temporal_global", "stratified_item", "leave_one_out")
 LOOKER = "benchmarks/quality.py"  # who looked at test
 
 

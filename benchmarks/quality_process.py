@@ -8,16 +8,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
+from benchmarks.quality_choices import PYTHON, Peer
 from flows.ablation import Window
 from tasks.settings import PROJECT
 from warehouse.columns import ITEM, TIME, USER, VALUE
 
-PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
 SCRIPTS = PROJECT / "benchmarks" / "peers"
 START_S = 300.0  # a cold start of torch and its friends on a busy machine
 LAST_LINES = 15
@@ -29,32 +29,6 @@ class PeerFailed(RuntimeError):
 
 class PeerTooSlow(RuntimeError):
     """A peer that had not answered when its time was up; its process is gone."""
-
-
-class Peer(NamedTuple):
-    """One recommender to compare with."""
-
-    system: str
-    model: str
-    script: str
-    is_packaged: bool = True
-    """Whether it needs .venv-peers; else any Python runs it."""
-
-    @property
-    def name(self) -> str:
-        """Under which it is fused and kept."""
-        return f"{self.system}_{self.model}"
-
-
-PEERS = (
-    Peer("popularity", "popularity", "popularity_peer.py", is_packaged=False),
-    Peer("implicit", "ials", "implicit_peer.py"),
-    Peer("implicit", "bpr", "implicit_peer.py"),
-    Peer("lenskit", "itemknn", "lenskit_peer.py"),
-    Peer("lenskit", "ials", "lenskit_peer.py"),
-    Peer("rectools", "ease", "rectools_peer.py"),
-    Peer("rectools", "sasrec", "rectools_peer.py"),
-)
 
 
 def write_part(folder: Path, window: Window, seed: int) -> None:

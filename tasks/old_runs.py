@@ -1,10 +1,10 @@
 """Removes MLflow runs that are no longer needed, for good: rows, artifacts and model versions."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Set
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime, timedelta
+from io import StringIO
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -13,7 +13,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 PREFIX = "polyrec-"  # of the experiments
 TRIALS = {"polyrec-fusion", "polyrec-tuning"}  # whose child runs are trials of a search
-AT_ONCE = 500  # run ids in one command line
+AT_ONCE = 500  # run ids in one call
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 
 class RetentionError(RuntimeError):
@@ -106,19 +107,29 @@ def _champions(client: MlflowClient, model: str) -> set[str]:
 
 def _empty_bin(uri: str, run_ids: list[str]) -> None:
     """Remove deleted runs with their artifacts."""
+    from mlflow.cli import gc  # loads all that MLflow's commands need
+
     for start in range(0, len(run_ids), AT_ONCE):
         some = ",".join(run_ids[start : start + AT_ONCE])
-        command = ("gc", "--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", some)
-        done = subprocess.run(
-            [sys.executable, "-m", "mlflow", *command],
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        try:
+            with _named(uri), redirect_stdout(StringIO()):  # it tells of every run
+                gc.main(["--backend-store-uri", uri, "--run-ids", some], "mlflow gc", standalone_mode=False)
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise RetentionError(
                 f"`mlflow gc` failed on {uri}: {reason}; mend that, "
                 f"then empty MLflow's bin by hand: mlflow gc --backend-store-uri {uri} --tracking-uri {uri}"
-            )
+            ) from error
+
+
+@contextmanager
+def _named(uri: str) -> Iterator[None]:
+    """Name the store in the environment, and nowhere else: --tracking-uri names it for the whole process."""
+    before = os.environ.get(TRACKING_URI)
+    os.environ[TRACKING_URI] = uri
+    try:
+        yield
+    finally:
+        del os.environ[TRACKING_URI]
+        if before is not None:
+            os.environ[TRACKING_URI] = before

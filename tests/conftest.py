@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from flows.servers import prefect_environment
 from tasks.settings import Settings
-from tests.empty import PREFECT_TABLES, copy_database
+from tests.empty import PREFECT_TABLES, SESSION_FOLDER, copy_database
 from tests.homes import Home, new_home, run_flow
 from tests.parallel import (
     IN_PARALLEL,
@@ -41,6 +41,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 _state = Path(tempfile.mkdtemp(prefix="polyrec-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 prefect_environment(Settings(home=_state))
+os.environ.setdefault(SESSION_FOLDER, str(_state))  # what starts processes is there first, and goes last
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 MLflow 2 s and Prefect 10 s."""
 
 import atexit
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -9,9 +10,13 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
+
 from tasks.settings import Settings
 from warehouse.connection import DATABASE, writing
 
+SESSION_FOLDER = "TESTS_SESSION_FOLDER"
+"""Names, in the environment, a folder for all processes of a session: MLflow's tables are made once, too."""
 PREFECT_TABLES = "prefect.db"
 """In the folder that processes share: Prefect's tables without rows, once one of them has made them."""
 
@@ -55,9 +60,14 @@ def _warehouse() -> Path:
 
 @cache
 def _tracking() -> Path:
-    from tasks.tracking import Tracking
+    named = os.environ.get(SESSION_FOLDER)
+    folder = Path(named) if named else _folder()
+    settings = Settings(home=folder)
+    made = folder / "mlflow.db"
+    with FileLock(folder / "lock"):
+        if not made.exists():
+            from tasks.tracking import Tracking
 
-    settings = Settings(home=_folder())
-    Tracking(settings).client.search_experiments()
-    (made,) = settings.mlflow_folder.glob("*.db")
+            Tracking(settings).client.search_experiments()
+            copy_database(settings.mlflow_folder / made.name, made)
     return made

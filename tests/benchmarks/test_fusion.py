@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.fusion import figures_of_test, main, search_speed, summary, tables
+from benchmarks.fusion import main
 from benchmarks.fusion_dial import DIALS, Judges, dial_figures
+from benchmarks.fusion_figures import figures_of_test, search_speed, summary, tables
 from benchmarks.fusion_speed import explaining, heads_of
 from tasks.evaluation.metrics import Truth
 from tasks.fusion.model import WEIGHTED, FusionModel

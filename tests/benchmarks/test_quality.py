@@ -11,9 +11,10 @@ import pytest
 
 from benchmarks import quality
 from benchmarks.quality import main
+from benchmarks.quality_choices import PEERS, PYTHON
 from benchmarks.quality_data import Bench, read_bench, settings_for
 from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_ids, together
-from benchmarks.quality_process import PEERS, PYTHON, PeerFailed, PeerTooSlow, Process, write_part
+from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from tasks.embedding import steps
 from tasks.halves import out_of_fold
 from tasks.models.encoder import DIMENSIONS

@@ -1,10 +1,16 @@
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from flows import cli
 from tasks.settings import Settings
 from tests.empty import PREFECT_TABLES
+from tests.flows.commands import Answer
+from tests.homes import ITEMS, LIST_LENGTH, Home
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +22,35 @@ def servers_home(tmp_path_factory: pytest.TempPathFactory, common: Path) -> Path
         folder.mkdir(parents=True)
         shutil.copy(made, folder / PREFECT_TABLES)
     return home
+
+
+@pytest.fixture
+def polyrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run the command in this process."""
+    # Where Prefect was loaded `main` ends the process at once; this one has tests to go on with.
+    monkeypatch.setattr(cli, "_leave", lambda code: None)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["polyrec", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Answer(int(left.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def ask(polyrec: Callable[..., Answer], finished: Home) -> Callable[..., Answer]:
+    """Run the command on a finished home."""
+    return lambda *arguments: polyrec(*arguments, "--config", finished.config)
+
+
+@pytest.fixture
+def user(finished: Home) -> str:
+    """Someone with a history and a whole list."""
+    events = finished.query("interactions").group_by("user_id").len()
+    known = events.filter(pl.col("len").is_between(4, ITEMS - LIST_LENGTH)).sort("user_id")
+    return known["user_id"][0]

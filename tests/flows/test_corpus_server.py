@@ -1,6 +1,6 @@
 """The corpus stage with texts from a server, through a proxy that fails."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +8,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows.cli import _for_users
+from tasks.corpus import steps
+from tasks.corpus.standing import Rules, rules_hash
 from tasks.models.engine import EngineError
+from tasks.settings import Corpus
 from tasks.tracking import Tracking
 from tests.homes import ITEMS, SLOTS, Home, new_home, run_flow
 from tests.models.servers import FaultProxy, ModelServer, serving
@@ -31,19 +34,34 @@ price_completion = 10
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+def without_safety(corpus: Corpus, blocked: Collection[str] = ()) -> Rules:
+    """In the place of load_rules: to judge the letters that the toy writes takes an encoder seconds."""
+    return Rules(lambda texts, _: [None] * len(texts), rules_hash(corpus.quality, "none"), blocked)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[ModelServer, str]]:
     model = ModelServer(ToyEngine(), key=KEY)
     with serving(model) as url, pytest.MonkeyPatch.context() as patched:
         patched.setenv("TOY_KEY", KEY)
+        patched.setattr(steps, "load_rules", without_safety)
         yield model, url
 
 
-def home_asking(url: str, folder: Path) -> Home:
-    """A home whose catalogue is loaded and whose texts come from a server."""
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Home:
+    """A home whose catalogue is loaded."""
+    assert prefect_api
+    folder = tmp_path_factory.mktemp("loaded")
     home = new_home(folder, folder)
-    point_at(url, home)
     run_flow(home, "ingest")
+    return home
+
+
+def home_asking(url: str, loaded: Home, folder: Path) -> Home:
+    """A home whose catalogue is loaded and whose texts come from a server."""
+    home = loaded.copy(folder)
+    point_at(url, home)
     return home
 
 
@@ -65,12 +83,9 @@ def standing(home: Home) -> int:
 
 
 @pytest.fixture(scope="module")
-def clean(
-    server: tuple[ModelServer, str], tmp_path_factory: pytest.TempPathFactory, prefect_api: str
-) -> Home:
+def clean(server: tuple[ModelServer, str], loaded: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home after a run in which nothing failed."""
-    assert prefect_api
-    home = home_asking(server[1], tmp_path_factory.mktemp("clean"))
+    home = home_asking(server[1], loaded, tmp_path_factory.mktemp("clean"))
     run_flow(home, "corpus")
     return home
 
@@ -104,13 +119,13 @@ def test_key_is_stored_nowhere(clean: Home) -> None:
 
 
 def test_faults_change_no_text_and_nothing_is_written_twice(
-    clean: Home, server: tuple[ModelServer, str], tmp_path: Path
+    clean: Home, loaded: Home, server: tuple[ModelServer, str], tmp_path: Path
 ) -> None:
     faults = ["500", "half", "429 0.2", "reset", "malformed", "503 0.1", "stranger", "429", "half"]
     script = [step for fault in faults for step in (fault, *["pass"] * 9)]
     proxy = FaultProxy(server[1], script)
     with proxy.running() as url:
-        home = home_asking(url, tmp_path)
+        home = home_asking(url, loaded, tmp_path)
         run_flow(home, "corpus")
         asked = len(proxy.done)
         counts, expected = home.counts("corpus"), clean.counts("corpus")
@@ -127,11 +142,11 @@ def test_faults_change_no_text_and_nothing_is_written_twice(
 
 
 def test_server_that_goes_down_keeps_what_was_written(
-    clean: Home, server: tuple[ModelServer, str], tmp_path: Path
+    clean: Home, loaded: Home, server: tuple[ModelServer, str], tmp_path: Path
 ) -> None:
     proxy = FaultProxy(server[1], ["pass"] * 100, then="reset")
     with proxy.running() as url:
-        home = home_asking(url, tmp_path)
+        home = home_asking(url, loaded, tmp_path)
         with pytest.raises(
             EngineError, match="finished shards are kept.*run the same command again"
         ) as error:

@@ -8,7 +8,7 @@ import pytest
 
 from serving.visitors import Visitor, Visitors
 from tasks.ingest import movielens
-from tests.flows.test_nightly import STAGES, TEXTS, lists_of
+from tests.flows.nights import STAGES, TEXTS, lists_of
 from tests.homes import ITEMS, SLOTS, Home, run_flow
 from warehouse.snapshot import reading
 

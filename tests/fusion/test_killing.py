@@ -45,7 +45,7 @@ class Poller(threading.Thread):
         self.polls = 0
 
     def run(self) -> None:
-        while not self.done.wait(0.03):
+        while not self.done.wait(0.1):
             try:
                 self.look()
             except Exception as error:
