@@ -34,7 +34,7 @@ price_completion = 10
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def without_safety(corpus: Corpus, blocked: Collection[str] = ()) -> Rules:
+def without_safety(corpus: Corpus, _folder: Path, blocked: Collection[str] = ()) -> Rules:
     """In the place of load_rules: to judge the letters that the toy writes takes an encoder seconds."""
     return Rules(lambda texts, _: [None] * len(texts), rules_hash(corpus.quality, "none"), blocked)
 
