@@ -25,8 +25,8 @@ from tasks.matching.contract import FloatArray, IntArray
 from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
 BlockedReduction = Literal["max", "mean"]
-USER_BLOCK = 256
-ITEM_BLOCK = 512  # with 4 texts and 256 users: products of 2 MB, which stay in the cache
+USER_BLOCK = 512
+ITEM_BLOCK = 512
 FIRST_ITEMS = 4096  # items that say where the bar is when a search begins
 DOUBT = 1e-4  # how probable it may be that a bar is too high
 PENDING = 1 << 18  # texts that may wait until they are scored

@@ -181,7 +181,7 @@ def test_what_cannot_be_searched_is_refused() -> None:
     with pytest.raises(ValueError, match=r"got \(0, 1, 2\), 1 and 512"):
         BlockedTexts(texts[:0], users, 1)
     searched = BlockedTexts(texts, users, 1)
-    with pytest.raises(ValueError, match="at least 1, got 0 and 256"):
+    with pytest.raises(ValueError, match="at least 1, got 0 and 512"):
         list(searched.blocks(users, 0))
     with pytest.raises(ValueError, match="2 dimensions, as texts have"):
         list(searched.blocks(users[:, :1], 1))
