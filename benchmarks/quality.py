@@ -15,7 +15,8 @@ and popularity; and the same fusion over the peers' own scores. `make peers` ins
   The best single peer and the best single matcher are those of validation. Then everything is fitted again on
   train + validation, settings frozen, and test is looked at once; the look is recorded in the home.
 
-The protocol temporal_global stands beside temporal_user in a second call. The data sets of files are
+The protocol temporal_global stands beside temporal_user in a second call, with settings of its own (--config
+benchmarks/settings/temporal_global.toml), as stratified_item has. The data sets of files are
 ml-latest-small and online-retail (docs/domains): give their folder with --files. Text vectors are those of
 --home, the home of a finished run; otherwise vectors of items' own content stand in their place.
 """

@@ -1,6 +1,5 @@
 """What keeps MLflow from calling home and from talking into our output: set before it is imported."""
 
-import os
 from typing import Final
 
 QUIET: Final = {
@@ -8,6 +7,3 @@ QUIET: Final = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
-
-for _name, _value in QUIET.items():
-    os.environ.setdefault(_name, _value)

@@ -5,6 +5,7 @@ another one started. Everything goes straight to the project's SQLite store; no 
 """
 
 import json
+import os
 import sqlite3
 import subprocess
 import tempfile
@@ -15,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tasks.mlflow_quiet  # noqa: F401
+from tasks.mlflow_quiet import QUIET
 
-# isort: split
+os.environ.update({**QUIET, **os.environ})  # read while mlflow is imported
 
 import polars as pl
 from mlflow.entities import Metric, Param, RunTag

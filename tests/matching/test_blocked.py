@@ -115,7 +115,8 @@ def test_a_bar_that_was_guessed_too_high_is_found_out(monkeypatch: pytest.Monkey
     texts, users = unit(noise[:2000]).reshape(1000, 2, 8), unit(noise[2000:2006])
     n_good = 5
     block = 20 * np.arange(n_good)  # item_block 50 of 1000 items: block 0 has every 20th
-    texts[block, 0] = unit(users[:1] + np.float32(0.1) * noise[2006 : 2006 + n_good])
+    noise *= 0.1
+    texts[block, 0] = unit(users[:1] + noise[2006 : 2006 + n_good])
     m, scans = 9, []
     scan = BlockedTexts._scan
     monkeypatch.setattr(
