@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from serving.published import published_fusion
-from serving.ruled import around_rules, excluded_counts, has_table
+from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
 from tasks.content import titled
 from warehouse.columns import (
@@ -21,7 +21,7 @@ from warehouse.columns import (
     TEXT_ID,
     USER,
 )
-from warehouse.snapshot import Snapshot
+from warehouse.snapshot import Snapshot, check_published
 
 if TYPE_CHECKING:
     from tasks.fusion.rerank_head import RerankContext
@@ -57,6 +57,7 @@ def recommend(
 
     Raises:
         BadRequest: the user or the re-ranker is unknown, or k or diversity is out of range.
+        WarehouseError: an older version published no diverse lists.
     """
     check_reranking(diversity, reranker)
     if k < 1:
@@ -69,11 +70,9 @@ def recommend(
             f"k must be at most {longest}, the length of the published lists, got {k}; "
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
-    if diversity == DIVERSE:
-        _check_diverse(snapshot)
-        rows = snapshot.query("published_list", lists=DIVERSE_LISTS, user_id=user_id, limit=longest)
-    else:
-        rows = snapshot.query("published_list", lists=LISTS, user_id=user_id, limit=longest)
+    lists = DIVERSE_LISTS if diversity == DIVERSE else LISTS
+    check_published(snapshot, lists)
+    rows = snapshot.query("published_list", lists=lists, user_id=user_id, limit=longest)
     if rows.height and diversity != DIVERSE and not (diversity is None and reranker is None):
         rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, rows.height, reranker))
     rows = rows.head(k)
@@ -170,18 +169,6 @@ def check_reranking(diversity: Dial, reranker: str | None) -> None:
 
         if reranker not in RERANKERS:
             raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
-
-
-def _check_diverse(snapshot: Snapshot) -> None:
-    """Refuse to show diverse lists of a publication that has none, as one of an older version."""
-    if (
-        not has_table(snapshot, "diverse_lists")
-        or not snapshot.query("table_rows", schema="serving", table="diverse_lists")["rows"][0]
-    ):
-        raise BadRequest(
-            "an older version published these lists, without diverse ones; `polyrec run` publishes both as "
-            "soon as anything is new"
-        )
 
 
 def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:

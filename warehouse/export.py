@@ -6,7 +6,7 @@ import polars as pl
 
 from warehouse.columns import LISTS
 from warehouse.errors import WarehouseError
-from warehouse.snapshot import reading
+from warehouse.snapshot import check_published, reading
 
 SUFFIXES = (".parquet", ".csv")
 
@@ -28,9 +28,7 @@ def export_lists(folder: Path, path: Path, lists: str = LISTS) -> int:
     if not path.parent.is_dir():
         raise WarehouseError(f"cannot export to {path}: folder {path.parent} does not exist; make it first")
     with reading(folder) as snapshot:
-        schema, _, table = lists.partition(".")
-        if snapshot.query("table_columns", schema=schema, table=table).is_empty():
-            raise WarehouseError(f"an older version published no {lists}; make them with `polyrec run`")
+        check_published(snapshot, lists)
         rows = snapshot.query("published_lists", lists=lists)
     draft = path.with_name(path.name + ".tmp")
     try:

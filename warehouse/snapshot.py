@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from warehouse.columns import DIVERSE_LISTS
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query
@@ -134,6 +135,29 @@ def reading(folder: Path) -> Iterator[Snapshot]:
         yield Snapshot(path, connection)
     finally:
         connection.close()
+
+
+def check_published(snapshot: Snapshot, lists: str) -> None:
+    """Refuse to read diverse lists of a publication of an older version, which has none.
+
+    Args:
+        snapshot: what is published.
+        lists: the table: LISTS, or DIVERSE_LISTS.
+
+    Raises:
+        WarehouseError: it has none.
+    """
+    if lists != DIVERSE_LISTS:
+        return
+    schema, _, table = lists.partition(".")
+    if (
+        snapshot.query("table_columns", schema=schema, table=table).is_empty()
+        or not snapshot.query("table_rows", schema=schema, table=table)["rows"][0]
+    ):
+        raise WarehouseError(
+            "an older version published these lists, without diverse ones; `polyrec run` publishes both as "
+            "soon as anything is new"
+        )
 
 
 def _open_current(folder: Path) -> tuple[Path, duckdb.DuckDBPyConnection]:

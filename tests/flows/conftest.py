@@ -8,9 +8,11 @@ import pytest
 
 from flows import cli
 from tasks.settings import Settings
-from tests.empty import PREFECT_TABLES
+from tests.empty import PREFECT_TABLES, with_warehouse
 from tests.flows.commands import Answer
 from tests.homes import ITEMS, LIST_LENGTH, Home
+from tests.warehouse.conftest import fill
+from warehouse.connection import writing
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,17 @@ def servers_home(tmp_path_factory: pytest.TempPathFactory, common: Path) -> Path
         folder.mkdir(parents=True)
         shutil.copy(made, folder / PREFECT_TABLES)
     return home
+
+
+@pytest.fixture
+def filled_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The warehouse's folder of a home with two items, which commands of this process are about."""
+    monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
+    folder = with_warehouse(tmp_path / "warehouse" / "data")
+    with writing(folder, "a test") as warehouse:
+        fill(warehouse)
+    return folder
 
 
 @pytest.fixture

@@ -10,20 +10,14 @@ from typer.testing import CliRunner
 
 from flows import cli
 from tasks.rulebook import RuleError
-from tests.empty import with_warehouse
-from tests.warehouse.conftest import fill
-from warehouse.connection import writing
 
 Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(filled_home: Path) -> Ask:
     """Run the command on a home with two items."""
-    monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "160")
-    with writing(with_warehouse(tmp_path / "warehouse" / "data"), "a test") as warehouse:
-        fill(warehouse)
+    assert filled_home
     runner = CliRunner()
     return lambda *arguments: runner.invoke(cli.app, ["rules", *map(str, arguments)])
 

@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 from flows import cli
 from tasks.corpus.measuring import measured
 from tasks.corpus.reviewing import ReviewError
-from tests.empty import with_warehouse
-from tests.warehouse.conftest import fill, publish, text_row
+from tests.warehouse.conftest import publish, text_row
 from warehouse.connection import writing
 from warehouse.errors import WarehouseError
 from warehouse.snapshot import write_snapshot
@@ -23,12 +22,9 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(filled_home: Path) -> Ask:
     """Run the command on a home with two texts, one of them quarantined."""
-    monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "160")
-    with writing(with_warehouse(tmp_path / "warehouse" / "data"), "a test") as warehouse:
-        fill(warehouse)
+    with writing(filled_home, "a test") as warehouse:
         live = text_row("1", 0, "A tale for Woody and for all.") | {"status": "ok", "rules": "now"}
         held = live | {
             "text_id": "held",

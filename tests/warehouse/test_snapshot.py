@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
+from serving.lists import recommend
 from tests.warehouse.conftest import NOW, publish
-from warehouse.columns import LISTS
+from warehouse.columns import DIVERSE_LISTS, LISTS
 from warehouse.connection import Warehouse, WarehouseError
 from warehouse.export import export_lists
 from warehouse.snapshot import (
@@ -137,3 +139,21 @@ def test_export_refuses_with_a_reason(filled: Warehouse, tmp_path: Path) -> None
         export_lists(filled.folder, tmp_path / "nowhere" / "lists.csv")
     with pytest.raises(WarehouseError, match="nothing is published yet"):
         export_lists(filled.folder, tmp_path / "lists.csv")
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["no table", "no rows"])
+def test_lists_of_an_older_version_have_no_diverse_ones(
+    tmp_path: Path, filled: Warehouse, older: bool
+) -> None:
+    publish(filled, "p1", 0.5)
+    path = write_snapshot(filled, "p1")
+    if older:
+        with duckdb.connect(path) as connection:
+            connection.execute("drop table serving.diverse_lists")
+    with pytest.raises(WarehouseError, match="without diverse ones; `polyrec run`"):
+        export_lists(filled.folder, tmp_path / "lists.csv", DIVERSE_LISTS)
+    assert export_lists(filled.folder, tmp_path / "lists.csv") > 0
+    with reading(filled.folder) as snapshot:
+        with pytest.raises(WarehouseError, match="without diverse ones; `polyrec run`"):
+            recommend(snapshot, "b", k=1, diversity="diverse")
+        assert len(recommend(snapshot, "b", k=1)["items"]) == 1
