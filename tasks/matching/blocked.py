@@ -15,13 +15,15 @@ from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import binom
 from threadpoolctl import threadpool_limits
 
-from tasks.matching.bound import choose_bound, sample_of
+from tasks.matching.bound import COSTS, choose_bound, sample_of
 from tasks.matching.contract import FloatArray, IntArray
+from tasks.matching.first_look import FirstLook, fastest_format, multiply_alone
 from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
 BlockedReduction = Literal["max", "mean"]
@@ -43,6 +45,8 @@ class BlockedTexts:
         m: about how many items will be asked for.
         reduction: "max" or "mean" over the texts that are there.
         item_block: items whose products live at once.
+        number_format: of the first look; the fastest that this processor has when None. It changes how long
+            a search takes and never what it finds.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class BlockedTexts:
         m: int,
         reduction: BlockedReduction = "max",
         item_block: int = ITEM_BLOCK,
+        number_format: torch.dtype | None = None,
     ) -> None:
         if reduction not in get_args(BlockedReduction):
             raise ValueError(
@@ -73,19 +78,14 @@ class BlockedTexts:
         # An item without text has one all the same: zeros, which score 0.
         self._scored = self._there.copy()
         self._scored[~self._there.any(axis=1), 0] = True
-        self._bound = choose_bound(*sample_of(self._texts, queries), m, len(texts))
-        squares = [np.einsum("nkd,nkd->nk", part, part).max() for part in _parts(self._texts)]
-        self._longest = float(np.sqrt(max(squares)))
-        self._short: list[FloatArray] = []  # a block of items each, (K, n, W + 1)
-        if self._bound.axes is not None:
-            for t in range(self._step):
-                block = np.ascontiguousarray(self._texts[t :: self._step].swapaxes(0, 1))  # (K, n, D)
-                self._short.append(self._bound.shortened(block))
+        number_format = number_format or fastest_format()
+        self._bound = choose_bound(*sample_of(self._texts, queries), m, len(texts), COSTS[number_format])
+        self._look = FirstLook(self._texts, self._step, self._bound, number_format)
 
     @property
     def width(self) -> int:
         """How many coordinates the first look at a text takes."""
-        return self._texts.shape[2] if self._bound.axes is None else self._bound.axes.shape[1] + 1
+        return self._texts.shape[2] if self._bound.axes is None else self._bound.axes.shape[1]
 
     def blocks(
         self,
@@ -124,7 +124,7 @@ class BlockedTexts:
 
         starts = range(0, len(users), size)
         wave = workers * BLOCKS_A_WAVE
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(workers, initializer=multiply_alone) as pool:
             for first in range(0, len(starts), wave):
                 # Each worker multiplies alone. The limit is set for each wave anew, since it holds for the
                 # whole process and must not reach whoever reads the blocks.
@@ -180,29 +180,30 @@ class BlockedTexts:
         """
         n_queries, (n_items, n_slots, _) = len(queries), self._texts.shape
         m = best.scores.shape[1]
-        asked = np.ascontiguousarray(self._bound.shortened(queries).T)  # (W + 1, Q)
-        margin = self._bound.margin * self._longest * np.linalg.norm(queries, axis=1)  # (Q,)
+        asked, lower = self._look.asked(queries)
         masked = None if hidden is None else _by_block(hidden[owner], self._step)
         height = -(-n_items // self._step)
         n_first = min(self._step, max(1, FIRST_ITEMS // height)) if guessing else 0
-        products = np.empty((max(n_first, 1), n_slots * height * n_queries), dtype=np.float32)
-        bounds = np.empty((max(n_first, 1), height, n_queries), dtype=np.float32)
+        shape = (max(n_first, 1), n_slots * height * n_queries)
+        products = torch.empty(shape, dtype=self._look.number_format)
+        bounds = torch.empty((shape[0], height, n_queries), dtype=self._look.number_format)
+        flags = torch.empty((height, n_queries), dtype=torch.bool)
 
-        def look(t: int) -> tuple[FloatArray, FloatArray]:
+        def look(t: int) -> tuple[torch.Tensor, torch.Tensor]:
             """Products (K, n, Q) of block t, and their maximum (n, Q), -inf where an item is not wanted.
 
             The memory of another block is used again, but for that of the first ones.
             """
             n, at = len(range(t, n_items, self._step)), t % len(products)  # the last blocks have an item less
-            out, most = products[at, : n_slots * n * n_queries].reshape(n_slots, n, n_queries), bounds[at, :n]
-            self._multiply(t, asked, out)
-            np.maximum(out[0], out[-1], out=most)
+            out, most = products[at, : n_slots * n * n_queries].view(n_slots, n, n_queries), bounds[at, :n]
+            self._look.multiply(t, asked, out)
+            torch.maximum(out[0], out[-1], out=most)
             for product in out[1:-1]:
-                np.maximum(most, product, out=most)
+                torch.maximum(most, product, out=most)
             if allowed is not None:
-                most[~allowed[t :: self._step]] = -np.inf
+                most[torch.from_numpy(~allowed[t :: self._step])] = -torch.inf
             if masked is not None:
-                most[masked[t]] = -np.inf
+                most[masked[t]] = -torch.inf
             return out, most
 
         first = [look(t) for t in range(n_first)]
@@ -212,10 +213,13 @@ class BlockedTexts:
         pending, waiting, next_bar = [], 0, 1
         for t in range(self._step):
             out, most = first[t] if t < n_first else look(t)
-            bar = best.bar[owner] - margin  # (Q,)
-            place, query = np.divmod(np.flatnonzero(most >= bar), n_queries)
+            bar = self._look.bar(best.bar[owner] - lower)  # (Q,)
+            passed = torch.ge(most, bar, out=flags[: len(most)])
+            at = torch.from_numpy(np.flatnonzero(passed.numpy()))
+            place, query = np.divmod(at.numpy(), n_queries)
             item = place * self._step + t
-            slot, pair = np.nonzero((out[:, place, query] >= bar[query]) & self._scored[item].T)
+            near = out.view(n_slots, -1)[:, at] >= bar[torch.from_numpy(query)]  # (K, P)
+            slot, pair = np.nonzero(near.numpy() & self._scored[item].T)
             pending.append((item[pair] * n_slots + slot, query[pair]))
             waiting += len(pair)
             if waiting > PENDING or t + 1 in (next_bar, self._step):
@@ -225,17 +229,9 @@ class BlockedTexts:
                 if guessing:
                     best.raise_bar(best.scores[:, likely_place(m, (t + 1) / self._step) - 1])
 
-    def _multiply(self, t: int, asked: FloatArray, out: FloatArray) -> None:
-        """Fill out (K, n, Q) with the products, or their bounds, of a block of items."""
-        if self._short:
-            np.matmul(self._short[t], asked, out=out)
-            return
-        for slot, product in enumerate(out):
-            np.matmul(self._texts[t :: self._step, slot], asked, out=product)
-
     def _first_guess(
         self,
-        first: Sequence[tuple[FloatArray, FloatArray]],
+        first: Sequence[tuple[torch.Tensor, torch.Tensor]],
         queries: FloatArray,
         owner: IntArray,
         place: int,
@@ -249,17 +245,19 @@ class BlockedTexts:
             place: from 1.
         """
         n_slots, found = self._texts.shape[1], Best(owner[-1] + 1, place)
-        bounds = np.concatenate([most for _, most in first])  # (n, Q)
+        bounds = torch.cat([most for _, most in first]).float().numpy()  # (n, Q)
         tried = min(len(bounds), place + place // 2 + 8)  # what looks best need not be
         chosen = np.argpartition(bounds.T, len(bounds) - tried, axis=1)[:, -tried:]  # (Q, tried)
         text, query = [], []
         ends = np.cumsum([0, *(len(most) for _, most in first)])
-        for t, (products, most) in enumerate(first):
+        for t, (products, _) in enumerate(first):
             row, column = np.nonzero((chosen >= ends[t]) & (chosen < ends[t + 1]))
             at = chosen[row, column] - ends[t]
-            row, at = row[most[at, row] > -np.inf], at[most[at, row] > -np.inf]
+            wanted = bounds[ends[t] + at, row] > -np.inf
+            row, at = row[wanted], at[wanted]
             item = at * self._step + t
-            slot = np.where(self._scored[item].T, products[:, at, row], -np.inf).argmax(axis=0)
+            near = products[:, torch.from_numpy(at), torch.from_numpy(row)].float().numpy()  # (K, P)
+            slot = np.where(self._scored[item].T, near, -np.inf).argmax(axis=0)
             text.append(item * n_slots + slot)
             query.append(row)
         texts, rows = np.concatenate(text), np.concatenate(query)

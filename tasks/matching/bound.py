@@ -12,6 +12,7 @@ rest is short even where that of a text is not.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from tasks.matching.contract import FloatArray
 
@@ -19,13 +20,25 @@ WIDTH_STEP = 16
 SAMPLED_TEXTS = 16_384
 SAMPLED_QUERIES = 4096
 JUDGED_QUERIES = 128  # at most a half of the sampled: a width is judged on others than its axes fit
-# What choosing a width counts with, in coordinates of one text's product: the reduction and the comparison of
-# a product, and a text that must be looked at closely, a dimension (its vector comes from memory).
-COMPARING = 12
-LOOKING_PER_DIMENSION = 22
 # Float32 sums of D terms are wrong by at most D * 2**-24 of the vectors' lengths (Higham, "Accuracy and
 # Stability of Numerical Algorithms", 2002, chapter 3). The bound is a rotation, a product and a length away.
 ROUNDINGS = 4
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What choosing a width counts with, in coordinates of one text's product.
+
+    Args:
+        comparing: the reduction and the comparison of a product.
+        looking: a text that must be looked at closely, a dimension: its vector comes from memory.
+    """
+
+    comparing: float
+    looking: float
+
+
+COSTS = {torch.float32: Costs(12, 22), torch.bfloat16: Costs(24, 88)}  # by the format of products
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +46,8 @@ class Bound:
     """A rotation that leaves most length in front.
 
     Args:
-        axes: (D, W) float32, orthonormal columns; None when every coordinate is needed, rotated or not.
+        axes: (D, W + 1) float32, orthonormal columns and one of zeros, where the length of the rest goes;
+            None when every coordinate is needed, rotated or not.
         margin: what rounding can take from a bound of vectors of length 1.
     """
 
@@ -48,16 +62,17 @@ class Bound:
         """
         if self.axes is None:
             return vectors
-        out = np.empty((*vectors.shape[:-1], self.axes.shape[1] + 1), dtype=np.float32)
-        out[..., :-1] = vectors @ self.axes
+        out = vectors @ self.axes
         squares = np.einsum("...d,...d->...", vectors, vectors)
-        rest = squares - np.einsum("...w,...w->...", out[..., :-1], out[..., :-1])
+        rest = squares - np.einsum("...w,...w->...", out, out)
         # The difference of two like sums is uncertain by their rounding: the rest is taken at its longest.
         out[..., -1] = np.sqrt(np.maximum(rest, 0) + self.margin * squares)
         return out
 
 
-def choose_bound(texts: FloatArray, queries: FloatArray, m: int, n_items: int) -> Bound:
+def choose_bound(
+    texts: FloatArray, queries: FloatArray, m: int, n_items: int, costs: Costs = COSTS[torch.float32]
+) -> Bound:
     """Choose the axes, and how many coordinates make search cheapest, on a sample.
 
     Args:
@@ -65,6 +80,7 @@ def choose_bound(texts: FloatArray, queries: FloatArray, m: int, n_items: int) -
         queries: (Q, D) float32, some of what will be asked.
         m: how many items are wanted.
         n_items: N, of which `texts` is a sample.
+        costs: what the choice counts with.
     """
     n_dimensions = texts.shape[2]
     margin = float(ROUNDINGS * n_dimensions * 2.0**-24)
@@ -81,21 +97,21 @@ def choose_bound(texts: FloatArray, queries: FloatArray, m: int, n_items: int) -
     # The place of the m-th of N among S; twice that, since most of a search runs with fewer seen than N.
     place = min(len(texts) - 1, -(-2 * m * len(texts) // n_items))
     least = -np.partition(-exact, place, axis=1)[:, place, None]  # (Q, 1)
-    best, chosen = float(n_dimensions + COMPARING), n_dimensions
+    best, chosen = float(n_dimensions + costs.comparing), n_dimensions
     partial = np.zeros((len(asked), len(flat)), dtype=np.float32)
     for width in range(WIDTH_STEP, n_dimensions, WIDTH_STEP):
         new = slice(width - WIDTH_STEP, width)
         partial += asked[:, new] @ rotated[:, new].T
-        if width + 1 + COMPARING >= best:
+        if width + 1 + costs.comparing >= best:
             break
         rests = np.linalg.norm(rotated[:, width:], axis=1)
         looked_at = np.mean(partial + np.linalg.norm(asked[:, width:], axis=1)[:, None] * rests >= least)
-        cost = width + 1 + COMPARING + LOOKING_PER_DIMENSION * n_dimensions * float(looked_at)
+        cost = width + 1 + costs.comparing + costs.looking * n_dimensions * float(looked_at)
         if cost < best:
             best, chosen = cost, width
     if chosen == n_dimensions:
         return whole
-    return Bound(np.ascontiguousarray(axes[:, :chosen]), margin)
+    return Bound(np.pad(axes[:, :chosen], ((0, 0), (0, 1))), margin)
 
 
 def sample_of(texts: FloatArray, queries: FloatArray) -> tuple[FloatArray, FloatArray]:

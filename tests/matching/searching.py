@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from scipy import sparse
 
 from tasks.matching.blocked import ITEM_BLOCK, USER_BLOCK, BlockedReduction, BlockedTexts
@@ -19,7 +20,8 @@ def top_items_by_text(
     user_block: int = USER_BLOCK,
     item_block: int = ITEM_BLOCK,
     workers: int | None = None,
+    number_format: torch.dtype | None = None,
 ) -> Iterator[TopItems]:
     """Yield the top m items of every user, block by block."""
-    laid_out = BlockedTexts(texts, users, m, reduction, item_block)
+    laid_out = BlockedTexts(texts, users, m, reduction, item_block, number_format)
     return laid_out.blocks(users, m, hidden, allowed, user_block, workers)

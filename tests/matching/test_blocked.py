@@ -4,16 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 from tasks.matching import blocked
 from tasks.matching.blocked import BlockedTexts
-from tasks.matching.bound import choose_bound
-from tasks.matching.top import TopItems
+from tasks.matching.bound import COSTS, Bound, choose_bound
+from tasks.matching.first_look import FirstLook
+from tasks.matching.top import NO_BAR, TopItems
 from tasks.vectors import unit
 from tests.matching.searching import top_items_by_text
+
+FORMATS = (torch.float32, torch.bfloat16)
 
 
 def naive_scores(users: np.ndarray, texts: np.ndarray, reduction: str) -> np.ndarray:
@@ -65,6 +69,7 @@ def test_whole_numbers_give_the_very_order_of_a_sort(data: st.DataObject) -> Non
         user_block=data.draw(st.integers(1, 9)),
         item_block=data.draw(st.integers(1, 50)),
         workers=1,
+        number_format=data.draw(st.sampled_from(FORMATS)),
     )
     scores, items, slots = joined(list(blocks))
     every = naive_scores(users, texts, "max")
@@ -91,13 +96,16 @@ def leaning(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize("reduction", ["max", "mean"])
 @pytest.mark.parametrize("together", [True, False])
-def test_short_vectors_find_what_whole_ones_do(reduction: str, together: bool) -> None:
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_short_vectors_find_what_whole_ones_do(
+    reduction: str, together: bool, number_format: torch.dtype
+) -> None:
     rng = np.random.default_rng(3)
     vectors = leaning(rng, 3 * 2000 + 60, 64)
     texts, users = vectors[:6000].reshape(2000, 3, 64), vectors[6000:]
     texts[rng.random((2000, 3)) < 0.1] = 0
     queries = users if together else rng.normal(size=(0, 64)).astype(np.float32)
-    searched = BlockedTexts(texts, queries, 3, reduction, item_block=100)  # type: ignore[arg-type]
+    searched = BlockedTexts(texts, queries, 3, reduction, 100, number_format)  # type: ignore[arg-type]
     assert (searched.width < 64) == together
     scores, items, _ = joined(list(searched.blocks(users, 3, user_block=16, workers=2)))
     every = naive_scores(users, texts, reduction)
@@ -136,8 +144,9 @@ def test_results_do_not_depend_on_blocks_or_workers() -> None:
     texts, users = vectors[:1000].reshape(500, 2, 48), vectors[1000:]
     texts[250:] = texts[:250]  # every item has a twin: ties everywhere
     results = [
-        joined(list(top_items_by_text(users, texts, 9, user_block=u, item_block=i, workers=w)))
+        joined(list(top_items_by_text(users, texts, 9, "max", None, None, u, i, w, number_format)))
         for u, i, w in ((1, 7, 1), (40, 500, 1), (13, 64, 3))
+        for number_format in FORMATS
     ]
     for scores, items, slots in results:
         np.testing.assert_array_equal(scores, results[0][0])
@@ -151,13 +160,40 @@ def test_a_bound_is_never_below_the_product() -> None:
     vectors = leaning(rng, 3000, 64) * rng.uniform(0.2, 3, (3000, 1)).astype(np.float32)
     texts, users = vectors[:2400].reshape(800, 3, 64), vectors[2400:]
     bound = choose_bound(texts, users, 2, 800)
-    assert bound.axes is not None and bound.axes.shape[1] < 64
+    assert bound.axes is not None and bound.axes.shape[1] <= 64
     flat = texts.reshape(-1, 64)
     limits = bound.shortened(users) @ bound.shortened(flat).T
     lengths = np.linalg.norm(users, axis=1)[:, None] * np.linalg.norm(flat, axis=1)
     exact = users.astype(np.float64) @ flat.astype(np.float64).T
     assert (limits + bound.margin * lengths >= exact).all()
     assert np.median(limits - exact) < 0.2
+
+
+@pytest.mark.parametrize("shortened", [True, False])
+def test_no_rounded_product_falls_below_a_bar_that_the_whole_one_reaches(shortened: bool) -> None:
+    rng = np.random.default_rng(8)
+    vectors = leaning(rng, 3000, 64) * rng.uniform(0.2, 3, (3000, 1)).astype(np.float32)
+    texts, users = vectors[:2400].reshape(800, 3, 64), vectors[2400:]
+    bound = choose_bound(texts, users, 2, 800, COSTS[torch.bfloat16]) if shortened else Bound(None, 1e-5)
+    assert (bound.axes is not None) == shortened
+    look = FirstLook(texts, 4, bound, torch.bfloat16)
+    asked, lower = look.asked(users)
+    for t in range(4):
+        exact = np.einsum("nkd,qd->knq", texts[t::4].astype(np.float64), users.astype(np.float64))
+        out = torch.empty(exact.shape, dtype=torch.bfloat16)
+        look.multiply(t, asked, out)
+        bars = exact.astype(np.float32) - lower
+        reached = torch.stack([look.bar(bar) for bar in bars.reshape(-1, len(users))]).view(out.shape)
+        assert (out >= reached).all()
+    assert 0 < lower.max() < 0.01 * 3 * 3
+
+
+def test_who_is_not_wanted_passes_no_bar() -> None:
+    look = FirstLook(np.ones((2, 1, 3), dtype=np.float32), 1, Bound(None, 1e-6), torch.bfloat16)
+    bars = look.bar(np.array([NO_BAR, -1.001, 0, 1.001], dtype=np.float32))
+    assert torch.isfinite(bars).all()
+    assert (bars.float().numpy() <= np.array([-3.3e38, -1.001, 0, 1.001])).all()
+    assert (bars.float().numpy()[1:] >= [-1.01, 0, 0.99]).all()
 
 
 def test_memory_maps_are_searched_where_they_lie(tmp_path: Path) -> None:
