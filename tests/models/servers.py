@@ -119,7 +119,7 @@ class ModelServer:
             log_probs = [None, *every[np.arange(len(given) - 1), given[1:]].tolist()]
         written: list[int] = []
         while len(written) < sampling.max_new_tokens:
-            chosen, gained = engine._draw(logits[:, -1], sampling, [generator])
+            chosen, gained = engine._draw(logits[:, -1], np.zeros(1, dtype=np.int64), sampling, [generator])
             written.append(int(chosen[0]))
             log_probs.append(float(gained[0]))
             if written[-1] in engine.end_tokens:
