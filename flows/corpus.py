@@ -6,6 +6,7 @@ from rich.console import Console
 
 from flows.common import stage
 from tasks.corpus import steps
+from tasks.models.engines import forget_engines
 from tasks.progress import progress
 from tasks.stage import StageRun
 
@@ -21,6 +22,7 @@ def corpus(config: str | None = None) -> None:
                 advance(steps.write_shard(run, key, part))
         if run.settings.corpus.rewrite.enabled:
             _rewrite(run, wanted)
+        forget_engines()  # no later stage writes texts
         steps.make_live(run, wanted)
         steps.measure(run)
         steps.show(run)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from tasks.memory import give_back
 from tasks.settings import Settings
 from warehouse.connection import Warehouse, writing
 
@@ -53,6 +54,7 @@ def stage_run(settings: Settings, stage: str, flow_run_id: str | None = None) ->
         started_at, start = datetime.now(UTC), time.perf_counter()
         run = StageRun(stage, settings, warehouse, flow_run_id)
         yield run
+        give_back()
         run.counts["peak_rss_mb"] = peak_rss_mb()
         warehouse.execute(
             "record_run",

@@ -22,6 +22,7 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.measures import contains, ild, mean_defined, ndcg
+from tasks.memory import give_back
 from tasks.progress import progress
 from tasks.recommendable import relevant_events
 from tasks.rulebook import excluded_events
@@ -156,6 +157,7 @@ def _fit(
         matcher.fit(window.data)
         seconds[name] = time.perf_counter() - start
         matcher.save(folder / name)
+        give_back()
         if name not in more:
             matchers.append(matcher)
     write_manifest(folder, digest, seconds, window.item_ids, recommendable)
