@@ -169,6 +169,8 @@ class Data(Section):
     """Which of the five random draws of the protocol cold_item."""
     given_events: Literal[1, 2, 5] = 2
     """Protocol cold_user: how many of an unseen user's first events are known."""
+    whole_ties: bool = True
+    """Protocol stratified_item: keep a user's events of one time in one part; published figures do not."""
     max_items: int | None = Field(default=None, ge=5)
     """Keep only the first so many items of the catalogue, and their events: for a quick try."""
     max_users: int | None = Field(default=None, ge=4)
@@ -182,6 +184,15 @@ class Data(Section):
     users: Users = Users()
     searches: Searches = Searches()
     triples: Triples = Triples()
+
+    @model_validator(mode="after")
+    def _ties_are_cut_where_figures_were_published(self) -> "Data":
+        if not self.whole_ties and self.protocol != "stratified_item":
+            raise ValueError(
+                f'whole_ties = false is there for protocol = "stratified_item" only, not {self.protocol!r}; '
+                "take it out"
+            )
+        return self
 
 
 class Catalogue(Section):

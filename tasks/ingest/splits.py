@@ -16,7 +16,7 @@ def split_interactions(warehouse: Warehouse, data: Data, seed: int) -> str:
     """
     protocol = data.protocol
     parameters = {
-        "stratified_item": {"seed": seed},
+        "stratified_item": {"seed": seed, "whole_ties": data.whole_ties},
         "cold_user": {"seed": seed, "given_events": data.given_events},
     }.get(protocol, {})
     with warehouse.transaction():

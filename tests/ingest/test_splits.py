@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from pydantic import ValidationError
 
 from tasks.fingerprint import fingerprint
 from tasks.ingest.movielens import read_movielens
@@ -132,6 +133,18 @@ class TestToys:
         for item in "xyz":
             of_item = Counter(part for event, part in found.items() if event[1] == item)
             assert of_item == {"train": 9, "validation": 3, "test": 4}  # 75% of 16 is 12, of which 75% is 9
+
+    def test_ties_are_cut_only_to_compare_with_published_figures(self, cut: Cut) -> None:
+        rows = [(f"u{user}", item, user) for user in range(16) for item in "xyz"]
+        for whole in (True, False):
+            found = cut(rows, "stratified_item", whole_ties=whole)
+            parts = [{found[row] for row in rows if row[0] == f"u{user}"} for user in range(16)]
+            assert all(len(of_user) == 1 for of_user in parts) == whole
+        for item in "xyz":
+            of_item = Counter(part for event, part in found.items() if event[1] == item)
+            assert of_item == {"train": 9, "validation": 3, "test": 4}
+        with pytest.raises(ValidationError, match="only, not 'temporal_user'; take it out"):
+            Data(whole_ties=False)
 
     def test_cold_item(self, cut: Cut, warehouse: Warehouse) -> None:
         rows = [(f"u{user}", f"i{(user + at) % 10}", at) for user in range(10) for at in range(10)]

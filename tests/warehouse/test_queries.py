@@ -34,6 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "seed": 0,
     "draw": 0,
     "given_events": 2,
+    "whole_ties": True,
     "min_interactions": 1,
     "for_test": True,
     "everything": False,

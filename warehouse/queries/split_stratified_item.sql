@@ -1,6 +1,6 @@
--- [event]: its part by the protocol stratified_item ($seed). An item's events are shuffled: the first 75% are train, the
--- rest test; validation is cut from train in the same way. A block (a user's events of one time) goes where one of its
--- events, drawn at random, would go: so an item has these shares exactly where no events share a time.
+-- [event]: its part by the protocol stratified_item ($seed, $whole_ties). An item's events are shuffled: the first 75% are
+-- train, the rest test; validation is cut from train in the same way. With whole ties a block (a user's events of one time)
+-- goes where one of its events, drawn at random, would go: an item has these shares exactly where no events share a time.
 -- The halves of an MD5 are two random numbers that neither the order of rows nor the version of DuckDB touches.
 with drawn as (
     select user_id, item_id, event_time,
@@ -22,5 +22,6 @@ alone as (
     from placed
 )
 select user_id, item_id, event_time,
-    first_value(part) over (partition by user_id, event_time order by lead, item_id) as part
+    case when $whole_ties then first_value(part) over (partition by user_id, event_time order by lead, item_id)
+        else part end as part
 from alone
