@@ -58,7 +58,9 @@ class Judges:
         truth = replace(truth, relevant=truth.relevant[has_candidates], history=truth.history[has_candidates])
         vectors = mean_text_vectors(text_tensor(warehouse.query("live_text_vectors"), item_ids))
         context = RerankContext(
-            ItemSimilarity(vectors), ItemCategories(truth.categories), tastes(truth.history, truth.categories)
+            ItemSimilarity.of(vectors, truth.categories),
+            ItemCategories(truth.categories),
+            tastes(truth.history, truth.categories),
         )
         kept = [user_id for user_id, has in zip(judged, has_candidates, strict=True) if has]
         return cls(candidates.take(at), truth, context, out_of_fold(kept, settings.seed))

@@ -162,7 +162,9 @@ class Window:
         wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))
         wanted[self.judged] = tastes(self.truth.history, categories)
         return RerankContext(
-            ItemSimilarity(mean_text_vectors(content[:, None] if vectors is None else vectors)),
+            ItemSimilarity.of(
+                mean_text_vectors(content[:, None] if vectors is None else vectors), categories
+            ),
             ItemCategories(categories),
             wanted,
             fusion.reranker,

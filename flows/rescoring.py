@@ -232,12 +232,14 @@ class _Rescoring:
         candidates = Candidates.from_frame(
             pl.concat(frames), self.window.user_ids, self.window.item_ids, list(scores)
         )
+        categories, _ = category_matrix(self.sample.items["categories"].to_list())
+        vectors = mean_text_vectors(self.window.data.text_vectors)
         tuning = tune(
             candidates,
             self.relevant,
             self.window.user_ids,
-            category_matrix(self.sample.items["categories"].to_list())[0],
-            RerankContext(ItemSimilarity(mean_text_vectors(self.window.data.text_vectors))),
+            categories,
+            RerankContext(ItemSimilarity.of(vectors, categories)),
             self._plan,
             recommendable=self.sample.recommendable,
             publish=False,

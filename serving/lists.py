@@ -223,7 +223,7 @@ def reranking_context(
     )
     own = codes(items, item_ids)
     return RerankContext(
-        ItemSimilarity(mean_text_vectors(text_tensor(vectors, item_ids))[own]),
+        ItemSimilarity.of(mean_text_vectors(text_tensor(vectors, item_ids))[own], categories[own]),
         ItemCategories(categories[own]),
         tastes(interaction_matrix(past, [user_id], item_ids), categories),
         reranker or published_reranker,

@@ -74,7 +74,7 @@ class Visitors:
         self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
         self._likeness = Likeness(self._vectors, semantic.directions)
         self._context = RerankContext(
-            ItemSimilarity(self._vectors, table_items=0),
+            ItemSimilarity.of(self._vectors, self._categories, table_items=0),
             ItemCategories(self._categories),
             reranker=reranker,
             category_cap=category_cap,

@@ -37,13 +37,14 @@ class Catalogue:
         items = run.warehouse.query("items")
         item_ids = items[ITEM].to_list()
         vectors = mean_text_vectors(text_tensor(run.warehouse.query("live_text_vectors"), item_ids))
+        categories, _ = category_matrix(items["categories"].to_list())
         return cls(
             run.warehouse.query("users")[USER].to_list(),
             item_ids,
-            category_matrix(items["categories"].to_list())[0],
+            categories,
             recommendable_items(run.warehouse, run.settings, TRAIN),
             vectors,
-            ItemSimilarity(vectors),
+            ItemSimilarity.of(vectors, categories),
         )
 
     def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:

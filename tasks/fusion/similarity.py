@@ -1,14 +1,18 @@
-"""How alike items are, for re-ranking: the cosine of their texts' mean vectors."""
+"""How alike items are, for re-ranking: half by what their texts say, half by the categories they share."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from tasks.vectors import centred
+from tasks.vectors import centred, unit
 
 TABLE_ITEMS = 4096  # up to so many items, all similarities are kept: 64 MB
+# Chosen on validation (docs/experiments.md): the same NDCG with lists more varied, each and all together.
+CATEGORY_SHARE = 0.5
+CATEGORY_DIMENSIONS = 128  # of more categories, random projections take the place: a cosine is off by 0.09
 
 Positions = NDArray[np.int64]
 """Columns of candidates; -1 is none."""
@@ -23,8 +27,40 @@ def mean_text_vectors(text_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return centred(text_vectors.mean(axis=1))
 
 
+def with_categories(
+    vectors: NDArray[np.float32], categories: NDArray[np.bool_], share: float = CATEGORY_SHARE
+) -> NDArray[np.float32]:
+    """(N, D + C') unit norm, whose cosines are a mean of the vectors' and the categories' own.
+
+    What an item lacks does not count for it. Where nothing has categories, the vectors stay what they are.
+
+    Args:
+        vectors: (N, D) unit norm; zero where there is none.
+        categories: (N, C) bool. The cosine of two items' is how many they share, over the
+            geometric mean of how many each has.
+        share: of the categories, from 0 to 1.
+    """
+    if not categories.any():
+        return vectors
+    flags = sparse.csr_array(categories, dtype=np.float32)
+    if categories.shape[1] > CATEGORY_DIMENSIONS:  # Johnson and Lindenstrauss 1984; Achlioptas 2003
+        signs = np.random.default_rng(0).choice([-1, 1], (categories.shape[1], CATEGORY_DIMENSIONS))
+        of_categories = flags @ signs.astype(np.float32)
+    else:
+        of_categories = flags.toarray()
+    parts = np.float32(1 - share) ** 0.5 * vectors, np.float32(share) ** 0.5 * unit(of_categories)
+    return unit(np.concatenate(parts, axis=1, dtype=np.float32))
+
+
 class ItemSimilarity:
     """Cosine similarity between items, by code; items without a vector are similar to nothing."""
+
+    @classmethod
+    def of(
+        cls, vectors: NDArray[np.float32], categories: NDArray[np.bool_], table_items: int = TABLE_ITEMS
+    ) -> "ItemSimilarity":
+        """By texts' mean vectors (N, D) and categories (N, C): see `with_categories`."""
+        return cls(with_categories(vectors, categories), table_items)
 
     def __init__(self, vectors: NDArray[np.float32], table_items: int = TABLE_ITEMS) -> None:
         """Keep vectors (N, D) of unit norm, and all N x N similarities where the catalogue is small."""

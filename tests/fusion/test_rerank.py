@@ -12,8 +12,9 @@ from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank import RERANKERS, by_score, rerank
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors, with_categories
 from tasks.settings import Fusion, SettingsError, load_settings
+from tasks.vectors import unit
 from tests.fusion import toys
 
 Fused = tuple[np.ndarray, np.ndarray]
@@ -145,6 +146,33 @@ def test_the_dial_turns_one_way(name: str, sign: int) -> None:
     scores, items, context, measure = toys.dial_toy(name)
     values = [measure(rerank(scores, items, context, dial, k=10)) for dial in (0, 0.25, 0.5, 0.75, 1)]
     assert np.all(np.diff(np.array(values)) * sign > 0), values
+
+
+def test_likeness_is_a_mean_of_texts_and_categories() -> None:
+    rng = np.random.default_rng(3)
+    vectors = unit(rng.normal(size=(40, 8)).astype(np.float32))
+    flags = rng.random((40, 6)) < 0.4
+    flags[:, 0] |= ~flags.any(axis=1)
+    flags[5], vectors[6] = False, 0
+    own = unit(flags.astype(np.float32))
+    joined = with_categories(vectors, flags, share=0.25)
+    np.testing.assert_allclose(np.linalg.norm(joined, axis=1), 1, atol=1e-6)
+    whole = np.delete(np.arange(40), [5, 6])
+    expected = 0.75 * vectors[whole] @ vectors[whole].T + 0.25 * own[whole] @ own[whole].T
+    np.testing.assert_allclose(joined[whole] @ joined[whole].T, expected, atol=1e-6)
+    assert joined[5] @ joined[6] == 0  # one has texts only, the other categories only
+    assert with_categories(vectors, np.zeros((40, 6), dtype=bool)) is vectors
+
+
+def test_of_very_many_categories_likeness_is_nearly_the_same() -> None:
+    rng = np.random.default_rng(4)
+    flags = rng.random((200, 3000)) < 0.002
+    flags[100:] = flags[:100]
+    own = unit(flags.astype(np.float32))
+    found = with_categories(np.zeros((200, 2), dtype=np.float32), flags)
+    assert found.shape[1] < 200
+    off = (found @ found.T - own @ own.T)[own.any(axis=1)][:, own.any(axis=1)]
+    assert np.sqrt(np.mean(off**2)) < 0.1
 
 
 def test_mean_text_vectors_are_unit_and_zero_without_texts() -> None:
