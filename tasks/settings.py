@@ -162,7 +162,7 @@ class Fusion(Section):
     """The search tries diversity dials from 0 to this."""
     choose: str = "most_diverse_within_5_percent_ndcg"
     """Which point of the search is published; "most_accurate" is another one."""
-    choose_diverse: str = "most_accurate_with_1.27_times_catalogue_and_1.11_times_ild"
+    choose_diverse: str = "most_accurate_with_1.3_times_catalogue_and_1.12_times_ild"
     """A second, diverse point: times what the best single matcher has on validation."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
