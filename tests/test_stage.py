@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks import stage
 from tasks.settings import PROJECT, Settings
 from tasks.stage import peak_rss_mb, stage_run
 
@@ -19,6 +20,14 @@ def test_a_run_that_succeeds_leaves_its_row(tmp_path: Path) -> None:
     assert row["counts"]["items"] == 3
     assert row["counts"]["peak_rss_mb"] > 10
     assert row["seconds"] > 0
+
+
+def test_memory_is_given_back_when_a_stage_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(stage, "give_back", lambda: done.append("given back"))
+    with stage_run(Settings(home=tmp_path), "ingest"):
+        done.append("work")
+    assert done == ["work", "given back"]
 
 
 def test_a_run_that_fails_leaves_none(tmp_path: Path) -> None:

@@ -277,12 +277,6 @@ def likely_place(m: int, share: float) -> int:
     return int(binom.isf(DOUBT, m - 1, share)) + 1
 
 
-def _parts(texts: FloatArray) -> Iterator[FloatArray]:
-    """Cut (N, K, D) into pieces that are small even when they are copied."""
-    for at in range(0, len(texts), ITEM_BLOCK):
-        yield texts[at : at + ITEM_BLOCK]
-
-
 def where_there(texts: FloatArray) -> NDArray[np.bool_]:
     """Return (N, K): where there is a text."""
     out = np.empty(texts.shape[:2], dtype=bool)
@@ -293,7 +287,7 @@ def where_there(texts: FloatArray) -> NDArray[np.bool_]:
 
 def mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
     """Return (N, 1, D): the mean of the texts that are there, whose product is the mean of their products."""
-    means = np.concatenate([part.sum(axis=1, dtype=np.float32) for part in _parts(texts)])
+    means = texts.sum(axis=1, dtype=np.float32)
     means /= np.maximum(there.sum(axis=1), 1, dtype=np.float32)[:, None]
     return means[:, None]
 

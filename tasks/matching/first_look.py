@@ -77,9 +77,8 @@ class FirstLook:
         lengths = np.linalg.norm(queries, axis=1)
         lower = self._bound.margin * self._longest * lengths
         rounded = torch.from_numpy(short).to(self.number_format)
-        if self._rounds:
-            lost = np.linalg.norm(short - rounded.float().numpy(), axis=1)
-            lower += lost * self._longest_rounded + np.linalg.norm(short, axis=1) * self._most_lost
+        lost = np.linalg.norm(short - rounded.float().numpy(), axis=1)  # nothing, in float32
+        lower += lost * self._longest_rounded + np.linalg.norm(short, axis=1) * self._most_lost
         return rounded.T.contiguous(), lower
 
     def bar(self, bars: FloatArray) -> torch.Tensor:

@@ -87,10 +87,12 @@ class CausalEngine(Engine):
                 break
             ids = np.zeros((len(going), 1), dtype=np.int64)
             ids[rows, 0] = chosen
-            wasted += len(going) - int(going.sum())
-            kept = np.flatnonzero(going) if wasted > MOVING_A_ROW * going.sum() else np.arange(len(going))
-            if len(kept) < len(going):
+            kept = np.flatnonzero(going)
+            wasted += len(going) - len(kept)
+            if wasted > MOVING_A_ROW * len(kept):
                 ids, behind, going, wasted = ids[kept], behind[kept], going[kept], 0
+            else:
+                kept = np.arange(len(going))
             mask = np.concatenate([mask[kept], np.ones((len(kept), 1), dtype=np.int64)], axis=1)
             logits = self.forward(ids, mask, mask.sum(axis=1, keepdims=True) - 1, kept, 1)
         texts = [self._text(prompt, written) for prompt, written in zip(prompts, tokens, strict=True)]

@@ -14,6 +14,7 @@ from flows.rollback import roll_back
 from tasks.forgetting import forget
 from tasks.fusion.steps import is_new, known_model
 from tasks.ingest import movielens
+from tasks.models import engines
 from tasks.settings import PROJECT
 from tasks.stage import StageRun
 from tasks.tracking import Tracking
@@ -154,6 +155,9 @@ class TestAgain:
         for stage in ("ingest", "corpus", "embedding"):
             run_flow(again, stage)
 
+        assert (
+            engines._openvino.cache_info().currsize == 0
+        )  # the language model is let go of once it has written
         assert again.query("item", item_id="7")["title"].item() == "Seven Apes"
         corpus, embedding = again.counts("corpus"), again.counts("embedding")
         assert (corpus["generated"], corpus["reused"]) == (SLOTS, TEXTS - SLOTS)
