@@ -13,8 +13,24 @@ if TYPE_CHECKING:
     from tasks.fusion.freshness import Reader
     from tasks.settings import Settings
 
+
+
+def settings_file(given: Path | None) -> Path | None:
+    """The file that was given, else polyrec.toml of the folder one stands in, if there is one.
+
+    Who has just written one with `polyrec init` and stands beside it means that one, not the project's.
+    """
+    here = Path.cwd() / "polyrec.toml"
+    return here if given is None and here.exists() else given
+
+
 Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings; polyrec.toml when not given.")
+    Path | None,
+    typer.Option(
+        "--config",
+        callback=settings_file,
+        help="Settings, in TOML [default: polyrec.toml here or of the project]",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -14,6 +14,7 @@ LABELS = {
     "ease": "what is chosen together",
     "ease_plain": "what is chosen together, whatever its content",
     "ials": "the choices of people like you",
+    "infinite_ae": "the choices of people whose histories are like yours",
     "slit": "what is chosen next",
     "sasrec": "the order of your choices",
     "popularity": "what is popular now",

@@ -19,6 +19,10 @@ class Ease(Section):
     """An item this many positions back in a history weighs half when the model is applied."""
     content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
+    nearness: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
+    """What it weighs beside that, how near in time users did two things; 0 leaves it out."""
+    near_half_life_items: Annotated[float, Real(2, 50, log=True)] = Field(default=8.0, gt=0)
+    """Things so many positions apart are half as near."""
 
 
 class Popularity(Section):
@@ -155,6 +159,29 @@ class PlainEase(Section):
     """An item this many positions back in a history weighs half when the model is applied."""
     content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
+    nearness: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
+    """What it weighs beside that, how near in time users did two things; 0 leaves it out."""
+    near_half_life_items: Annotated[float, Real(2, 50, log=True)] = Field(default=8.0, gt=0)
+    """Things so many positions apart are half as near."""
+
+
+class InfiniteAe(Section):
+    """An infinitely wide autoencoder: people resemble each other by what they did and what it is like."""
+
+    regularisation: Annotated[float, Real(0.1, 20, log=True)] = Field(default=2.0, gt=0)
+    """The ridge term, beside a user's kernel with itself, which is 1."""
+    content: Annotated[float, Real(0, 1.5)] = Field(default=0.6, ge=0)
+    """What likeness of content weighs beside the items themselves; 0 leaves it out."""
+    discount: Annotated[float, Real(0, 0.5)] = Field(default=0.0, ge=0)
+    """How much less items count that many users have; 0 counts all alike."""
+    layers: Annotated[int, Whole(1, 3)] = Field(default=2, ge=1, le=12)
+    """Of the network."""
+    learned_half_life_items: Annotated[float | None, Real(10, 200, log=True)] = Field(default=50.0, gt=0)
+    """An item this many positions back weighs half in the histories that are learned from."""
+    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
+    """An item this many positions back in a history weighs half when the model is applied."""
+    landmarks: int = Field(default=4096, ge=1)
+    """At most so many users, drawn by the seed, stand for all: it bounds time and memory."""
 
 
 class Ials(Section):
@@ -316,6 +343,7 @@ class Matching(Section):
     two_tower: TwoTower = TwoTower()
     factor_map: FactorMap = FactorMap()
     ease_plain: PlainEase = PlainEase()
+    infinite_ae: InfiniteAe = InfiniteAe()
     ials: Ials = Ials()
     category_popularity: CategoryPopularity = CategoryPopularity()
     sasrec: Sasrec = Sasrec()

@@ -10,35 +10,48 @@ from scipy import linalg
 
 from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.contract import Parameter, TrainingData
+from tasks.matching.nearness import near_together
 from tasks.vectors import centred
 
 
 class Ease(LinearMatcher):
     """A linear item-item model with a closed form, learned from who has what, and from what items are.
 
-    With X (U, N) binary, F (N, F) the items' features, P = (X'X + content F F' + regularisation I)^-1, and
-    B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0: each column of F counts as `content` users more (CEASE). A
-    user's scores are h B, where h (N,) holds 0.5 ** (position back / half_life_items) for the items of the
-    history: what one did last says more about what comes next. Only h knows recency, so B uses all events.
+    With X (U, N) binary, F (N, F) the items' features, T (N, N) how near in time users did two things
+    (`near_together`), P = (X'X + nearness T + content F F' + regularisation I)^-1, and
+    B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0: each column of F counts as `content` users more (CEASE), and
+    items of one evening as `nearness` users more. A user's scores are h B, where h (N,) holds
+    0.5 ** (position back / half_life_items) for the items of the history: what one did last says more about
+    what comes next. Only h knows recency, so B uses all events.
 
     Args:
         regularisation: the ridge term, above 0.
         half_life_items: an item this many positions back counts half; None weighs all alike, as in the paper.
         content: what an item's features weigh beside a user's events; 0 leaves them out.
+        nearness: what it weighs beside that, how near in time a user did two things; 0 leaves it out.
+        near_half_life_items: things so many positions apart are half as near.
     """
 
     name = "ease"
 
     def __init__(
-        self, regularisation: float, half_life_items: float | None = None, content: float = 0.0
+        self,
+        regularisation: float,
+        half_life_items: float | None = None,
+        content: float = 0.0,
+        nearness: float = 0.0,
+        near_half_life_items: float = 8.0,
     ) -> None:
         super().__init__()
-        above_zero(self.name, regularisation=regularisation)
-        if not content >= 0:
-            raise ValueError(f"content must be 0 or more, got {content}; set it in [matching.{self.name}]")
+        above_zero(self.name, regularisation=regularisation, near_half_life_items=near_half_life_items)
+        for key, value in {"content": content, "nearness": nearness}.items():
+            if not value >= 0:
+                raise ValueError(f"{key} must be 0 or more, got {value}; set it in [matching.{self.name}]")
         self.regularisation = regularisation
         self.half_life_items = self.applied_half_life_items = half_life_items
         self.content = content
+        self.nearness = nearness
+        self.near_half_life_items = near_half_life_items
 
     def parameters(self) -> dict[str, Parameter]:
         """Return the arguments that make this matcher again."""
@@ -46,6 +59,8 @@ class Ease(LinearMatcher):
             "regularisation": self.regularisation,
             "half_life_items": self.half_life_items,
             "content": self.content,
+            "nearness": self.nearness,
+            "near_half_life_items": self.near_half_life_items,
         }
 
     def fit(self, data: TrainingData) -> None:
@@ -56,6 +71,8 @@ class Ease(LinearMatcher):
         if self.content:
             features = item_features(data)
             gram += self.content * (features @ features.T)
+        if self.nearness:
+            gram += self.nearness * near_together(data.learned, self.near_half_life_items)
         gram[np.diag_indices_from(gram)] += self.regularisation
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")
         inverse /= -np.diag(inverse)

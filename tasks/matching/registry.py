@@ -15,6 +15,7 @@ from tasks.matching.ease import Ease, PlainEase
 from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
+from tasks.matching.infinite_ae import InfiniteAutoencoder
 from tasks.matching.popularity import Popularity
 from tasks.matching.rarity import Rarity
 from tasks.matching.relevance_student import RelevanceStudent
@@ -56,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "two_tower": Kind(TwoTower, "two_tower"),
     "factor_map": Kind(FactorMap, "factor_map"),
     "ease_plain": Kind(PlainEase, "ease_plain"),
+    "infinite_ae": Kind(InfiniteAutoencoder, "infinite_ae"),
     "ials": Kind(Ials, "ials"),
     "category_popularity": Kind(CategoryPopularity, "category_popularity"),
     "sasrec": Kind(Sasrec, "sasrec"),

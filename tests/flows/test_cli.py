@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.options import settings_file
 from tasks.settings import PROJECT
 from tests.flows.commands import Answer, refused
 
@@ -78,6 +79,16 @@ class TestConfiguration:
         file = tmp_path / "bad.toml"
         file.write_text(text, encoding="utf-8")
         refused(polyrec("run", "--config", file), "bad.toml", *words)
+
+    def test_the_file_beside_one_is_meant_where_none_is_named(
+        self, polyrec: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "polyrec.toml").write_text("[fusion]\ntrials = 0\n", encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
+        refused(polyrec("report"), str(tmp_path / "polyrec.toml"), "'fusion.trials' is 0")
+        (tmp_path / "empty").mkdir()
+        monkeypatch.chdir(tmp_path / "empty")
+        assert settings_file(None) is None  # the project's, then
 
     def test_unknown_stage_is_a_usage_error(self, polyrec: Callable[..., Answer]) -> None:
         answer = polyrec("run", "--stage", "cooking")
