@@ -96,9 +96,10 @@ class InfiniteAutoencoder(ArrayMatcher):
             "n_users": np.array([data.n_users]),
             "scale": common**-self.discount,
             "features": features.astype(np.float32),
-            **sparse_parts("landmarks", targets[drawn]),
             **sparse_parts("history", history),
         }
+        events, content = self._described(targets[drawn])
+        self._arrays |= {**sparse_parts("landmarks", events), "landmark_content": content}
         self._arrays["answers"] = self._solve(targets, drawn).astype(np.float32)
 
     def score(self, users: UserBatch) -> FloatArray:
@@ -157,9 +158,9 @@ class InfiniteAutoencoder(ArrayMatcher):
 
     def _kernel(self, histories: sparse.csr_matrix) -> Floats:
         """Return (B, M): the kernel of histories (B, N) with the landmarks."""
+        events, content = self._described(histories)
         landmarks = self._sparse("landmarks", len(self._array("scale")))
-        (events, content), (theirs, their_content) = self._described(histories), self._described(landmarks)
-        cosine = (events @ theirs.T).toarray() + content @ their_content.T
+        cosine = (events @ landmarks.T).toarray() + content @ self._array("landmark_content").T
         return tangent_kernel(cosine, self.layers)
 
     def _described(self, histories: sparse.csr_matrix) -> tuple[sparse.csr_matrix, Floats]:
