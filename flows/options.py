@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 
-
 def settings_file(given: Path | None) -> Path | None:
     """The file that was given, else polyrec.toml of the folder one stands in, if there is one.
 

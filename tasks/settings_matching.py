@@ -20,7 +20,7 @@ class Ease(Section):
     content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
     nearness: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
-    """What it weighs beside that, how near in time users did two things; 0 leaves it out."""
+    """What it weighs, beside who has two items, that they came near each other in time; 0 leaves it out."""
     near_half_life_items: Annotated[float, Real(2, 50, log=True)] = Field(default=8.0, gt=0)
     """Things so many positions apart are half as near."""
 
@@ -160,7 +160,7 @@ class PlainEase(Section):
     content: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events, as side information."""
     nearness: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
-    """What it weighs beside that, how near in time users did two things; 0 leaves it out."""
+    """What it weighs, beside who has two items, that they came near each other in time; 0 leaves it out."""
     near_half_life_items: Annotated[float, Real(2, 50, log=True)] = Field(default=8.0, gt=0)
     """Things so many positions apart are half as near."""
 

@@ -28,7 +28,8 @@ class Ease(LinearMatcher):
         regularisation: the ridge term, above 0.
         half_life_items: an item this many positions back counts half; None weighs all alike, as in the paper.
         content: what an item's features weigh beside a user's events; 0 leaves them out.
-        nearness: what it weighs beside that, how near in time a user did two things; 0 leaves it out.
+        nearness: what it weighs, beside who has two items, that they came near each other in time; 0 leaves
+            it out.
         near_half_life_items: things so many positions apart are half as near.
     """
 
