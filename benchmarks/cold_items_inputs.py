@@ -13,7 +13,7 @@ from tasks.codes import codes, text_tensor
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
-from tasks.evaluation.groups import terciles
+from tasks.evaluation.groups import terciles_among
 from tasks.evaluation.metrics import Truth
 from tasks.evaluation.truth import read_truth
 from tasks.fingerprint import fingerprint
@@ -61,9 +61,12 @@ class Inputs:
 
     items: pl.DataFrame
     descriptions: dict[str, Description]
+    n_recommendable: int
+    """Items that lists may hold."""
     with_texts: int
+    """Of these."""
     popularity: NDArray[np.int64]
-    """(N,) third of the items, by how many users have them in the whole log."""
+    """(N,) third of these, by how many users have them in the whole log; -1 for the others."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,12 @@ def read_inputs(warehouse: Warehouse, settings: Settings, controls: bool) -> Inp
     found["control"] = Description(plain[:, None], plain)
     log = warehouse.query("interactions").select(USER, ITEM).unique()
     counts = np.bincount(codes(log[ITEM], items[ITEM].to_list()), minlength=items.height)
-    return Inputs(items, found, texts[ITEM].n_unique(), terciles(counts))
+    may_be_listed = warehouse.query("items_to_recommend")[ITEM]
+    listed = items[ITEM].is_in(may_be_listed.implode()).to_numpy()
+    with_texts = texts.filter(pl.col(ITEM).is_in(may_be_listed.implode()))[ITEM].n_unique()
+    return Inputs(
+        items, found, len(may_be_listed), with_texts, terciles_among(counts.astype(np.float64), listed)
+    )
 
 
 def _own_vectors(warehouse: Warehouse, items: pl.DataFrame, words: int, kept: Path) -> FloatArray:

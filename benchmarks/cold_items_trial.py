@@ -91,7 +91,7 @@ def measure(
         "protocol": "cold_item",
         "seed": settings.seed,
         "k": settings.evaluation.k,
-        "items": inputs.items.height,
+        "items": inputs.n_recommendable,
         "items_with_texts": inputs.with_texts,
         "draws": rows,
         **trial.summary(),

@@ -118,7 +118,7 @@ class InfiniteAutoencoder(ArrayMatcher):
             targets: (U, N), no row of which is empty.
             drawn: (M,) the rows that are landmarks.
         """
-        n_users, n_items = targets.shape
+        n_users, n_items = len(targets.indptr) - 1, len(self._array("scale"))
         if not n_users:
             return np.zeros((0, n_items))
         among = self._kernel(targets[drawn])
