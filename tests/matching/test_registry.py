@@ -16,11 +16,14 @@ def test_every_default_matcher_can_be_built_under_its_name() -> None:
 def test_settings_reach_the_matchers() -> None:
     settings = Matching.model_validate(
         {
-            "ease": {"regularisation": 7, "half_life_items": 3, "content": 2},
+            "ease": {"regularisation": 7, "half_life_items": 3, "content": 2, "nearness": 4},
             "popularity": {"half_life_days": 5},
         }
     )
-    expected = {"regularisation": 7.0, "half_life_items": 3.0, "content": 2.0}
+    expected = {
+        **{"regularisation": 7.0, "half_life_items": 3.0, "content": 2.0},
+        **{"nearness": 4.0, "near_half_life_items": 8.0},
+    }
     assert registry.build("ease", settings).parameters() == expected
     assert registry.build("ease_plain", settings).parameters() == PlainEase().model_dump()
     assert registry.build("popularity", settings).parameters() == {"half_life_days": 5.0}
