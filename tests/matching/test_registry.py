@@ -21,8 +21,11 @@ def test_settings_reach_the_matchers() -> None:
         }
     )
     expected = {
-        **{"regularisation": 7.0, "half_life_items": 3.0, "content": 2.0},
-        **{"nearness": 4.0, "near_half_life_items": 8.0},
+        "regularisation": 7.0,
+        "half_life_items": 3.0,
+        "content": 2.0,
+        "nearness": 4.0,
+        "near_half_life_items": 8.0,
     }
     assert registry.build("ease", settings).parameters() == expected
     assert registry.build("ease_plain", settings).parameters() == PlainEase().model_dump()
