@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 # What the lowest rating weighs against the highest at least: to have chosen an item says something by itself.
 MIN_RATING_WEIGHT = 0.1
+# A weight below 0.5 ** 7.5, half a percent, is left out where it would only make sums longer.
+HALF_LIVES_KEPT = 7.5
 
 
 def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -47,6 +49,15 @@ def recency_weights(positions: NDArray[np.int64], half_life_items: float | None)
     if not half_life_items > 0:
         raise ValueError(f"the half-life must be above 0 items, got {half_life_items}; None switches it off")
     return np.power(0.5, positions / half_life_items)
+
+
+def reach(half_life_items: float) -> int:
+    """The number of positions beyond which a weight is left out.
+
+    >>> reach(8)
+    60
+    """
+    return int(np.ceil(half_life_items * HALF_LIVES_KEPT))
 
 
 def rating_weights(value: NDArray[np.float32]) -> NDArray[np.float64]:

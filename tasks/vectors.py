@@ -1,10 +1,14 @@
 """Small things that every stage does with embedding vectors."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+Real = TypeVar("Real", bound=np.floating)
 
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+
+def unit(vectors: NDArray[Real]) -> NDArray[Real]:
     """Scale vectors to length 1; zero vectors stay zero.
 
     Args:

@@ -160,6 +160,13 @@ def above_zero(name: str, **values: float) -> None:
             raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.{name}]")
 
 
+def zero_or_more(name: str, **values: float) -> None:
+    """Refuse a matcher's arguments that are below 0, or not a number."""
+    for key, value in values.items():
+        if not value >= 0:
+            raise ValueError(f"{key} must be 0 or more, got {value}; set it in [matching.{name}]")
+
+
 def check_dense_items(name: str, n_items: int) -> None:
     """Refuse a catalogue for which an items x items matrix is too large."""
     if n_items > MAX_ITEMS:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
+from tasks.matching.base import LinearMatcher, above_zero, check_dense_items, zero_or_more
 from tasks.matching.contract import Parameter, TrainingData
 from tasks.matching.nearness import near_together
 from tasks.vectors import centred
@@ -45,9 +45,7 @@ class Ease(LinearMatcher):
     ) -> None:
         super().__init__()
         above_zero(self.name, regularisation=regularisation, near_half_life_items=near_half_life_items)
-        for key, value in {"content": content, "nearness": nearness}.items():
-            if not value >= 0:
-                raise ValueError(f"{key} must be 0 or more, got {value}; set it in [matching.{self.name}]")
+        zero_or_more(self.name, content=content, nearness=nearness)
         self.regularisation = regularisation
         self.half_life_items = self.applied_half_life_items = half_life_items
         self.content = content

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from tasks.matching.base import ArrayMatcher, above_zero, check_dense_items, sparse_parts
+from tasks.matching.base import ArrayMatcher, above_zero, check_dense_items, sparse_parts, zero_or_more
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.ease import item_features
 from tasks.recency import recency_weights
+from tasks.vectors import unit
 
 Floats = NDArray[np.float64]
 USERS_AT_ONCE = 512
@@ -55,9 +56,7 @@ class InfiniteAutoencoder(ArrayMatcher):
     ) -> None:
         super().__init__()
         above_zero(self.name, regularisation=regularisation, layers=layers, landmarks=landmarks)
-        for key, value in {"content": content, "discount": discount}.items():
-            if not value >= 0:
-                raise ValueError(f"{key} must be 0 or more, got {value}; set it in [matching.{self.name}]")
+        zero_or_more(self.name, content=content, discount=discount)
         self.regularisation = regularisation
         self.content = content
         self.discount = discount
@@ -146,15 +145,10 @@ class InfiniteAutoencoder(ArrayMatcher):
         if len(some) and len(answers):
             kernel = self._kernel(histories[some])
             # What all kernels share is added once, at the end: the rest is small, so float32 loses little.
-            level = self._level
+            level = tangent_kernel(np.zeros(1), self.layers)  # of two users who have nothing in common
             answered = (kernel - level).astype(np.float32) @ answers
             out[some] = answered + (level * answers.sum(axis=0, dtype=np.float64)).astype(np.float32)
         return out
-
-    @property
-    def _level(self) -> float:
-        """The kernel of two users who have nothing in common."""
-        return float(tangent_kernel(np.zeros(1), self.layers)[0])
 
     def _kernel(self, histories: sparse.csr_matrix) -> Floats:
         """Return (B, M): the kernel of histories (B, N) with the landmarks."""
@@ -165,16 +159,12 @@ class InfiniteAutoencoder(ArrayMatcher):
 
     def _described(self, histories: sparse.csr_matrix) -> tuple[sparse.csr_matrix, Floats]:
         """Return x (B, N) and its content (B, F), both scaled so that together they have unit length."""
-        scaled = sparse.csr_matrix(histories, dtype=np.float64).multiply(self._array("scale")[None])
-        scaled = sparse.csr_matrix(scaled)
-        length = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
+        # In double precision: near a cosine of 1 the kernel turns rounding into its square root.
+        scaled = sparse.csr_matrix(histories.astype(np.float64) @ sparse.diags_array(self._array("scale")))
+        length = np.sqrt(np.asarray(scaled.power(2).sum(axis=1)).ravel())
         x = sparse.diags_array(1 / np.where(length > 0, length, 1)) @ scaled
-        features = self._array("features")
-        like = np.asarray(x @ features.astype(np.float64))
-        size = np.linalg.norm(like, axis=1, keepdims=True)
-        there = size > 0
-        like = np.divide(like, size, out=np.zeros_like(like), where=there) * self.content
-        both = np.sqrt(1 + self.content**2 * there[:, 0])
+        like = self.content * unit(np.asarray(x @ self._array("features").astype(np.float64)))
+        both = np.sqrt(1 + (like**2).sum(axis=1))
         return sparse.csr_matrix(sparse.diags_array(1 / both) @ x), like / both[:, None]
 
 

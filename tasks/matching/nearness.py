@@ -4,19 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.matching.moments import ranges
-from tasks.matching.training_data import TrainingData
-from tasks.recency import recency_weights
+from tasks.matching.training_data import TrainingData, newest_of_each
+from tasks.recency import reach, recency_weights
 
-# Two events that count less than 0.5 ** 7.5, half a percent, are left out: they would only take time.
-HALF_LIVES_KEPT = 7.5
 PAIRS_AT_ONCE = 2_000_000
 
 
 def near_together(data: TrainingData, half_life_items: float) -> NDArray[np.float64]:
     """Sum up over users how near their events with two items lie.
 
-    Of repeated events the newest counts. With `far` the number of positions between a user's events with
-    items i and j, out[i, j] is the sum over users of 0.5 ** (far / half_life_items), so that events of one
+    Of repeated events the newest counts. With d the number of positions between a user's events with
+    items i and j, out[i, j] is the sum over users of 0.5 ** (d / half_life_items), so that events of one
     time count as one user, and all events, were the half-life endless, give X'X. Its cost grows with events,
     not with the square of a history's length.
 
@@ -28,14 +26,13 @@ def near_together(data: TrainingData, half_life_items: float) -> NDArray[np.floa
         (N, N) symmetric; out[i, i] is how many users have item i.
     """
     out = np.zeros(data.n_items * data.n_items)
-    cell = data.user * data.n_items + data.item
-    kept = np.sort(len(cell) - 1 - np.unique(cell[::-1], return_index=True)[1])
+    kept = newest_of_each(data.user * data.n_items + data.item)
     user, item, back = data.user[kept], data.item[kept], data.position_back[kept]
-    reach = int(np.ceil(half_life_items * HALF_LIVES_KEPT))
+    far = reach(half_life_items)
     # Ascends, and users lie too far apart to meet.
-    place = user * (2 * reach + int(back.max(initial=0)) + 1) - back
-    first = np.searchsorted(place, place - reach, side="left")
-    last = np.searchsorted(place, place + reach, side="right")
+    place = user * (2 * far + int(back.max(initial=0)) + 1) - back
+    first = np.searchsorted(place, place - far, side="left")
+    last = np.searchsorted(place, place + far, side="right")
     pairs = np.concatenate([[0], np.cumsum(last - first)])
     start = 0
     while start < len(place):

@@ -11,10 +11,8 @@ from scipy import linalg, sparse
 from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.contract import IntArray, Parameter, TrainingData
 from tasks.matching.moments import block_bounds, ranges
-from tasks.recency import recency_weights
+from tasks.recency import reach, recency_weights
 
-# A weight below 0.5 ** 7.5, half a percent, is left out: it would only make the sums longer.
-HALF_LIVES_KEPT = 7.5
 MOMENTS_AT_ONCE = 4096
 
 
@@ -71,12 +69,12 @@ class Slit(LinearMatcher):
         user_start = np.searchsorted(data.user, data.user, side="left")
         user_end = np.searchsorted(data.user, data.user, side="right")
         moments = starts[1:][data.user[starts[1:]] == data.user[starts[1:] - 1]]
-        reach = int(np.ceil(self.half_life_items * HALF_LIVES_KEPT))
+        kept = reach(self.half_life_items)
         for at in range(0, len(moments), MOMENTS_AT_ONCE):
             moment = moments[at : at + MOMENTS_AT_ONCE]
             # Whole blocks only: the one that holds the last event within reach comes in entirely.
-            first = block_start[np.maximum(user_start[moment], moment - 1 - reach)]
-            last = block_end[np.minimum(user_end[moment] - 1, moment + reach)]
+            first = block_start[np.maximum(user_start[moment], moment - 1 - kept)]
+            last = block_end[np.minimum(user_end[moment] - 1, moment + kept)]
             row, event = ranges(first, moment)
             past = self._matrix(data, row, event, moment[row] - block_end[event], len(moment))
             row, event = ranges(moment, last)

@@ -193,8 +193,7 @@ class TrainingData:
         )
         order = np.lexsort((place[self.item], self.time, self.user))
         user, item = self.user[order], self.item[order]
-        from_end = np.unique((user * self.n_items + item)[::-1], return_index=True)[1]
-        kept = np.sort(len(user) - 1 - from_end)  # of an item's events the last
+        kept = newest_of_each(user * self.n_items + item)
         user, item = user[kept], item[kept]
         back = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))
         out = np.full((self.n_users, length), -1, dtype=np.int64)
@@ -223,6 +222,16 @@ class TrainingData:
         return sparse.csr_matrix(
             (values, (self.user[keep], self.item[keep])), shape=(self.n_users, self.n_items)
         )
+
+
+def newest_of_each(codes: IntArray) -> IntArray:
+    """Positions of the last of each code, ascending.
+
+    >>> newest_of_each(np.array([5, 3, 5])).tolist()
+    [1, 2]
+    """
+    from_end = np.unique(codes[::-1], return_index=True)[1]
+    return np.sort(len(codes) - 1 - from_end)
 
 
 def _check_codes(name: str, codes: IntArray, n: int) -> None:

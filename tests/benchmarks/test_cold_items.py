@@ -54,6 +54,17 @@ def measured(home: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tupl
     return json.loads(file.read_text(encoding="utf-8")), capsys.readouterr().out
 
 
+def test_what_lists_may_not_hold_is_not_counted(home: Path) -> None:
+    settings = load_settings(home / "polyrec.toml")
+    with writing(settings.data_folder, "a test") as warehouse:
+        items = warehouse.query("items").with_columns(active=pl.Series([item != 3 for item in range(ITEMS)]))
+        warehouse.replace("core.items", items)
+        inputs = cold_items_inputs.read_inputs(warehouse, settings, controls=False)
+    assert (inputs.n_recommendable, inputs.with_texts) == (ITEMS - 1, ITEMS - 2)
+    assert inputs.popularity[3] == -1
+    assert set(np.delete(inputs.popularity, 3)) <= {0, 1, 2}
+
+
 def test_texts_that_tell_beat_the_control(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plot = home / "plot.html"
     values, printed = measured(home, capsys, "--plot", str(plot), "--dataset", "camps")

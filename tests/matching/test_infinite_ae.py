@@ -7,8 +7,7 @@ from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
 from tasks.matching.ease import item_features
 from tasks.matching.infinite_ae import InfiniteAutoencoder, tangent_kernel
-from tests.matching.test_slit import random_events
-from tests.matching.toys import checkerboard, training_data
+from tests.matching.toys import checkerboard, random_events, training_data
 
 
 def made(

@@ -5,8 +5,7 @@ from tasks.matching import nearness
 from tasks.matching.contract import UserBatch
 from tasks.matching.ease import Ease
 from tasks.matching.nearness import near_together
-from tests.matching.test_slit import random_events
-from tests.matching.toys import training_data
+from tests.matching.toys import random_events, training_data
 
 
 def naive(events: list[tuple[int, int, int]], n_items: int, half_life: float) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.slit import Slit
-from tests.matching.toys import training_data
+from tests.matching.toys import random_events, training_data
 
 
 def naive(
@@ -27,16 +27,6 @@ def naive(
         for it, at in zip(item, time, strict=True):
             histories[user, it] = max(histories[user, it], 0.5 ** ((time > at).sum() / history_half_life))
     return histories @ np.linalg.solve(gram + regularisation * np.eye(data.n_items), after)
-
-
-def random_events(seed: int) -> list[tuple[int, int, int]]:
-    """Histories of up to 14 items, with ties in time."""
-    rng = np.random.default_rng(seed)
-    events = []
-    for user in range(12):
-        items = rng.permutation(15)[: rng.integers(1, 15)]
-        events += [(user, int(item), int(rng.integers(0, 8))) for item in items]
-    return events
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -53,6 +53,16 @@ def training_data(
     )
 
 
+def random_events(seed: int) -> list[tuple[int, int, int]]:
+    """Histories of up to 14 items, with ties in time."""
+    rng = np.random.default_rng(seed)
+    events = []
+    for user in range(12):
+        items = rng.permutation(15)[: rng.integers(1, 15)]
+        events += [(user, int(item), int(rng.integers(0, 8))) for item in items]
+    return events
+
+
 def checkerboard() -> TrainingData:
     """Two camps that never mix, each a category; the last user has no events, the last item one text."""
     events = [
