@@ -1,9 +1,9 @@
 """The decoding loop that the in-process engines share.
 
 The loop computes a part of a prompt once for all the prompts that share it, then branches: with K angles an
-item's facts are read once, not K times. Rows that are finished leave the batch at once. The log-probability
-of a text falls out of the same logits that it was sampled from, before temperature and truncation: no second
-pass over the text is needed.
+item's facts are read once, not K times. Rows that are finished leave the batch once that pays. The
+log-probability of a text falls out of the same logits that it was sampled from, before temperature and
+truncation: no second pass over the text is needed.
 """
 
 from abc import abstractmethod
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
+from tasks.models.stages import Int, stages
 
-Int = NDArray[np.int64]
 # Continuations of one prompt that are scored in one step: bounds what is padded, and the logits (100 MB).
 CONTINUATIONS_AT_ONCE = 16
 # What picking rows of the cache anew costs for each that stays, in steps of a row. Finished rows stay until
@@ -164,12 +164,37 @@ class CausalEngine(Engine):
         logits = np.zeros((1, 1, 1), dtype=np.float32)
         for level in range(1, depth + 1):
             paths = [*dict.fromkeys(prompt[:level] for prompt in prompts)] if level < depth else [*prompts]
-            rows = np.array([known[path[:-1]] for path in paths])
+            parents = [known[path[:-1]] for path in paths]
             ids, own = _pad_left([self._encode(path[-1]) for path in paths])
-            mask = np.concatenate([mask[rows], own], axis=1)
-            positions = np.maximum(mask.cumsum(axis=1) - 1, 0)[:, -ids.shape[1] :]
-            logits = self.forward(ids, mask, positions, rows, 1)
+            logits, mask = self._extend(ids, own, mask, parents)
             known = {path: row for row, path in enumerate(paths)}
+        return logits, mask
+
+    def _extend(
+        self, ids: Int, own: Int, mask: Int, parents: Sequence[int]
+    ) -> tuple[NDArray[np.float32], Int]:
+        """Let R rows go on from rows of the cache; return last logits (R, 1, V) and the mask (R, P + S).
+
+        Args:
+            ids: (R, S), padded on the left.
+            own: (R, S) 1 for a token.
+            mask: (C, P) of the rows that are cached.
+            parents: (R,) which of these each continues.
+        """
+        before = mask.shape[1]
+        mask = np.concatenate([mask[parents], own], axis=1)
+        positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
+        logits = np.zeros((1, 1, 1), dtype=np.float32)
+        branches = dict(enumerate(parents))  # the row of the cache that each row can go on from
+        for rows, first, last in stages(own.sum(axis=1).tolist(), parents):
+            from_rows = np.array([branches[row] for row in rows.tolist()])
+            end = before + last
+            logits = self.forward(
+                ids[rows, first:last], mask[rows, :end], positions[rows, before + first : end], from_rows, 1
+            )
+            places = {row: place for place, row in enumerate(rows.tolist())}
+            of_parent = {parents[row]: place for row, place in places.items()}
+            branches = {row: places.get(row, of_parent[parent]) for row, parent in enumerate(parents)}
         return logits, mask
 
     @staticmethod

@@ -63,6 +63,19 @@ def test_every_shared_part_is_read_once() -> None:
     assert engine.calls == [(1, len("Write.")), (2, facts), (6, openings)]
 
 
+def test_short_parts_join_when_the_head_of_long_ones_is_read() -> None:
+    engine = ToyEngine()
+    facts = ["a" * 150 + "\n", "Heat\n", "b" * 90 + "\n", "Toy Story\n", *(f"Alien {n}\n" for n in range(9))]
+    prompts: list[Prompt] = [("Write.", one, opening) for one in facts for opening in ("A", "The mood")]
+    together = engine.generate(prompts, sampling(max_new_tokens=3), range(len(prompts)))
+    tokens = len("".join(facts))
+    calls = engine.calls[1:4]
+    assert [rows for rows, _ in calls] == [1, 2, 13]
+    assert sum(read for _, read in calls) == tokens  # nothing twice
+    for seed, (prompt, written) in enumerate(zip(prompts, together, strict=True)):
+        assert engine.generate([prompt], sampling(max_new_tokens=3), [seed]) == [written]
+
+
 def test_same_prompt_twice_is_written_with_each_seed() -> None:
     engine = ToyEngine()
     first, second, third = engine.generate([PROMPTS[0]] * 3, sampling(), [1, 2, 1])

@@ -70,18 +70,20 @@ class ToyEngine(CausalEngine):
     def forward(self, ids: Int, mask: Int, positions: Int, rows: Int, keep: int) -> NDArray[np.float32]:
         assert ids.shape == positions.shape and len(ids) == len(mask) == len(rows)
         if self._rows is None:  # before anything was read, any number of rows may begin
-            cached, own = [[] for _ in rows], mask
+            cached, before = [[] for _ in rows], np.zeros((len(rows), 0), dtype=np.int64)
         else:
-            cached = [list(self._rows[row]) for row in rows]
-            np.testing.assert_array_equal(mask[:, : self._mask.shape[1]], self._mask[rows])
-            own = mask[:, self._mask.shape[1] :]
+            cached, before = [list(self._rows[row]) for row in rows], self._mask[rows]
+        hides, own = np.split(mask, [before.shape[1]], axis=1)
         assert own.shape == ids.shape
+        assert (hides <= before).all()  # what the row before had read may be hidden, its padding not shown
         out = np.zeros((len(ids), keep, self.vocabulary), dtype=np.float32)
-        for row, history in enumerate(cached):
+        for row, places in enumerate(cached):
             for place in range(ids.shape[1]):
+                places.append(int(ids[row, place]))
                 if own[row, place]:
-                    assert positions[row, place] == len(history)
-                    history.append(int(ids[row, place]))
+                    shown = mask[row, : len(places)].astype(bool)
+                    history = np.array(places)[shown].tolist()
+                    assert positions[row, place] == len(history) - 1
                     from_end = ids.shape[1] - place
                     if from_end <= keep:
                         out[row, -from_end] = self.logits(history)
