@@ -196,7 +196,7 @@ def main() -> None:
     code: object = 0
     try:
         # A run that is told to end stops its temporary Prefect server, too: 128 + 15 is what shells say then.
-        with raising(SystemExit, 143, on=TERMINATED):
+        with raising(SystemExit(143), TERMINATED):
             app()
     except SystemExit as leaving:
         code = leaving.code

@@ -148,7 +148,7 @@ def serve_ui(settings: Settings) -> None:
     for server in servers:
         _check_port(server, settings)
     children: list[subprocess.Popen[bytes]] = []
-    with raising(KeyboardInterrupt, on=(signal.SIGINT, *TERMINATED)):
+    with raising(KeyboardInterrupt(), (signal.SIGINT, *TERMINATED)):
         try:
             for server in servers:
                 children.append(_start(server))  # noqa: PERF401 - each must be known before the next starts

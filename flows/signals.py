@@ -10,14 +10,14 @@ TERMINATED = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def raising(error: type[BaseException], *values: object, on: Sequence[signal.Signals]) -> Iterator[None]:
+def raising(error: BaseException, on: Sequence[signal.Signals]) -> Iterator[None]:
     """Let these signals raise an error in a block, so that what it started is stopped as it leaves.
 
     A process that nohup has made to outlive its terminal still does. Only the main thread can ask for this.
     """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        raise error(*values)
+        raise error
 
     before = {number: signal.getsignal(number) for number in on}
     if before.get(signal.SIGHUP) is signal.SIG_IGN:

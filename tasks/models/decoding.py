@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
-from tasks.models.stages import Int, stages
+from tasks.models.prefill import chunks
 
+Int = NDArray[np.int64]
 # Continuations of one prompt that are scored in one step: bounds what is padded, and the logits (100 MB).
 CONTINUATIONS_AT_ONCE = 16
 # What picking rows of the cache anew costs for each that stays, in steps of a row. Finished rows stay until
@@ -185,16 +186,16 @@ class CausalEngine(Engine):
         mask = np.concatenate([mask[parents], own], axis=1)
         positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
         logits = np.zeros((1, 1, 1), dtype=np.float32)
-        branches = dict(enumerate(parents))  # the row of the cache that each row can go on from
-        for rows, first, last in stages(own.sum(axis=1).tolist(), parents):
-            from_rows = np.array([branches[row] for row in rows.tolist()])
+        place: dict[int, int] = {}  # in the cache, of the rows that are there
+        of_parent = {parent: parent for parent in parents}  # likewise, of a row that continues it
+        for rows, first, last in chunks(own.sum(axis=1).tolist(), parents):
+            from_rows = np.array([place.get(row, of_parent[parents[row]]) for row in rows.tolist()])
             end = before + last
             logits = self.forward(
                 ids[rows, first:last], mask[rows, :end], positions[rows, before + first : end], from_rows, 1
             )
-            places = {row: place for place, row in enumerate(rows.tolist())}
-            of_parent = {parents[row]: place for row, place in places.items()}
-            branches = {row: places.get(row, of_parent[parent]) for row, parent in enumerate(parents)}
+            place = {row: at for at, row in enumerate(rows.tolist())}
+            of_parent = {parents[row]: at for row, at in place.items()}
         return logits, mask
 
     @staticmethod

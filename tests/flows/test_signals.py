@@ -22,7 +22,7 @@ def before() -> Iterator[None]:
 
 @pytest.mark.parametrize("number", EVERY)
 def test_raises_in_the_block_and_puts_handlers_back(number: signal.Signals) -> None:
-    with pytest.raises(SystemExit) as leaving, raising(SystemExit, 143, on=EVERY):
+    with pytest.raises(SystemExit) as leaving, raising(SystemExit(143), EVERY):
         os.kill(os.getpid(), number)
     assert leaving.value.code == 143
     assert [signal.getsignal(one) for one in EVERY] == [signal.SIG_DFL] * len(EVERY)
@@ -30,7 +30,7 @@ def test_raises_in_the_block_and_puts_handlers_back(number: signal.Signals) -> N
 
 def test_nohup_is_heeded() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with raising(SystemExit, on=EVERY):
+    with raising(SystemExit(143), EVERY):
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         os.kill(os.getpid(), signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.models.stages import MOVING, STEP, Stage, stages
+from tasks.models.prefill import MOVING, PASS, Chunk, chunks
 
 
 @st.composite
@@ -16,8 +16,8 @@ def batches(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     return lengths, draw(st.lists(st.integers(0, 2), min_size=n, max_size=n))
 
 
-def cost(found: Sequence[Stage]) -> int:
-    return sum(STEP + len(one.rows) * (one.last - one.first + MOVING) for one in found)
+def cost(found: Sequence[Chunk]) -> int:
+    return sum(PASS + len(one.rows) * (one.last - one.first + MOVING) for one in found)
 
 
 def there(lengths: Sequence[int], parents: Sequence[int], last: int) -> int:
@@ -36,7 +36,7 @@ def test_every_token_is_read_and_rows_branch_from_their_own_parent(
 ) -> None:
     lengths, parents = batch
     longest = max(lengths)
-    found = stages(lengths, parents)
+    found = chunks(lengths, parents)
     assert [found[0].first, *(one.last for one in found)] == [*(one.first for one in found), longest]
     assert found[0].first == 0
     assert found[-1].rows.tolist() == list(range(len(lengths)))
@@ -60,14 +60,14 @@ def test_no_other_cuts_are_cheaper(batch: tuple[list[int], list[int]]) -> None:
             bounds = [0, *cuts, longest]
             every.append(
                 sum(
-                    STEP + there(lengths, parents, last) * (last - first + MOVING)
+                    PASS + there(lengths, parents, last) * (last - first + MOVING)
                     for first, last in pairwise(bounds)
                 )
             )
-    assert cost(stages(lengths, parents)) == min(every)
+    assert cost(chunks(lengths, parents)) == min(every)
 
 
-def test_rows_of_like_length_are_read_in_one_step() -> None:
-    (one,) = stages([10, 12, 11], [0, 0, 0])
+def test_rows_of_like_length_are_read_in_one_chunk() -> None:
+    (one,) = chunks([10, 12, 11], [0, 0, 0])
     np.testing.assert_array_equal(one.rows, [0, 1, 2])
     assert (one.first, one.last) == (0, 12)
