@@ -9,7 +9,7 @@ directions and lengths; those for `isotropic` noise, which nothing can be told o
 - vs_faiss_flat: faiss's seconds over ours for 20,000 users, preparation included; searching is measured on
   --users of them, the median over rounds, and costs each the same (see exponent_users).
 - vs_faiss_flat_isotropic: the same for isotropic vectors.
-- exponent_users, exponent_items, exponent_slots: how processor seconds of a search grow when users, items or
+- exponent_users, exponent_items, exponent_slots: how processor seconds of one worker grow when users, items or
   slots do: the slope over a quarter, a half and the whole, on a log scale.
 - peak_rss_mb: the most memory of a process that makes the texts and searches them, for --users.
 - peak_rss_doubled_users_mb: the same for twice the users.
@@ -103,7 +103,10 @@ def compare(catalogue: Catalogue, sizes: Mapping[str, int], rounds: int) -> dict
 
 
 def growth(catalogue: Catalogue, sizes: Mapping[str, int], varied: str) -> list[tuple[int, float]]:
-    """Return sizes of what is varied, and processor seconds of a search with it: the least of two."""
+    """Return sizes of what is varied, and processor seconds of a search with it: the least of two.
+
+    By one worker: how many find work depends on the number of users, and two slow each other down.
+    """
     out = []
     for part in (4, 2, 1):
         now = {**sizes, varied: max(1, sizes[varied] // part)}
@@ -112,7 +115,7 @@ def growth(catalogue: Catalogue, sizes: Mapping[str, int], varied: str) -> list[
         took = []
         for _ in range(2):
             cpu = time.process_time()
-            for _block in laid_out.blocks(users, M):
+            for _block in laid_out.blocks(users, M, workers=1):
                 pass
             took.append(time.process_time() - cpu)
         out.append((now[varied], min(took)))
