@@ -1,7 +1,8 @@
-"""What texts add: the whole fusion again, with other vectors in the place of the live texts'.
+"""What a part of the job adds: the whole fusion again, with that part changed or left out.
 
-Nothing but the texts differs between variants: interests, other matchers, the split, the search's seed and
-trials are the same. The warehouse is read once, then let go of, since searching takes minutes.
+For texts, other vectors stand in the place of the live ones'. Nothing else differs: interests, other
+matchers, the split, the search's seed and trials are the same. The warehouse is read once, then let go of,
+since searching takes minutes.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -35,7 +36,7 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.measures import Codes, Floats, mean_defined
 from tasks.recommendable import FIT_OF_PART
-from tasks.settings import Settings, SettingsError
+from tasks.settings import Settings
 from tasks.stage import StageNotReady
 from warehouse.columns import ITEM, MATCHER, SCORE, TEST, USER, VALIDATION
 from warehouse.connection import Warehouse
@@ -78,11 +79,6 @@ class Window:
     @classmethod
     def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
         """Read a part, its fit and its users' interests."""
-        names = settings.matching.matchers
-        if not any(build(name, settings.matching).reads_texts for name in names):
-            raise SettingsError(
-                f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
-            )
         truth, judged, _ = read_truth(warehouse, settings, part)
         fit = FIT_OF_PART[part]
         if warehouse.query("user_vectors", fit=fit).is_empty():
@@ -230,6 +226,16 @@ class Window:
         return user_facts(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
 
 
+def split_of(warehouse: Warehouse, settings: Settings) -> str:
+    """Return the hash of the split; refuse a protocol by which nothing is split yet."""
+    split = warehouse.query("split_parts")
+    if settings.data.protocol not in split["protocol"]:
+        raise StageNotReady(
+            f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
+        )
+    return split["split_hash"][0]
+
+
 @dataclass(frozen=True)
 class Judged:
     """A variant and what it is worth."""
@@ -269,20 +275,44 @@ def vectors_key(variant: Variant) -> str:
 
 def variant_row(judged: Judged, baseline: Judged, settings: Settings) -> dict[str, Any]:
     """A variant's figures, and how far it is above the baseline."""
-    k, resamples = settings.evaluation.k, settings.evaluation.resamples
-    spread = mean_defined(judged.variant.spread)
-    row: dict[str, Any] = {
-        "name": judged.variant.name,
-        "kind": judged.variant.kind,
-        **({"is_baseline": True} if judged is baseline else {}),
-        "slots": 0 if judged.variant.vectors is None else judged.variant.vectors.shape[1],
+    variant = judged.variant
+    spread = mean_defined(variant.spread)
+    return {
+        **trial_row(variant.name, variant.kind, judged.tuning, judged.parts, baseline.parts, settings),
+        "slots": 0 if variant.vectors is None else variant.vectors.shape[1],
         "text_distance": None if np.isnan(spread) else spread,
-        "weights": {name: trial.weights for name, trial in judged.tuning.chosen.items()},
-        "diversity": {name: trial.diversity for name, trial in judged.tuning.chosen.items()},
     }
-    for part, evaluation in judged.parts.items():
-        found = differences(evaluation, baseline.parts[part], k, resamples, settings.seed)
-        figures = {name: evaluation.metrics[name] for name in headline_metrics(evaluation, k)}
+
+
+def trial_row(
+    name: str,
+    kind: str,
+    tuning: Tuning,
+    parts: Mapping[str, Evaluation],
+    baseline: Mapping[str, Evaluation],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Weights that were chosen, figures, and how far they are above the baseline's.
+
+    Args:
+        name: of the trial.
+        kind: which decides its colour.
+        tuning: the search.
+        parts: "val" and, after a look at test, "test".
+        baseline: the same of what it is compared with; the very same mapping for the baseline itself.
+        settings: of the run.
+    """
+    k, resamples = settings.evaluation.k, settings.evaluation.resamples
+    row: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        **({"is_baseline": True} if parts is baseline else {}),
+        "weights": {search: trial.weights for search, trial in tuning.chosen.items()},
+        "diversity": {search: trial.diversity for search, trial in tuning.chosen.items()},
+    }
+    for part, evaluation in parts.items():
+        found = differences(evaluation, baseline[part], k, resamples, settings.seed)
+        figures = {metric: evaluation.metrics[metric] for metric in headline_metrics(evaluation, k)}
         row[part] = {**figures, "differences": found}
     return row
 

@@ -8,7 +8,8 @@ from flows.options import Config, Json, print_answer
 from tasks.settings import load_settings
 
 ablate = typer.Typer(
-    no_args_is_help=True, help="What a part of the job adds: `polyrec ablate texts` leaves texts out."
+    no_args_is_help=True,
+    help="What a part of the job adds: `polyrec ablate texts`, `polyrec ablate matchers`.",
 )
 
 
@@ -25,3 +26,21 @@ def texts(
     from tasks.evaluation.ablation import variants_table
 
     print_answer(ablate_texts(load_settings(config), final), as_json, variants_table)
+
+
+@ablate.command("matchers")
+def matchers(
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="NAME", help="Try this matcher beside those of the settings; repeatable."
+        ),
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Judge fusion without each matcher in turn, and with others added, out of fold on validation."""
+    from flows.matcher_trials import ablate_matchers
+    from tasks.evaluation.ablation import variants_table
+
+    print_answer(ablate_matchers(load_settings(config), extra or []), as_json, variants_table)

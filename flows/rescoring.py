@@ -37,6 +37,8 @@ from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER
 TEACHER = LanguageModelRelevance.name
 REDUCTIONS = ("max", "mean")
 TOGETHER = "mean rank of the other matchers"
+CHANCE = "chance"
+CHANCE_ORDERS = 100
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ class _Rescoring:
         dear[STUDENT], student = self._student()
         dear[CrossEncoder.name] = self._of(self.sample.cross_encoded)
         rows = [self._row(name, values) for name, values in (scores | dear).items()]
+        rng = np.random.default_rng(self.settings.seed)
+        orders = [rng.random(self.pairs.height) for _ in range(CHANCE_ORDERS)]
+        by_chance = np.mean([self._per_user(self._lists(order)) for order in orders], axis=0)
+        rows.append(self._interval(CHANCE, by_chance))
         teacher_seconds = float(self.sample.judged["seconds"].sum())
         variants = [
             self._row(f"{reduction}{', per token' if per_token else ''}", self._teacher(reduction, per_token))
@@ -115,7 +121,7 @@ class _Rescoring:
                 "seconds": teacher_seconds,
                 "ms_a_pair": 1000 * teacher_seconds / max(1, self.pairs.height),
             },
-            "fusion": self._fusion(known, scores, dear),
+            "fusion": self._fusion(known, scores, {**dear, CHANCE: orders[0]}),
         }
 
     def _of(self, rows: pl.DataFrame) -> Floats:
@@ -207,14 +213,19 @@ class _Rescoring:
         return out
 
     def _row(self, name: str, scores: Floats) -> dict[str, Any]:
-        values = self._per_user(self._lists(scores))
+        return self._interval(name, self._per_user(self._lists(scores)))
+
+    def _interval(self, name: str, values: Floats) -> dict[str, Any]:
         found = bootstrap_mean(values, self.settings.evaluation.resamples, self.settings.seed)
         return {"model": name, f"ndcg_at_{self.k}": found.value, "low": found.low, "high": found.high}
 
     def _fusion(
         self, known: list[str], scores: Mapping[str, Floats], dear: Mapping[str, Floats]
     ) -> list[dict[str, Any]]:
-        """Fusion of the matchers that score all pairs, and with each dear one beside them, out of fold."""
+        """Fusion of the matchers that score all pairs, and with each dear one beside them, out of fold.
+
+        What chance adds is what a search loses by one more weight to choose on half of so few users.
+        """
         base = self._fused({name: scores[name] for name in known})
         rows: list[dict[str, Any]] = [{"with": "", f"ndcg_at_{self.k}": mean_defined(base)}]
         for name, values in dear.items():

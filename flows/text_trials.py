@@ -13,6 +13,7 @@ from flows.ablation import (
     Window,
     judge_variants,
     pair_row,
+    split_of,
     variant_row,
     vectors_key,
 )
@@ -21,9 +22,10 @@ from tasks.content import ENCODED_AS
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import VersionError, shown, texts_of_pass, texts_of_version, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
+from tasks.matching.registry import build
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.progress import progress
-from tasks.settings import Settings
+from tasks.settings import Settings, SettingsError
 from tasks.stage import StageNotReady
 from tasks.tracking import Tracking
 from warehouse.columns import ANGLE, ITEM, SLOT, TEST, TEXT_ID, VALIDATION, VECTOR
@@ -93,12 +95,13 @@ def _read(settings: Settings, purpose: str, final: bool, versions: Sequence[str]
     """Read all that is needed, then let the warehouse go; unknown names of versions are refused first."""
     if not exists(settings.data_folder):
         raise WarehouseError(f"no texts are written yet in {settings.data_folder}; run `polyrec run`")
+    names = settings.matching.matchers
+    if not any(build(name, settings.matching).reads_texts for name in names):
+        raise SettingsError(
+            f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
+        )
     with writing(settings.data_folder, purpose, settings.lock_timeout_s) as warehouse:
-        split = warehouse.query("split_parts")
-        if settings.data.protocol not in split["protocol"]:
-            raise StageNotReady(
-                f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
-            )
+        split_hash = split_of(warehouse, settings)
         texts = with_versions(warehouse.query("texts_of_all_versions"))
         for name in versions:
             texts_of_version(texts, name)
@@ -106,7 +109,7 @@ def _read(settings: Settings, purpose: str, final: bool, versions: Sequence[str]
             items=warehouse.query("items"),
             texts=texts,
             known=_known_vectors(warehouse, settings),
-            split_hash=split["split_hash"][0],
+            split_hash=split_hash,
             validation=Window.read(warehouse, settings, VALIDATION),
             test=Window.read(warehouse, settings, TEST) if final else None,
         )
@@ -206,7 +209,7 @@ def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Vari
         }
         if len(judged) == 3:
             answer["pair"] = pair_row(judged[1], judged[2], settings)
-        log_trials(tracking, parent, answer, judged, settings)
+        log_trials(tracking, parent, answer, [one.parts for one in judged], settings)
         answer["plots"] = keep_plots(tracking, parent, answer, settings)
         tracking.log_dict(parent, answer, "answer.json")
     return answer

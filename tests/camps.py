@@ -4,16 +4,24 @@ Items and users fall into two camps. Nothing in an item's title or categories sa
 `story` does and `mood` does not.
 """
 
+import json
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from typer.testing import CliRunner
 
+from flows import cli
 from tasks.content import item_content
 from tasks.corpus.writing import SEPARATOR
-from warehouse.connection import Warehouse
+from tasks.ingest.splits import split_interactions
+from tasks.settings import Settings
+from tasks.settings_data import Data
+from tests.empty import with_tracking
+from warehouse.connection import Warehouse, writing
 
 ITEMS, USERS, CAMPS = 20, 60, ("even", "odd")
 CONFIG = """
@@ -32,6 +40,26 @@ trials = 5
 k = 2
 resamples = 200
 """
+
+
+def camp_home(folder: Path) -> Path:
+    """A home with the world in its warehouse."""
+    with_tracking(Settings(home=folder))
+    with writing(folder / "warehouse" / "data", "a test") as warehouse:
+        fill(warehouse)
+    return folder
+
+
+def run_at(home: Path, protocol: str, *arguments: str) -> dict[str, Any]:
+    """Run a command of the CLI under a protocol; returns what it prints, with --json as JSON."""
+    config = home / "polyrec.toml"
+    config.write_text(CONFIG.replace("PROTOCOL", protocol), encoding="utf-8")
+    with writing(home / "warehouse" / "data", "a test") as warehouse:
+        split_interactions(warehouse, Data.model_validate({"protocol": protocol}), 0)
+    result = CliRunner().invoke(cli.app, [*arguments, "--config", str(config)])
+    if result.exception:
+        raise result.exception
+    return json.loads(result.stdout) if "--json" in arguments else {"printed": result.stdout}
 
 
 class Encoder:

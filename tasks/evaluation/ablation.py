@@ -1,4 +1,4 @@
-"""What one way of making texts is worth beside another: figures, differences, a table and a plot."""
+"""What one way of doing the job is worth beside another: figures, differences, a table and a plot."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,8 @@ TITLES = {
     "ild": "diversity in a list",
     "ild_embedding": "diversity in a list (vectors)",
 }
-COLOURS = {"texts": "#c2410c", "control": "#64748b"}
+COLOURS = {"texts": "#c2410c", "control": "#64748b", "without": "#c2410c", "with": "#0f766e"}
+COLUMNS = {"text_distance": "spread of texts", "fit_seconds": "fit, s", "score_seconds": "score, s"}
 PARTS = {"val": "validation, out of fold", "test": "test"}
 
 
@@ -56,8 +57,8 @@ def variants_table(answer: Mapping[str, Any]) -> RenderableType:
     """Every variant with its figures and, in brackets, how far it is above the baseline.
 
     Args:
-        answer: title, baseline, notes, and variants: name, kind, text_distance, and figures with differences
-            in "val" and, after a look at test, "test"; or why it is missing.
+        answer: title, baseline, notes, and variants: name, kind, those of COLUMNS that they have, and figures
+            with differences in "val" and, after a look at test, "test"; or why it is missing.
     """
     parts: list[RenderableType] = []
     for part in [one for one in PARTS if any(one in row for row in answer["variants"])]:
@@ -70,13 +71,15 @@ def variants_table(answer: Mapping[str, Any]) -> RenderableType:
         for name in names:
             table.add_column(_title(name), justify="right")
             table.add_column("difference", justify="right")
-        table.add_column("spread of texts", justify="right")
+        further = [key for key in COLUMNS if any(key in row for row in answer["variants"])]
+        for key in further:
+            table.add_column(COLUMNS[key], justify="right")
         for row in answer["variants"]:
             if "missing" in row:
                 table.add_row(row["name"], row["missing"])
                 continue
             cells = [cell for name in names for cell in _cells(row, part, name)]
-            table.add_row(row["name"], *cells, _number(row["text_distance"]))
+            table.add_row(row["name"], *cells, *(_further(key, row.get(key)) for key in further))
         parts.append(table)
         if answer.get("pair", {}).get(part):
             parts.append(_pair(answer["pair"], part))
@@ -151,6 +154,10 @@ def _pair(pair: Mapping[str, Any], part: str) -> RenderableType:
 
 def _signed(found: Mapping[str, float]) -> str:
     return f"{found['difference']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
+
+
+def _further(key: str, value: float | None) -> str:
+    return f"{value:.1f}" if value is not None and key.endswith("_seconds") else _number(value)
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from flows.relevance import relevance_table
-from flows.rescoring import TOGETHER, Sample, rescoring
+from flows.rescoring import CHANCE, TOGETHER, Sample, rescoring
 from tasks.matching.pairs import steps
 from tests.empty import with_warehouse
 from tests.matching.pairs.world import fill, run_of, settings_with
@@ -74,6 +74,9 @@ def test_a_model_that_knows_ranks_first_what_is_among_the_candidates(
     assert found["language_model"] == pytest.approx(there)
     assert found["cross_encoder"] == pytest.approx(there / 2)  # 1 / log2(3 + 1): the last of three
     assert there / 2 <= found[TOGETHER] <= there
+    # A relevant one of three is at each place as often; where there is none, no order has a gain.
+    by_rank = np.mean(1 / np.log2([2, 3, 4]))
+    assert found[CHANCE] == pytest.approx(there * by_rank, abs=0.03)
     assert set(found) == {
         "cosine_max",
         "ease",
@@ -81,6 +84,7 @@ def test_a_model_that_knows_ranks_first_what_is_among_the_candidates(
         "language_model",
         "relevance_student",
         "cross_encoder",
+        CHANCE,
     }
     variants = by(answer["variants_of_the_language_model"], "model")
     assert list(variants) == ["max", "max, per token", "mean", "mean, per token"]
@@ -93,7 +97,8 @@ def test_fusion_takes_what_helps_and_nothing_else(answer: dict[str, Any]) -> Non
     assert found[""] <= found["language_model"] <= best + 1e-9
     gains = {row["with"]: row["difference"] for row in answer["fusion"] if row["with"]}
     assert gains["language_model"] > 0
-    assert list(gains) == ["language_model", "relevance_student", "cross_encoder"]
+    assert list(gains) == ["language_model", "relevance_student", "cross_encoder", CHANCE]
+    assert gains[CHANCE] < gains["language_model"]
 
 
 def test_costs_and_correlations(answer: dict[str, Any], sample: Sample) -> None:

@@ -1,7 +1,7 @@
 """`polyrec ablate texts` and `polyrec texts compare` in the small world of tests/camps.py."""
 
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,8 @@ from typer.testing import CliRunner
 
 from flows import cli, text_trials
 from tasks.corpus.versions import VersionError
-from tasks.ingest.splits import split_interactions
-from tasks.settings import Settings, SettingsError, load_settings
-from tasks.settings_data import Data
-from tests.camps import CONFIG, USERS, Encoder, fill
-from tests.empty import with_tracking
+from tasks.settings import SettingsError, load_settings
+from tests.camps import USERS, Encoder, camp_home, run_at
 from warehouse.connection import writing
 from warehouse.errors import WarehouseError
 
@@ -26,11 +23,7 @@ Ask = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The world, in a home: one for all tests."""
-    folder = tmp_path_factory.mktemp("trials")
-    with_tracking(Settings(home=folder))
-    with writing(folder / "warehouse" / "data", "a test") as warehouse:
-        fill(warehouse)
-    return folder
+    return camp_home(tmp_path_factory.mktemp("trials"))
 
 
 @pytest.fixture
@@ -38,18 +31,7 @@ def ask(home: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Run a command under a protocol; returns what it prints as JSON."""
     monkeypatch.setattr(text_trials, "load_encoder", Encoder)
     monkeypatch.setenv("COLUMNS", "200")
-
-    def call(protocol: str, *arguments: str) -> dict[str, Any]:
-        config = home / "polyrec.toml"
-        config.write_text(CONFIG.replace("PROTOCOL", protocol), encoding="utf-8")
-        with writing(home / "warehouse" / "data", "a test") as warehouse:
-            split_interactions(warehouse, Data.model_validate({"protocol": protocol}), 0)
-        result = CliRunner().invoke(cli.app, [*arguments, "--config", str(config)])
-        if result.exception:
-            raise result.exception
-        return json.loads(result.stdout) if "--json" in arguments else {"printed": result.stdout}
-
-    return call
+    return partial(run_at, home)
 
 
 def rows(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:

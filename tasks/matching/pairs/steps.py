@@ -219,6 +219,7 @@ def _announce(teacher: LanguageModelRelevance, pending: pl.DataFrame, window: Fi
         f"{pending.select(USER, ITEM).unique().height:,} pairs, {pending.height:,} texts, "
         f"{n_tokens:,} tokens: about {n_tokens / rate:,.0f} seconds at {rate:,.0f} tokens a second",
         highlight=False,
+        soft_wrap=True,
     )
     return n_tokens
 
