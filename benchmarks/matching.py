@@ -9,8 +9,8 @@ directions and lengths; those for `isotropic` noise, which nothing can be told o
 - vs_faiss_flat: faiss's seconds over ours for 20,000 users, preparation included; searching is measured on
   --users of them, the median over rounds, and costs each the same (see exponent_users).
 - vs_faiss_flat_isotropic: the same for isotropic vectors.
-- exponent_users, exponent_items, exponent_slots: how processor seconds of one worker grow when users, items or
-  slots do: the slope over a quarter, a half and the whole, on a log scale.
+- exponent_users, exponent_items, exponent_slots: how the processor seconds of one worker grow when users,
+  items or slots do: the slope over a quarter, a half and the whole, on a log scale.
 - peak_rss_mb: the most memory of a process that makes the texts and searches them, for --users.
 - peak_rss_doubled_users_mb: the same for twice the users.
 """
