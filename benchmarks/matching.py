@@ -105,7 +105,7 @@ def compare(catalogue: Catalogue, sizes: Mapping[str, int], rounds: int) -> dict
 def growth(catalogue: Catalogue, sizes: Mapping[str, int], varied: str) -> list[tuple[int, float]]:
     """Return sizes of what is varied, and processor seconds of a search with it: the least of two.
 
-    By one worker: how many find work depends on the number of users, and two slow each other down.
+    By one worker: how many find work depends on the number of users, and two take more processor time.
     """
     out = []
     for part in (4, 2, 1):

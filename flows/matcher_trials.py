@@ -1,14 +1,15 @@
 """`polyrec ablate matchers`: what each matcher adds to the fusion, and what it costs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
+import polars as pl
+
 from flows.ablation import Window, split_of, trial_row
-from flows.trial_records import keep_plots, log_trials
+from flows.trial_records import COLD, answer_of, keep
 from tasks.evaluation.metrics import Evaluation
-from tasks.fusion.tuning import Tuning
-from tasks.fusion.weights import Trial
+from tasks.fusion.tuning import HALVES, Tuning
 from tasks.matching.contract import Matcher
 from tasks.matching.registry import STUDENT, build
 from tasks.progress import progress
@@ -25,42 +26,7 @@ NOTE = (
     "Seconds are of the matcher that the line names. Intervals are of the users drawn, not of the search, "
     "which ends elsewhere even when a matcher is added that knows nothing."
 )
-HALVES = 2  # a search for each, which the other one is judged by
-
-
-class _Trials:
-    """Matchers that are fitted once, and the fusion of any of them."""
-
-    def __init__(self, window: Window, names: Sequence[str]) -> None:
-        self._window = window
-        self._context = window.context(window.fit.data.text_vectors)
-        self._matchers: dict[str, Matcher] = {}
-        self.fit_seconds: dict[str, float] = {}
-        with progress("fitting matchers", len(names), "matchers") as advance:
-            for name in names:
-                matcher = build(name, window.settings.matching)
-                start = perf_counter()
-                matcher.fit(window.fit.data)
-                self.fit_seconds[name] = perf_counter() - start
-                self._matchers[name] = matcher
-                advance(1)
-
-    def propose(self, names: Sequence[str]) -> bool:
-        """Tell whether any of them proposes candidates."""
-        return any(self._matchers[name].proposes for name in names)
-
-    def judge(
-        self, names: Sequence[str], on_trial: Callable[[str, Trial], None]
-    ) -> tuple[Tuning, Evaluation, dict[str, float]]:
-        """Search the weights of these over what they themselves propose; judged out of fold.
-
-        The last are the seconds that each took to score.
-        """
-        seconds: dict[str, float] = {}
-        found = self._window.proposed([self._matchers[name] for name in names], seconds)
-        candidates = self._window.pivoted(found, names)
-        tuning = self._window.search(candidates, self._context, publish=False, on_trial=on_trial)
-        return tuning, self._window.judge(tuning.users, tuning.items), seconds
+COLD_NOTE = "Validation has no cold items under cold_item."
 
 
 def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, Any]:
@@ -98,28 +64,14 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
     tracking = Tracking(settings, {"split_hash": split_hash})
     with tracking.run("evaluation", TITLE) as parent:
         rows, judged = _try(window, names, extra)
-        k = settings.evaluation.k
-        answer: dict[str, Any] = {
-            "title": TITLE,
-            "dataset": settings.data.source,
-            "protocol": settings.data.protocol,
-            "split_hash": split_hash,
-            "seed": settings.seed,
-            "k": k,
-            "trials": settings.fusion.trials,
-            "baseline": rows[0]["name"],
-            "users": {"val": len(judged[0]["val"].per_user[f"ndcg_at_{k}"])},
-            "variants": rows,
-            "notes": [NOTE],
-            "mlflow_run_id": parent,
-        }
-        log_trials(tracking, parent, answer, judged, settings)
-        answer["plots"] = keep_plots(tracking, parent, answer, settings, "matchers")
-        tracking.log_dict(parent, answer, "answer.json")
+        answer = answer_of(settings, TITLE, split_hash, rows, judged)
+        answer["notes"] = [NOTE, *([COLD_NOTE] if settings.data.protocol == COLD else [])]
+        keep(tracking, parent, answer, judged, settings, "matchers")
+    tried = {row.get("matcher") for row in rows}
     answer["variants"] += [
         {"name": f"without {name}", "kind": "without", "missing": "no other matcher proposes candidates"}
         for name in names
-        if name not in {row.get("matcher") for row in rows}
+        if name not in tried
     ]
     return answer
 
@@ -129,29 +81,51 @@ def _try(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Evaluation]]]:
     """Every trial's row, and its parts."""
     settings = window.settings
-    trials = _Trials(window, [*names, *extra])
+    matchers, fit_seconds = _fitted(window, [*names, *extra])
+    score_seconds: dict[str, float] = {}
+    scores = window.proposed(matchers, score_seconds)
+    context = window.context(window.fit.data.text_vectors)
     others = {name: [one for one in names if one != name] for name in names}
-    possible = [name for name in names if trials.propose(others[name])]
-    total = HALVES * settings.fusion.trials * (1 + len(possible) + len(extra))
+    proposing = {matcher.name for matcher in matchers if matcher.proposes}
+    chosen = [(name, "without", others[name]) for name in names if not proposing.isdisjoint(others[name])]
+    chosen += [(name, "with", [*names, name]) for name in extra]
+    total = len(HALVES) * settings.fusion.trials * (1 + len(chosen))
     with progress("searching fusion weights", total, "trials") as advance:
 
-        def judge(some: Sequence[str]) -> tuple[Tuning, Evaluation, dict[str, float]]:
-            return trials.judge(some, lambda _half, _trial: advance(1))
-
-        tuning, evaluation, seconds = judge(names)
-        baseline = {"val": evaluation}
-        judged = [baseline]
-        rows = [trial_row(f"all {len(names)}", "with", tuning, baseline, baseline, settings)]
-        for name in [*possible, *extra]:
-            kind, some = ("with", [*names, name]) if name in extra else ("without", others[name])
-            tuning, evaluation, own = judge(some)
-            judged.append({"val": evaluation})
-            rows.append(
-                {
-                    **trial_row(f"{kind} {name}", kind, tuning, judged[-1], baseline, settings),
-                    "matcher": name,
-                    "fit_seconds": trials.fit_seconds[name],
-                    "score_seconds": (own if name in extra else seconds)[name],
-                }
+        def fused(some: Sequence[str]) -> tuple[Tuning, dict[str, Evaluation]]:
+            candidates = window.pivoted(_of_these(scores, some), some)
+            tuning = window.search(
+                candidates, context, publish=False, on_trial=lambda _half, _trial: advance(1)
             )
+            return tuning, {"val": window.judge(tuning.users, tuning.items)}
+
+        tuning, baseline = fused(names)
+        rows = [trial_row(f"all {len(names)}", "control", tuning, baseline, baseline, settings)]
+        judged = [baseline]
+        for name, kind, some in chosen:
+            tuning, parts = fused(some)
+            row = trial_row(f"{kind} {name}", kind, tuning, parts, baseline, settings)
+            cost = {"fit_seconds": fit_seconds[name], "score_seconds": score_seconds[name]}
+            rows.append({**row, "matcher": name, **cost})
+            judged.append(parts)
     return rows, judged
+
+
+def _fitted(window: Window, names: Sequence[str]) -> tuple[list[Matcher], dict[str, float]]:
+    """Matchers by these names, and the seconds that each took to fit."""
+    matchers = [build(name, window.settings.matching) for name in names]
+    seconds: dict[str, float] = {}
+    with progress("fitting matchers", len(matchers), "matchers") as advance:
+        for matcher in matchers:
+            start = perf_counter()
+            matcher.fit(window.fit.data)
+            seconds[matcher.name] = perf_counter() - start
+            advance(1)
+    return matchers, seconds
+
+
+def _of_these(scores: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """What some matchers think of the candidates that one of them proposes itself."""
+    rows = scores.filter(pl.col("matcher").is_in(names))
+    proposed = rows.filter(pl.col("own_rank").is_not_null()).select("user", "item").unique()
+    return rows.join(proposed, on=["user", "item"], how="semi", maintain_order="left")

@@ -224,7 +224,7 @@ class _Rescoring:
     ) -> list[dict[str, Any]]:
         """Fusion of the matchers that score all pairs, and with each dear one beside them, out of fold.
 
-        What chance adds is what a search loses by one more weight to choose on half of so few users.
+        What chance adds is what one more weight does by itself, chosen on half of so few users.
         """
         base = self._fused({name: scores[name] for name in known})
         rows: list[dict[str, Any]] = [{"with": "", f"ndcg_at_{self.k}": mean_defined(base)}]

@@ -17,7 +17,7 @@ from flows.ablation import (
     variant_row,
     vectors_key,
 )
-from flows.trial_records import keep_plots, log_trials
+from flows.trial_records import COLD, answer_of, keep
 from tasks.content import ENCODED_AS
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import VersionError, shown, texts_of_pass, texts_of_version, with_versions
@@ -36,7 +36,6 @@ from warehouse.forgetting import exists
 BASELINE = "title + categories"
 LOOKER = "ablation of texts"  # who looked at test
 ENCODED_AT_ONCE = 256
-COLD = "cold_item"
 
 
 @dataclass(frozen=True)
@@ -180,38 +179,23 @@ def _encode(texts: Sequence[str]) -> FloatArray:
 def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Variant]) -> dict[str, Any]:
     """Judge variants, keep each as a run of MLflow, draw the plot; returns what is printed."""
     tracking = Tracking(settings, {"split_hash": inputs.split_hash})
-    final, k, trials = inputs.test is not None, settings.evaluation.k, settings.fusion.trials
+    final = inputs.test is not None
     with tracking.run("evaluation", title) as parent:
         if final:
             _record_look(settings, inputs.split_hash, parent)
         searches = len({vectors_key(variant) for variant in variants}) * (3 if final else 2)
-        with progress("searching fusion weights", searches * trials, "trials") as advance:
+        with progress("searching fusion weights", searches * settings.fusion.trials, "trials") as advance:
             judged = judge_variants(
                 variants, inputs.validation, inputs.test, lambda _half, _trial: advance(1)
             )
         (baseline,) = [one for one in judged if one.variant.name == BASELINE]
-        answer: dict[str, Any] = {
-            "title": title,
-            "dataset": settings.data.source,
-            "protocol": settings.data.protocol,
-            **({"draw": settings.data.draw} if settings.data.protocol == COLD else {}),
-            "split_hash": inputs.split_hash,
-            "seed": settings.seed,
-            "k": k,
-            "trials": trials,
-            "baseline": BASELINE,
-            "users": {
-                part: len(evaluation.per_user[f"ndcg_at_{k}"]) for part, evaluation in baseline.parts.items()
-            },
-            "variants": [variant_row(one, baseline, settings) for one in judged],
-            "notes": _notes(settings, final),
-            "mlflow_run_id": parent,
-        }
+        parts = [one.parts for one in judged]
+        rows = [variant_row(one, baseline, settings) for one in judged]
+        answer = answer_of(settings, title, inputs.split_hash, rows, parts)
+        answer["notes"] = _notes(settings, final)
         if len(judged) == 3:
             answer["pair"] = pair_row(judged[1], judged[2], settings)
-        log_trials(tracking, parent, answer, [one.parts for one in judged], settings)
-        answer["plots"] = keep_plots(tracking, parent, answer, settings)
-        tracking.log_dict(parent, answer, "answer.json")
+        keep(tracking, parent, answer, parts, settings, "texts")
     return answer
 
 

@@ -10,23 +10,74 @@ from tasks.evaluation.metrics import Evaluation
 from tasks.settings import Settings
 from tasks.tracking import Tracking
 
+COLD = "cold_item"
 
-def log_trials(
+
+def answer_of(
+    settings: Settings,
+    title: str,
+    split_hash: str,
+    rows: list[dict[str, Any]],
+    judged: Sequence[Mapping[str, Evaluation]],
+) -> dict[str, Any]:
+    """What is printed of trials.
+
+    Args:
+        settings: of the run.
+        title: of all of them.
+        split_hash: of the split.
+        rows: of the trials, one of them the baseline.
+        judged: a trial's parts, "val" and, after a look at test, "test".
+    """
+    at = next(at for at, row in enumerate(rows) if row.get("is_baseline"))
+    k = settings.evaluation.k
+    return {
+        "title": title,
+        "dataset": settings.data.source,
+        "protocol": settings.data.protocol,
+        **({"draw": settings.data.draw} if settings.data.protocol == COLD else {}),
+        "split_hash": split_hash,
+        "seed": settings.seed,
+        "k": k,
+        "trials": settings.fusion.trials,
+        "baseline": rows[at]["name"],
+        "users": {part: len(found.per_user[f"ndcg_at_{k}"]) for part, found in judged[at].items()},
+        "variants": rows,
+    }
+
+
+def keep(
+    tracking: Tracking,
+    parent: str,
+    answer: dict[str, Any],
+    judged: Sequence[Mapping[str, Evaluation]],
+    settings: Settings,
+    subject: str,
+) -> None:
+    """Keep trials in MLflow and their plots in the home, too; the answer says where.
+
+    Args:
+        tracking: of the run.
+        parent: run of MLflow that the trials are below.
+        answer: of `answer_of`.
+        judged: as there.
+        settings: of the run.
+        subject: what differs between the trials.
+    """
+    answer["mlflow_run_id"] = parent
+    _log_trials(tracking, parent, answer, judged, settings)
+    answer["plots"] = _keep_plots(tracking, parent, answer, settings, subject)
+    tracking.log_dict(parent, answer, "answer.json")
+
+
+def _log_trials(
     tracking: Tracking,
     parent: str,
     answer: dict[str, Any],
     judged: Sequence[Mapping[str, Evaluation]],
     settings: Settings,
 ) -> None:
-    """Every trial as a child run, with the metric names that all runs have.
-
-    Args:
-        tracking: of the run.
-        parent: run of MLflow that the trials are below.
-        answer: what is printed; the rows of its "variants" are the trials.
-        judged: a trial's parts, "val" and, after a look at test, "test".
-        settings: of the run.
-    """
+    """Every trial as a child run, with the metric names that all runs have."""
     shared = {"protocol": answer["protocol"], "seed": settings.seed, "trials": answer["trials"]}
     tracking.log(parent, params={**shared, "baseline": answer["baseline"]})
     for parts, row in zip(judged, answer["variants"], strict=True):
@@ -51,8 +102,8 @@ def log_trials(
             tracking.log(run_id, params=params, metrics={n: v for n, v in metrics.items() if np.isfinite(v)})
 
 
-def keep_plots(
-    tracking: Tracking, parent: str, answer: dict[str, Any], settings: Settings, subject: str = "texts"
+def _keep_plots(
+    tracking: Tracking, parent: str, answer: dict[str, Any], settings: Settings, subject: str
 ) -> dict[str, str]:
     """The plot of each part as a file of the home, and in MLflow."""
     folder = settings.data_folder / "reports"

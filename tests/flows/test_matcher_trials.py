@@ -58,7 +58,7 @@ def test_what_tells_is_missed_and_what_tells_nothing_is_not(ask: Ask, home: Path
     assert differences["without popularity"]["low"] <= 0 <= differences["without popularity"]["high"]
     for name, row in found.items():
         kind, _, matcher = name.partition(" ")
-        assert row["kind"] == ("with" if kind == "all" else kind)
+        assert row["kind"] == ("control" if kind == "all" else kind)
         (weights, *_) = row["weights"].values()
         expected = {"cosine_max", "popularity"}
         if kind != "all":
@@ -86,7 +86,8 @@ def test_what_proposes_nothing_cannot_be_left_alone(ask: Ask, monkeypatch: pytes
     found = {row["name"]: row for row in ask("--json")["variants"]}
     assert found["without popularity"]["missing"] == "no other matcher proposes candidates"
     assert found["without rarity"]["val"]
-    assert all(name in ask()["printed"] for name in found)
+    printed = ask()["printed"]
+    assert all(name in printed for name in found)
 
 
 def test_names_that_cannot_be_tried(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
