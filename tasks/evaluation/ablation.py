@@ -66,14 +66,14 @@ def variants_table(answer: Mapping[str, Any]) -> RenderableType:
             f"{answer['title']}: {PARTS[part]}; difference from {answer['baseline']} with its 95% interval"
         )
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        table.add_column("fusion with")
+        table.add_column("fusion with", overflow="fold")
         names = _metrics(answer["variants"], part)
         for name in names:
-            table.add_column(_title(name), justify="right")
-            table.add_column("difference", justify="right")
+            table.add_column(_title(name), justify="right", overflow="fold")
+            table.add_column("difference", justify="right", overflow="fold")
         further = [key for key in COLUMNS if any(key in row for row in answer["variants"])]
         for key in further:
-            table.add_column(COLUMNS[key], justify="right")
+            table.add_column(COLUMNS[key], justify="right", overflow="fold")
         for row in answer["variants"]:
             if "missing" in row:
                 table.add_row(row["name"], row["missing"])

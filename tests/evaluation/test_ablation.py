@@ -68,6 +68,17 @@ def test_table(answer: dict[str, Any]) -> None:
     assert "A word on the protocol." in printed
 
 
+def test_narrow_terminal_breaks_figures_and_cuts_none(answer: dict[str, Any]) -> None:
+    for row in answer["variants"][:2]:
+        row |= {"fit_seconds": 12.3, "score_seconds": 0.1}
+        for name in ("effective_catalogue_at_2", "ild_at_2"):
+            row["val"][name] = row["val"]["ndcg_at_2"]
+            row["val"]["differences"][name] = row["val"]["differences"]["ndcg_at_2"]
+    console = Console(file=io.StringIO(), width=60)
+    console.print(variants_table(answer))
+    assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_plot_has_the_intervals(answer: dict[str, Any]) -> None:
     figure: Any = variants_figure(answer, "val")
     (points,) = figure.data
