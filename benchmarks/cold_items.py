@@ -27,9 +27,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.output import show
-from tasks.settings import SettingsError, load_settings
-from tasks.stage import StageNotReady
-from warehouse.errors import WarehouseError
+from tasks.settings import load_settings
+from warehouse.errors import PolyrecError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -160,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.home:
             settings = settings.model_copy(update={"home": given.home.resolve()})
         values = measure(settings, range(given.draws), given.dataset, given.matchers, given.controls, console)
-    except (SettingsError, StageNotReady, WarehouseError) as error:
+    except PolyrecError as error:
         print(error, file=sys.stderr)
         return 1
     if given.plot:

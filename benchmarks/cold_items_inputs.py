@@ -9,19 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.codes import codes, text_tensor
+from tasks.arrays.codes import codes, text_tensor
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
-from tasks.evaluation.groups import terciles_among
-from tasks.evaluation.metrics import Truth
 from tasks.evaluation.truth import read_truth
-from tasks.fingerprint import fingerprint
 from tasks.ingest.splits import split_interactions
 from tasks.matching.data import Fit, read_fit
+from tasks.metrics.evaluator import Truth
+from tasks.metrics.groups import terciles_among
 from tasks.models.encoder import DIMENSIONS, load_encoder
+from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
-from tasks.stage import StageNotReady
 from warehouse.columns import (
     ANGLE,
     CONTENT,
@@ -33,6 +32,7 @@ from warehouse.columns import (
     VECTOR,
 )
 from warehouse.connection import Warehouse
+from warehouse.errors import PolyrecError
 
 FIT = "train_validation"
 TITLES = {
@@ -85,7 +85,7 @@ def dataset_of(warehouse: Warehouse) -> str:
     """The source of the last ingest."""
     runs = warehouse.query("last_runs").filter(pl.col("stage") == "ingest")
     if runs.is_empty():
-        raise StageNotReady("nothing was ingested yet; run `polyrec run` there first")
+        raise PolyrecError("nothing was ingested yet; run `polyrec run` there first")
     return str(json.loads(runs["settings"][0])["data"]["source"])
 
 

@@ -13,15 +13,15 @@ from rich.console import Console
 
 from benchmarks.cold_items_inputs import TITLES, Draw, Inputs, cut, dataset_of, read_inputs
 from benchmarks.described import described
-from tasks.evaluation.groups import NAMES, POPULARITY, Grouping, group_values
-from tasks.evaluation.metrics import evaluate_lists
 from tasks.matching.contract import Matcher, UserBatch
 from tasks.matching.registry import KINDS, build, known
 from tasks.matching.retrieve import top_items
-from tasks.measures import Flags, Floats
-from tasks.settings import Settings, SettingsError
+from tasks.metrics.evaluator import evaluate_lists
+from tasks.metrics.groups import NAMES, POPULARITY, Grouping, group_values
+from tasks.metrics.ranking import Flags, Floats
+from tasks.settings import Settings
 from warehouse.connection import DATABASE, writing
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError
 from warehouse.forgetting import exists
 
 LOOKER = "benchmark of cold items"
@@ -51,14 +51,14 @@ def measure(
         console: for what is under way.
     """
     if not exists(settings.data_folder):
-        raise WarehouseError(f"there is no data yet in {settings.data_folder}; run `polyrec run` there first")
+        raise PolyrecError(f"there is no data yet in {settings.data_folder}; run `polyrec run` there first")
     names = [known(name) for name in matchers or KINDS]
     with tempfile.TemporaryDirectory(prefix="polyrec-cold-") as folder:
         copy = Path(folder)
         with writing(settings.data_folder, LOOKER, settings.lock_timeout_s) as warehouse:
             found = dataset_of(warehouse)
             if dataset and dataset != found:
-                raise SettingsError(
+                raise PolyrecError(
                     f"{settings.data_folder} holds {found}, not {dataset}; name its home with --home"
                 )
             inputs = read_inputs(warehouse, settings, controls)
@@ -134,7 +134,7 @@ class Trial:
                 try:
                     matcher.fit(data[key])
                     lists = self._lists(matcher, draw)
-                except ValueError as problem:  # such as one that wants what this home lacks
+                except (ValueError, PolyrecError) as problem:  # such as one that wants what this home lacks
                     lists, why = None, str(problem)
                 else:
                     why = "it scores all cold items alike"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tasks.embedding.interests import interest_vectors
 from tasks.matching.contract import TrainingData
-from tasks.settings import Embedding
+from tasks.settings.embedding import Embedding
 
 
 def described(

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from tasks.codes import text_tensor
-from tasks.evaluation.metrics import Truth, evaluate_lists
+from tasks.arrays.codes import text_tensor
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
@@ -17,8 +16,9 @@ from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank import RERANKERS, rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.halves import out_of_fold
-from tasks.measures import Flags, Floats, contains
+from tasks.metrics.evaluator import Truth, evaluate_lists
+from tasks.metrics.folds import out_of_fold
+from tasks.metrics.ranking import Flags, Floats, contains
 from tasks.settings import Settings
 from warehouse.columns import TRAIN, USER, VALIDATION
 from warehouse.connection import Warehouse

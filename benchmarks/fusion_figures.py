@@ -20,8 +20,8 @@ from tasks.evaluation.summary import build_report
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.model import FusionModel
+from tasks.run.stage import StageRun
 from tasks.settings import Settings, load_settings
-from tasks.stage import StageRun
 from warehouse.columns import ALL
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError

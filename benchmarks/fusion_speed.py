@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays.vectors import unit
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank import HEAD, by_score, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import membership_values, shapley_values
 from tasks.fusion.similarity import ItemSimilarity
-from tasks.measures import Codes, Floats
-from tasks.vectors import unit
+from tasks.metrics.ranking import Codes, Floats
 
 K = 10
 DIAL = 0.5

@@ -36,7 +36,7 @@ from benchmarks.pipeline import machine
 from tasks.corpus.faithfulness import item_data
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.prompts import prompts_for, text_seed
-from tasks.corpus.safety.planted import as_data
+from tasks.corpus.safety.prompt_injection import as_data
 from tasks.corpus.writing import SCORED_AT_ONCE, sampling_of
 from tasks.ingest.loading import load
 from tasks.ingest.sources import stage_tables

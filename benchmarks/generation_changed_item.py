@@ -14,8 +14,8 @@ from tasks.corpus.safety.loading import load_rules
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import wanted_texts, write_texts
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.stage import StageRun
 from warehouse.columns import ITEM
 from warehouse.connection import Warehouse, writing
 

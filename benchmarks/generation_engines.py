@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from tasks.models import smollm2
 from tasks.models.engine import END, Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
 from tasks.models.engines import load_engine
-from tasks.settings import Corpus
+from tasks.settings.corpus import Corpus
 
 
 class PlainTransformers(Engine):

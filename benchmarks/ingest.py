@@ -27,7 +27,7 @@ from rich.table import Table as Printed
 from benchmarks.output import show
 from benchmarks.pipeline import machine
 from tasks.settings import PROJECT, Settings
-from tasks.settings_data import Data, Interactions, Items
+from tasks.settings.data import Data, Interactions, Items
 
 EVENTS, ITEMS = "interactions.csv", "items.csv"
 EVENT_TYPES = (
@@ -80,7 +80,7 @@ def read_csv(folder: Path, home: Path) -> dict[str, float]:
 def ingest(folder: Path, home: Path) -> dict[str, float]:
     """Seconds of loading, and of loading and splitting; rows used, quarantined and merged; memory."""
     from tasks.ingest import steps
-    from tasks.stage import StageRun, peak_rss_mb
+    from tasks.run.stage import StageRun, peak_rss_mb
     from warehouse.connection import writing
 
     data = Data(

@@ -16,13 +16,13 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.content import text_content
+from tasks.arrays.vectors import centred, unit
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.fallback import fallback_text
 from tasks.ingest.movielens import read_movielens
+from tasks.items.content import text_content
 from tasks.matching.contract import FloatArray
 from tasks.models.encoder import DIMENSIONS, load_encoder
-from tasks.vectors import centred, unit
 
 Kind = Literal["sentences", "isotropic"]
 ANGLES = ("audience", "mood", "story", "style")

@@ -9,15 +9,15 @@ from typing import Any, cast
 
 from benchmarks.described import described
 from benchmarks.quality_choices import DATASETS
-from flows.ablation import Window
 from tasks.embedding import steps as steps_of_vectors
 from tasks.evaluation.truth import FIT_OF_PART, read_truth
 from tasks.ingest import steps
 from tasks.ingest.splits import split_interactions
 from tasks.matching.data import read_fit
+from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings, load_settings
-from tasks.settings_data import Protocol
-from tasks.stage import StageRun, stage_run
+from tasks.settings.data import Protocol
+from tasks.studies.ablation import Window
 from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import DATABASE, Warehouse, writing
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from flows.ablation import Window
-from tasks.evaluation.metrics import Evaluation, evaluate_lists
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, Tuning
 from tasks.matching.registry import build
+from tasks.metrics.evaluator import Evaluation, evaluate_lists
+from tasks.studies.ablation import Window
 
 FUSION, DIVERSE = "fusion", "fusion_diverse"
 

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from benchmarks.quality_ours import Judged, Scored
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process
-from flows.ablation import Window
-from tasks.codes import codes
-from tasks.evaluation.lists import lists_from_frame
-from tasks.evaluation.metrics import evaluate_lists
+from tasks.arrays.codes import codes
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, HALVES
-from tasks.halves import out_of_fold
-from tasks.measures import contains, mean_defined, ndcg
+from tasks.metrics.evaluator import evaluate_lists
+from tasks.metrics.folds import out_of_fold
+from tasks.metrics.lists import lists_from_frame
+from tasks.metrics.ranking import contains, mean_defined, ndcg
+from tasks.studies.ablation import Window
 from warehouse.columns import ITEM, MATCHER, RANK, SCORE, USER
 
 TOP_N = 200

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.quality_choices import PYTHON, Peer
-from flows.ablation import Window
 from tasks.settings import PROJECT
+from tasks.studies.ablation import Window
 from warehouse.columns import ITEM, TIME, USER, VALUE
 
 SCRIPTS = PROJECT / "benchmarks" / "peers"

@@ -30,10 +30,8 @@ from benchmarks.quality_ours import (
 from benchmarks.quality_peers import Answer, Bout, Budget, Tuned, together
 from benchmarks.quality_process import PeerFailed, Process, write_part
 from benchmarks.quality_report import OF_RELATION, Line, comparison_rows, ratios, result_rows, tables
-from tasks.ingest.errors import IngestError
-from tasks.settings import SettingsError, load_settings
-from tasks.stage import StageNotReady
-from warehouse.errors import WarehouseError
+from tasks.settings import load_settings
+from warehouse.errors import PolyrecError
 
 OURS = "polyrec"
 PEERS_TOGETHER = "peers"
@@ -58,7 +56,7 @@ def measure_and_show(given: argparse.Namespace) -> int:
             not given.validation_only,
             console,
         )
-    except (DataError, IngestError, PeerFailed, SettingsError, StageNotReady, WarehouseError) as error:
+    except (DataError, PolyrecError, PeerFailed) as error:
         print(error, file=sys.stderr)
         return 1
     show(values, tables(values), given.json, console)

@@ -8,8 +8,8 @@ from pathlib import Path
 from prefect.runtime import flow_run
 
 from flows.starting import reconcile
+from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings, load_settings
-from tasks.stage import StageRun, stage_run
 from warehouse.connection import writing
 
 _of_this_run: ContextVar[Settings | None] = ContextVar("settings of this run", default=None)

@@ -7,8 +7,8 @@ from rich.console import Console
 from flows.common import stage
 from tasks.corpus import steps
 from tasks.models.engines import forget_engines
-from tasks.progress import progress
-from tasks.stage import StageRun
+from tasks.run.progress import progress
+from tasks.run.stage import StageRun
 
 
 @flow(name="corpus")

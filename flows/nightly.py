@@ -11,7 +11,7 @@ from flows.ingest import ingest
 from flows.matching import matching
 from flows.retention import retention
 from flows.starting import reconcile
-from tasks.rulebook import check_rules
+from tasks.rules.book import check_rules
 from warehouse.connection import writing
 
 

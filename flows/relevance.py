@@ -9,13 +9,13 @@ from rich.console import Group
 from rich.table import Table
 
 from flows.common import stage
-from flows.rescoring import Sample, rescoring
-from tasks.fingerprint import fingerprint
+from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.matching.pairs import steps
 from tasks.matching.pairs.cross_encoder import CrossEncoder
-from tasks.recommendable import recommendable_items, relevant_events
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.run.fingerprint import fingerprint
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
+from tasks.studies.rescoring import Sample, rescoring
 from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
 
 

@@ -6,9 +6,9 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.old_runs import remove_old_runs
+from tasks.run.mlflow_retention import remove_old_runs
+from tasks.run.tracking import MODEL, Tracking
 from tasks.settings import Settings
-from tasks.tracking import MODEL, Tracking
 from warehouse.connection import writing
 from warehouse.retention import compact
 

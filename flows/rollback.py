@@ -6,9 +6,9 @@ from typing import Any
 from flows.starting import reconcile
 from tasks.fusion import publishing
 from tasks.fusion.rules import apply_hard_rules
-from tasks.rulebook import check_rules
+from tasks.rules.book import check_rules
+from tasks.run.tracking import Tracking
 from tasks.settings import Settings
-from tasks.tracking import Tracking
 from warehouse.columns import LISTS, USER
 from warehouse.connection import writing
 
@@ -21,7 +21,7 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
         publication_id: whose lists; those before the ones that are served when None.
 
     Raises:
-        PublicationError: there is no such publication, or it has no lists that may be shown.
+        PolyrecError: there is no such publication, or it has no lists that may be shown.
     """
     with writing(settings.data_folder, "polyrec rollback", settings.lock_timeout_s) as warehouse:
         reconcile(warehouse, settings)

@@ -22,17 +22,14 @@ import psutil
 from rich.console import Console
 
 from flows.signals import TERMINATED, raising
-from tasks.mlflow_quiet import QUIET
-from tasks.settings import PROJECT, Settings, SettingsError, load_settings
+from tasks.run.mlflow_quiet import QUIET
+from tasks.settings import PROJECT, Settings, load_settings
+from warehouse.errors import PolyrecError
 
 HOST = "127.0.0.1"
 POOL = "polyrec"
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
-
-
-class ServerError(RuntimeError):
-    """A server that cannot be started; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def serve_ui(settings: Settings) -> None:
     """Run both servers until Ctrl-C or SIGTERM, and stop both then.
 
     Raises:
-        ServerError: A port is in use, or a server ended by itself.
+        PolyrecError: A port is in use, or a server ended by itself.
     """
     prefect_environment(settings)
     servers = (prefect_server(settings), mlflow_server(settings))
@@ -174,7 +171,7 @@ def serve_one(settings: Settings, name: str) -> None:
     """Become the Prefect server, the MLflow server or the worker: one line of the Procfile.
 
     Raises:
-        ServerError: The port is in use, or no Prefect server came up for the worker.
+        PolyrecError: The port is in use, or no Prefect server came up for the worker.
     """
     prefect_environment(settings)
     if name == "worker":
@@ -193,14 +190,14 @@ def _work(settings: Settings) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while (address := os.environ.get("PREFECT_API_URL") or running_prefect(settings)) is None:
         if time.monotonic() > deadline:
-            raise ServerError("no Prefect server came up for the worker; start one with `polyrec ui`")
+            raise PolyrecError("no Prefect server came up for the worker; start one with `polyrec ui`")
         time.sleep(0.5)
     os.environ["PREFECT_API_URL"] = address
     prefect = (sys.executable, "-m", "prefect", "--no-prompt")
     pool = ("work-pool", "create", POOL, "--type", "process", "--overwrite")
     for command in (pool, ("work-pool", "set-concurrency-limit", POOL, "1"), ("deploy", "--all")):
         if subprocess.run([*prefect, *command], cwd=PROJECT).returncode != 0:
-            raise ServerError(f"`prefect {' '.join(command)}` failed, see above; start the worker again")
+            raise PolyrecError(f"`prefect {' '.join(command)}` failed, see above; start the worker again")
     os.chdir(PROJECT)
     os.execv(sys.executable, [*prefect, "worker", "start", "--pool", POOL])
 
@@ -237,7 +234,7 @@ def _check_port(server: Server, settings: Settings) -> None:
         except OSError:
             own = server.name == "Prefect" and running_prefect(settings) is not None
             holder = "this project's own server" if own else "another program"
-            raise ServerError(
+            raise PolyrecError(
                 f"port {server.port}, which the {server.name} server needs, is in use by {holder}; stop it, "
                 f"or set {server.port_key} in polyrec.toml to a free port"
             ) from None
@@ -266,7 +263,7 @@ def _start(server: Server) -> subprocess.Popen[bytes]:
 def _check_alive(servers: Sequence[Server], children: Sequence[subprocess.Popen[bytes]]) -> None:
     for server, child in zip(servers, children, strict=True):
         if child.poll() is not None:
-            raise ServerError(
+            raise PolyrecError(
                 f"the {server.name} server ended with code {child.returncode}; read {server.log}, then start "
                 "it again"
             )
@@ -278,7 +275,7 @@ def _wait(servers: Sequence[Server], children: Sequence[subprocess.Popen[bytes]]
         _check_alive(servers, children)
         if time.monotonic() > deadline:
             logs = " and ".join(str(server.log) for server in servers)
-            raise ServerError(f"the servers did not answer in {START_TIMEOUT_S:.0f} s; read {logs}")
+            raise PolyrecError(f"the servers did not answer in {START_TIMEOUT_S:.0f} s; read {logs}")
         time.sleep(0.2)
 
 
@@ -308,7 +305,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         serve_one(load_settings(), arguments[0])
-    except (ServerError, SettingsError) as error:
+    except PolyrecError as error:
         print(error, file=sys.stderr)
         return 2
     return 0

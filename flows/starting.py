@@ -15,7 +15,7 @@ def reconcile(warehouse: Warehouse, settings: Settings) -> None:
     """
 
     def registry() -> publishing.Registry:
-        from tasks.tracking import Tracking
+        from tasks.run.tracking import Tracking
 
         return Tracking(settings)
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from serving.explain_user import UserFusion
-from serving.lists import BadRequest, titles
+from serving.lists import titles
 from serving.sentences import label, lacking, sentence, shares, without
-from tasks.content import titled
 from tasks.fusion.shapley import membership_values
+from tasks.items.content import titled
 from tasks.settings import Settings
 from warehouse.columns import LISTS
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot
 
 
@@ -37,11 +37,11 @@ def explain(
         counterfactual: whether to look for the past action without which the item would score least.
 
     Raises:
-        BadRequest: user or item is unknown, k is out of range, or nothing proposed the item.
+        PolyrecError: user or item is unknown, k is out of range, or nothing proposed the item.
     """
     fusion = UserFusion.read(snapshot, user_id)
     if not 1 <= k <= len(fusion.item_ids):
-        raise BadRequest(
+        raise PolyrecError(
             f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}; "
             "give another --k"
         )
@@ -54,7 +54,7 @@ def explain(
     elif row:  # a rule put it there
         column, score, parts = None, row["score"], dict(row["contributions"])
     else:
-        raise BadRequest(_why_no_candidate(snapshot, fusion, item))
+        raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
     of_all, like = shares(parts), row.get("like_item_id")
     answer: dict[str, Any] = {
         "user_id": user_id,
@@ -87,7 +87,9 @@ def explain(
 def _item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     rows = snapshot.query("titles", items=[item_id])
     if rows.is_empty():
-        raise BadRequest(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
+        raise PolyrecError(
+            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
+        )
     return rows.row(0, named=True)
 
 

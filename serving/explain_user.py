@@ -7,18 +7,18 @@ from typing import Self
 import numpy as np
 import polars as pl
 
-from serving.lists import BadRequest, reranking_context
+from serving.lists import reranking_context
 from serving.published import published_fusion
+from tasks.fusion.candidate_store import candidates_of_row
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.keeping import candidates_of_row
 from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import Value
 from tasks.fusion.similarity import Positions
-from tasks.measures import Floats
+from tasks.metrics.ranking import Floats
 from warehouse.columns import ITEM
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot
 
 
@@ -39,11 +39,13 @@ class UserFusion:
         """Read what was kept with the publication.
 
         Raises:
-            BadRequest: the user is unknown.
+            PolyrecError: the user is unknown.
             WarehouseError: what lists were chosen from was not kept yet when these were published.
         """
         if snapshot.query("user", user_id=user_id).is_empty():
-            raise BadRequest(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
+            raise PolyrecError(
+                f"no user {user_id!r} in the published lists; see the ids with `polyrec export`"
+            )
         kept_in = snapshot.query("tables_with_column", column="item_ids")["table_name"]
         if "serving.candidates" not in kept_in:
             raise WarehouseError(
@@ -52,7 +54,7 @@ class UserFusion:
             )
         rows = snapshot.query("candidates_of_user", user_id=user_id)
         if rows.is_empty():
-            raise BadRequest(
+            raise PolyrecError(
                 f"user {user_id!r} has no candidates: no model proposed anything, or lists were published "
                 "before the user came; look again after the next `polyrec run`"
             )

@@ -9,7 +9,7 @@ import polars as pl
 from serving.published import published_fusion
 from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
-from tasks.content import titled
+from tasks.items.content import titled
 from warehouse.columns import (
     DIVERSE_LISTS,
     ITEM,
@@ -21,6 +21,7 @@ from warehouse.columns import (
     TEXT_ID,
     USER,
 )
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import Snapshot, check_published
 
 if TYPE_CHECKING:
@@ -30,10 +31,6 @@ MOST_EVENTS = 2**31 - 1
 DIVERSE: Literal["diverse"] = "diverse"
 Dial = float | Literal["diverse"] | None
 """How diverse a list is asked to be: 0 to 1, "diverse" for the search's diverse point, or as published."""
-
-
-class BadRequest(ValueError):
-    """A request that cannot be answered; the message names the value, the constraint and the next action."""
 
 
 def recommend(
@@ -56,17 +53,17 @@ def recommend(
         reranker: re-rank them by this method; the published one when None. With neither, the published order.
 
     Raises:
-        BadRequest: the user or the re-ranker is unknown, or k or diversity is out of range.
+        PolyrecError: the user or the re-ranker is unknown, or k or diversity is out of range.
         WarehouseError: an older version published no diverse lists.
     """
     check_reranking(diversity, reranker)
     if k < 1:
-        raise BadRequest(f"k must be at least 1, got {k}; give another --k")
+        raise PolyrecError(f"k must be at least 1, got {k}; give another --k")
     if snapshot.query("user", user_id=user_id).is_empty():
-        raise BadRequest(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
+        raise PolyrecError(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
     longest = snapshot.query("longest_list")["longest"][0] or 0
     if k > longest:
-        raise BadRequest(
+        raise PolyrecError(
             f"k must be at most {longest}, the length of the published lists, got {k}; "
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
@@ -113,11 +110,13 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     """An item's texts with angle, log-probability, token count and the pass they are from.
 
     Raises:
-        BadRequest: the item is unknown.
+        PolyrecError: the item is unknown.
     """
     item = snapshot.query("item", item_id=item_id)
     if item.is_empty():
-        raise BadRequest(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
+        raise PolyrecError(
+            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
+        )
     row = item.row(0, named=True)
     columns = (SLOT, "angle", "text", "log_prob", "n_tokens", "engine", "pass", TEXT_ID)
     return {
@@ -141,14 +140,14 @@ def dial_of(said: str | None) -> Dial:
     (0.5, 'diverse', None)
 
     Raises:
-        BadRequest: it is none of these.
+        PolyrecError: it is none of these.
     """
     if said is None or said == DIVERSE:
         return said
     try:
         return float(said)
     except ValueError:
-        raise BadRequest(
+        raise PolyrecError(
             f"diversity must be a number between 0 and 1, or {DIVERSE}, got {said!r}; "
             "give another --diversity"
         ) from None
@@ -158,17 +157,17 @@ def check_reranking(diversity: Dial, reranker: str | None) -> None:
     """Refuse a dial that is out of range, and a re-ranker that does not exist or has no dial to go by."""
     if diversity == DIVERSE:
         if reranker is not None:
-            raise BadRequest(
+            raise PolyrecError(
                 f"--diversity {DIVERSE} is a list as the search found it, so it takes no --reranker; "
                 "leave that out, or give --diversity a number"
             )
     elif diversity is not None and not 0 <= diversity <= 1:
-        raise BadRequest(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
+        raise PolyrecError(f"diversity must be between 0 and 1, got {diversity}; give another --diversity")
     if reranker is not None:
         from tasks.fusion.rerank import RERANKERS
 
         if reranker not in RERANKERS:
-            raise BadRequest(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
+            raise PolyrecError(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
 
 
 def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:
@@ -209,7 +208,7 @@ def reranking_context(
         items: ids of the items.
         reranker: that of the published fusion when None.
     """
-    from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
+    from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
     from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
     from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 

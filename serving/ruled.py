@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from tasks.measures import Flags
-from tasks.rulebook import read_rules
+from tasks.metrics.ranking import Flags
+from tasks.rules.book import read_rules
 from tasks.settings import Settings
 from warehouse.columns import RANK, RULES
 from warehouse.snapshot import Snapshot
@@ -23,7 +23,7 @@ def allowed_for_visitors(snapshot: Snapshot, settings: Settings, recommendable: 
         recommendable: (N,) by the catalogue.
 
     Raises:
-        RuleError: rules contradict one another, or name a column that there is not.
+        PolyrecError: rules contradict one another, or name a column that there is not.
     """
     if not has_table(snapshot, "rules"):
         return recommendable

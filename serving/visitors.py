@@ -13,26 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from serving.lists import DIVERSE, BadRequest, Dial, check_reranking, published_reranking
+from serving.lists import DIVERSE, Dial, check_reranking, published_reranking
 from serving.published import AGAIN, fitted_matchers, published_fusion
 from serving.ruled import allowed_for_visitors
 from serving.sentences import sentence
-from tasks.codes import category_matrix
-from tasks.content import titled
+from tasks.arrays.codes import category_matrix
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.facts import user_facts
 from tasks.fusion.model import LEARNED, FusionModel, Point
 from tasks.fusion.nearest import Likeness
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+from tasks.fusion.user_features import user_facts
+from tasks.items.content import titled
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_for_visitors
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
 from warehouse.columns import ITEM, SLOT
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot
 
 KEYWORD, SEMANTIC, POPULARITY = "search_keyword", "search_semantic", "popularity"
@@ -112,7 +112,7 @@ class Visitors:
             reranker: the method; that of the published fusion when None.
 
         Raises:
-            BadRequest: nothing is known, an item is not in the catalogue, k or diversity is out of range, or
+            PolyrecError: nothing is known, an item is not in the catalogue, k or dial is out of range, or
                 there is no such re-ranker.
         """
         start = perf_counter()
@@ -171,16 +171,16 @@ class Visitors:
         """Refuse what cannot be answered; return the codes of the history, each once, at its latest place."""
         most = self._settings.matching.candidates
         if not 1 <= k <= most:
-            raise BadRequest(
+            raise PolyrecError(
                 f"k must be between 1 and {most}, got {k}; give another --k, or raise [matching] candidates"
             )
         for name, text in (("query", visitor.query), ("profile", visitor.profile)):
             if text is not None and not text.strip():
-                raise BadRequest(f"the {name} is empty; give --{name} some words")
+                raise PolyrecError(f"the {name} is empty; give --{name} some words")
         if not visitor.history and visitor.query is None and visitor.profile is None:
-            raise BadRequest("nothing is known of the visitor; give --query, --history or --profile")
+            raise PolyrecError("nothing is known of the visitor; give --query, --history or --profile")
         if unknown := [item_id for item_id in visitor.history if item_id not in self._code]:
-            raise BadRequest(
+            raise PolyrecError(
                 f"no item {unknown[0]!r} in the published catalogue; see the ids with `polyrec export`"
             )
         latest_first = dict.fromkeys(self._code[item_id] for item_id in reversed(visitor.history))
@@ -283,7 +283,7 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
         return ()
     ids = tuple(item_id.strip() for item_id in listed.split(","))
     if not all(ids):
-        raise BadRequest(
+        raise PolyrecError(
             f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
         )
     return ids

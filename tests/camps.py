@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 from typer.testing import CliRunner
 
-from flows import cli
-from tasks.content import item_content
+from flows.cli import app as cli
 from tasks.corpus.writing import SEPARATOR
 from tasks.ingest.splits import split_interactions
+from tasks.items.content import item_content
 from tasks.settings import Settings
-from tasks.settings_data import Data
+from tasks.settings.data import Data
 from tests.empty import with_tracking
 from warehouse.connection import Warehouse, writing
 

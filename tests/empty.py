@@ -66,7 +66,7 @@ def _tracking() -> Path:
     made = folder / "mlflow.db"
     with FileLock(folder / "lock"):
         if not made.exists():
-            from tasks.tracking import Tracking
+            from tasks.run.tracking import Tracking
 
             Tracking(settings).client.search_experiments()
             copy_database(settings.mlflow_folder / made.name, made)

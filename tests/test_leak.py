@@ -16,13 +16,13 @@ import pytest
 
 from tasks.corpus import steps as corpus
 from tasks.embedding import steps as embedding
-from tasks.fingerprint import fingerprint
 from tasks.ingest import movielens
 from tasks.ingest import steps as ingest
 from tasks.ingest.splits import split_interactions
 from tasks.matching import steps as matching
-from tasks.settings_data import Protocol
-from tasks.stage import StageRun
+from tasks.run.fingerprint import fingerprint
+from tasks.run.stage import StageRun
+from tasks.settings.data import Protocol
 from tests.homes import Home
 from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT
 from warehouse.connection import Warehouse, writing

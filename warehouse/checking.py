@@ -8,9 +8,9 @@ import duckdb
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.expressions import content_value
-from warehouse.judging import Judging, table_of
 from warehouse.lock import exclusive, say_to_stderr
 from warehouse.sql import name_of, quoted, text_of
+from warehouse.validation import Judging, table_of
 
 KNOWN = ("core.items", "ops.forgotten")
 """What judging and the guard against a broken delivery look at."""

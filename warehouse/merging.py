@@ -11,8 +11,8 @@ import polars as pl
 from warehouse.columns import CONTENT, ITEM
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.judging import FORGOTTEN, LEFT_OUT, PER_SOURCE, Judging, Rows, table_of
 from warehouse.sql import text_of
+from warehouse.validation import FORGOTTEN, LEFT_OUT, PER_SOURCE, Judging, Rows, table_of
 
 ITEM_COLUMNS = (*CONTENT, "attributes", "image_path", "active", "content_hash")
 USER_COLUMNS = ("age", "gender", "occupation", "profile")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from tasks.corpus.quality import WORD
-from tasks.languages import CAPITAL_NOUNS
+from tasks.settings.languages import CAPITAL_NOUNS
 from warehouse.columns import ITEM
 
 _SENTENCE_START = re.compile(r"(?:^|(?<!\b[A-Z])[.!?…]|[:;]|\n)[\s\"'“‘«(*]*$")

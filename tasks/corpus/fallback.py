@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tasks.content import neutral, shortened
 from tasks.corpus.faithfulness import ItemData
+from tasks.items.content import neutral, shortened
 
 TITLE_WORDS = 20
 # For the angles of the built-in sets; `{kind}` is "a film from 1995", `{traits}` the categories.

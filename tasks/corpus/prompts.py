@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.content import MARKS, columns, described, neutral, shortened, titled
-from tasks.fingerprint import fingerprint
-from tasks.languages import LANGUAGES
+from tasks.items.content import MARKS, columns, described, neutral, shortened, titled
 from tasks.models.engine import Prompt, Sampling
-from tasks.settings import Corpus
-from tasks.settings_angles import Angle
-from tasks.templates import Columns, rendered
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.angles import Angle
+from tasks.settings.corpus import Corpus
+from tasks.settings.languages import LANGUAGES
+from tasks.settings.templates import Columns, rendered
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but a new line
 

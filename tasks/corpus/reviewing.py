@@ -9,25 +9,22 @@ from tasks.corpus.faithfulness import item_data
 from tasks.corpus.standing import Rules, chosen_texts
 from tasks.corpus.writing import ROWS, fallback_row, scored
 from tasks.models.engine import Engine
-from tasks.settings import Corpus
+from tasks.settings.corpus import Corpus
 from warehouse.columns import ITEM, SLOT, TEXT_ID
 from warehouse.connection import Warehouse
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import write_snapshot
-
-
-class ReviewError(ValueError):
-    """A decision that cannot be made; the message names the text, the constraint and the next action."""
 
 
 def release(warehouse: Warehouse, text_id: str, now: datetime) -> None:
     """Let a quarantined or blocked text be shown. Its vector is made by the next run.
 
     Raises:
-        ReviewError: there is no such text, or nothing holds it back.
+        PolyrecError: there is no such text, or nothing holds it back.
     """
     text = _known(warehouse, text_id)
     if not text["hidden"].item():
-        raise ReviewError(f"text {text_id} is not held back; see `polyrec texts review list`")
+        raise PolyrecError(f"text {text_id} is not held back; see `polyrec texts review list`")
     with warehouse.transaction():
         _decide(warehouse, text_id, "released", now)
         key = text.select(ITEM, SLOT, "prompt_hash").row(0)
@@ -59,11 +56,11 @@ def block(
         now: the time, with its zone.
 
     Raises:
-        ReviewError: there is no such text, or it is the plain one.
+        PolyrecError: there is no such text, or it is the plain one.
     """
     text = _known(warehouse, text_id)
     if text["status"].item() == "fallback":
-        raise ReviewError(
+        raise PolyrecError(
             f"text {text_id} is the plain one, made of the item's own data; change those, or "
             "keep the item out with blocked in [catalogue]"
         )
@@ -91,7 +88,7 @@ def block(
 def _known(warehouse: Warehouse, text_id: str) -> pl.DataFrame:
     text = warehouse.query("known_texts").filter(pl.col(TEXT_ID) == text_id)
     if text.is_empty():
-        raise ReviewError(
+        raise PolyrecError(
             f"no text {text_id!r}; see the ids with `polyrec texts ITEM` or `texts review list`"
         )
     return text

@@ -9,13 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from tasks.content import shortened
+from tasks.corpus.acceptance import Draft, Verdict, judge
 from tasks.corpus.faithfulness import ItemData, item_data
-from tasks.corpus.judging import Draft, Verdict, judge
-from tasks.corpus.nearness import Nearness, replacements
 from tasks.corpus.prompts import rewrite_prompt, text_seed
-from tasks.corpus.safety.planted import with_texts, without_orders
+from tasks.corpus.safety.prompt_injection import with_texts, without_orders
 from tasks.corpus.shards import Key
+from tasks.corpus.similarity import Nearness, replacements
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import (
     ROWS,
@@ -28,10 +27,11 @@ from tasks.corpus.writing import (
     text_row,
     written_texts,
 )
-from tasks.fingerprint import fingerprint
+from tasks.items.content import shortened
 from tasks.models.engine import Engine, Generation
 from tasks.models.engines import engine_identity
-from tasks.settings import Corpus
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.corpus import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 KEYS = [ITEM, SLOT, "prompt_hash"]

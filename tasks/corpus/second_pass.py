@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from tasks.content import item_content
-from tasks.corpus.nearness import Encode, Nearness
 from tasks.corpus.rewriting import (
     KEYS,
     decided_rewrites,
@@ -17,10 +15,12 @@ from tasks.corpus.rewriting import (
     wanted_rewrites,
 )
 from tasks.corpus.shards import drafts_of
+from tasks.corpus.similarity import Encode, Nearness
 from tasks.corpus.standing import Rules, chosen_texts, standing_texts
-from tasks.fingerprint import fingerprint
+from tasks.items.content import item_content
 from tasks.models.encoder import DIMENSIONS, Encoder
 from tasks.models.engine import Engine
+from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID, VECTOR
 from warehouse.connection import Warehouse

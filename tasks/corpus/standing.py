@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from tasks.corpus.judging import SafetyCheck
-from tasks.fingerprint import fingerprint
-from tasks.settings import Quality
+from tasks.corpus.acceptance import SafetyCheck
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.corpus import Quality
 from warehouse.columns import ITEM, SLOT, TEXT_ID
 
 

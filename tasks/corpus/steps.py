@@ -14,17 +14,17 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.corpus import second_pass
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
-from tasks.corpus.nearness import Nearness
 from tasks.corpus.safety.loading import load_rules
 from tasks.corpus.shards import drafts_of, shards_of
+from tasks.corpus.similarity import Nearness
 from tasks.corpus.standing import Rules, standing_texts
 from tasks.corpus.writing import missing_texts, wanted_texts, write_texts
-from tasks.fingerprint import fingerprint
 from tasks.models.encoder import load_encoder
 from tasks.models.engine import Engine
 from tasks.models.engines import load_engine
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.run.fingerprint import fingerprint
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import Spool
 

@@ -11,15 +11,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks.corpus.writing import SEPARATOR
-from tasks.fingerprint import fingerprint
+from tasks.run.fingerprint import fingerprint
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
+from warehouse.errors import PolyrecError
 
 NAMES = ("engine", "task_version", "opening_version")
 SHOWN = (ITEM, SLOT, ANGLE, TEXT_ID, "text")
-
-
-class VersionError(ValueError):
-    """A name that no version of texts has; the message lists those that there are."""
 
 
 def with_versions(texts: pl.DataFrame) -> pl.DataFrame:
@@ -69,12 +66,12 @@ def texts_of_version(texts: pl.DataFrame, name: str) -> pl.DataFrame:
         name: of the version.
 
     Raises:
-        VersionError: there is no version of that name.
+        PolyrecError: there is no version of that name.
     """
     found = texts.filter(pl.any_horizontal(pl.col(column) == name for column in NAMES))
     if found.is_empty():
         known = ", ".join(f"{one} ({count:,} texts)" for one, count in version_counts(texts).items())
-        raise VersionError(
+        raise PolyrecError(
             f"no texts are called {name!r}; there are {known or 'none yet: write some with polyrec run'}"
         )
     return shown(found)

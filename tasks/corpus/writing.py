@@ -6,17 +6,17 @@ from typing import Any
 
 import polars as pl
 
+from tasks.corpus.acceptance import Draft, Verdict, judge
 from tasks.corpus.faithfulness import ItemData, item_data
 from tasks.corpus.fallback import fallback_text
-from tasks.corpus.judging import Draft, Verdict, judge
 from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
-from tasks.corpus.safety.planted import as_data
+from tasks.corpus.safety.prompt_injection import as_data
 from tasks.corpus.shards import Key
 from tasks.corpus.standing import Rules
-from tasks.fingerprint import fingerprint
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
 from tasks.models.engines import engine_identity
-from tasks.settings import Corpus
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.corpus import Corpus
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tasks.recency import positions_back, rating_weights, recency_weights
-from tasks.vectors import centred, unit
+from tasks.arrays.recency import positions_back, rating_weights, recency_weights
+from tasks.arrays.vectors import centred, unit
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

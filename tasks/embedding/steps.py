@@ -6,15 +6,15 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.codes import codes
-from tasks.content import ENCODED_AS, item_content, text_content
+from tasks.arrays.codes import codes
+from tasks.arrays.text_spread import distances, item_ranks
 from tasks.embedding.interests import interest_vectors
-from tasks.fingerprint import fingerprint
+from tasks.items.content import ENCODED_AS, item_content, text_content
 from tasks.models.encoder import DIMENSIONS, load_encoder
-from tasks.progress import progress
-from tasks.spread import distances, item_ranks
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.run.fingerprint import fingerprint
+from tasks.run.progress import progress
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from warehouse.columns import (
     CONTENT,
     FIT,

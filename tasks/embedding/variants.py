@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.codes import codes
-from tasks.content import item_content, text_content
-from tasks.spread import distances
+from tasks.arrays.codes import codes
+from tasks.arrays.text_spread import distances
+from tasks.items.content import item_content, text_content
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
 
 FloatArray = NDArray[np.float32]

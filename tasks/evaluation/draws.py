@@ -9,6 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from tasks.evaluation.report import every_model
+from warehouse.errors import PolyrecError
 
 DRAWS = 5
 COMPARABLE = ("dataset", "protocol", "seed", "items", "users", "interactions")
@@ -17,26 +18,22 @@ COMPARABLE = ("dataset", "protocol", "seed", "items", "users", "interactions")
 Means = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 
-class DrawsError(ValueError):
-    """Reports that have no mean; the message says which ones are needed."""
-
-
 def mean_of_files(files: Sequence[Path]) -> Means:
     """The same as `mean_of_draws`, of files that hold what `polyrec report --json` printed.
 
     Raises:
-        DrawsError: a file holds no report, or see `mean_of_draws`.
+        PolyrecError: a file holds no report, or see `mean_of_draws`.
     """
     reports = []
     for file in files:
         try:
             found = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DrawsError(
+            raise PolyrecError(
                 f"{file} holds no report: {error}; write it with polyrec report --json"
             ) from error
         if not (isinstance(found, dict) and {*COMPARABLE, "models", "fusion"} <= found.keys()):
-            raise DrawsError(f"{file} holds JSON, but no report; write it with polyrec report --json")
+            raise PolyrecError(f"{file} holds JSON, but no report; write it with polyrec report --json")
         reports.append(found)
     return mean_of_draws(reports)
 
@@ -50,17 +47,17 @@ def mean_of_draws(reports: Sequence[Mapping[str, Any]]) -> Means:
         reports: of the five draws, in any order, as `polyrec report --json` prints them.
 
     Raises:
-        DrawsError: a draw is missing or doubled, or the reports are not of one data set and seed.
+        PolyrecError: a draw is missing or doubled, or the reports are not of one data set and seed.
     """
     draws = sorted(report.get("draw", -1) for report in reports)
     if draws != list(range(DRAWS)):
-        raise DrawsError(
+        raise PolyrecError(
             f"got reports of the draws {draws}, need one of each of 0 to {DRAWS - 1}; run with protocol "
             "cold_item and each [data] draw"
         )
     for key in COMPARABLE:
         if len({report[key] for report in reports}) > 1:
-            raise DrawsError(f"reports differ in {key}; run all draws on the same data with the same seed")
+            raise PolyrecError(f"reports differ in {key}; run all draws on the same data with the same seed")
     figures: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for report in reports:
         for model, parts in every_model(report).items():

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tasks.evaluation.significance import Interval
+from tasks.metrics.significance import Interval
 
 HEADLINES = {
     "ndcg": "NDCG",

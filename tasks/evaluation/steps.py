@@ -5,8 +5,6 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.evaluation.lists import lists_from_frame
-from tasks.evaluation.metrics import evaluate_at, truths_at
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import FUSIONS, report_markdown
 from tasks.evaluation.summary import build_report
@@ -19,11 +17,13 @@ from tasks.evaluation.tables import (
     write_per_user,
 )
 from tasks.evaluation.truth import read_truth
-from tasks.fingerprint import fingerprint
-from tasks.measures import Codes
-from tasks.recommendable import FIT_OF_PART
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.items.recommendable import FIT_OF_PART
+from tasks.metrics.evaluator import evaluate_at, truths_at
+from tasks.metrics.lists import lists_from_frame
+from tasks.metrics.ranking import Codes
+from tasks.run.fingerprint import fingerprint
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from warehouse.columns import MATCHER, USER, VALIDATION
 from warehouse.snapshot import write_snapshot
 

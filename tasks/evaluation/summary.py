@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tasks.evaluation.groups import NAMES
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
-from tasks.evaluation.significance import Interval
+from tasks.metrics.groups import NAMES
+from tasks.metrics.significance import Interval
 
 PART_KEYS = {"validation": "val", "test": "test"}
 

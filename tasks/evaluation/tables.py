@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from tasks.evaluation import exposure
-from tasks.evaluation.groups import group_shares, group_values, groupings
-from tasks.evaluation.metrics import Evaluation, Truth
 from tasks.evaluation.report import FUSION, FUSIONS
-from tasks.evaluation.significance import Spread, bootstrap_means, spread_of
 from tasks.evaluation.truth import read_item_age
-from tasks.measures import Codes, Floats, effective_catalogue
-from tasks.stage import StageRun
+from tasks.metrics import exposure
+from tasks.metrics.evaluator import Evaluation, Truth
+from tasks.metrics.groups import group_shares, group_values, groupings
+from tasks.metrics.ranking import Codes, Floats, effective_catalogue
+from tasks.metrics.significance import Spread, bootstrap_means, spread_of
+from tasks.run.stage import StageRun
 from warehouse.columns import USER, VALIDATION
 
 OVER_ALL_LISTS = {"coverage": exposure.coverage, "effective_catalogue": effective_catalogue}

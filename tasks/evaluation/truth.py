@@ -3,21 +3,21 @@
 import numpy as np
 import polars as pl
 
-from tasks.codes import category_matrix, codes, interaction_matrix
-from tasks.evaluation.metrics import Truth
-from tasks.measures import Floats
-from tasks.recommendable import FIT_OF_PART, recommendable_items, relevant_events
+from tasks.arrays.codes import category_matrix, codes, interaction_matrix
+from tasks.items.recommendable import FIT_OF_PART, recommendable_items, relevant_events
+from tasks.metrics.evaluator import Truth
+from tasks.metrics.ranking import Floats
 from tasks.settings import Settings
-from tasks.stage import StageNotReady
 from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TIME, USER, VECTOR
 from warehouse.connection import Warehouse
+from warehouse.errors import PolyrecError
 
 
 def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Truth, list[str], list[str]]:
     """What a part's lists are judged against, the judged users (its rows), and the catalogue (its columns).
 
     Raises:
-        StageNotReady: the split leaves nothing to judge.
+        PolyrecError: the split leaves nothing to judge.
     """
     protocol = settings.data.protocol
     items = warehouse.query("items")
@@ -26,7 +26,7 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
     recommendable = recommendable_items(warehouse, settings, fit)
     held = relevant_events(warehouse, settings, part)
     if held.is_empty():
-        raise StageNotReady(
+        raise PolyrecError(
             f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
             "nothing can be judged; set another [data] protocol, or loosen [catalogue] or min_value in "
             "[evaluation]"

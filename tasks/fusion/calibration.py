@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.normalise import SIGMOID, Normaliser, zscore
-from tasks.measures import Flags, Floats
+from tasks.metrics.ranking import Flags, Floats
 
 MAX_STEPS = 50
 CLOSE = 1e-10  # a step this small ends the search

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.codes import codes
-from tasks.measures import Flags, Floats
+from tasks.arrays.codes import codes
+from tasks.metrics.ranking import Flags, Floats
 from warehouse.columns import ITEM, MATCHER, SCORE, USER
 
 
@@ -25,7 +25,7 @@ class Candidates:
     matchers: tuple[str, ...]
     """The M names."""
     facts: Floats | None = None
-    """(U, F) what is known of the users, see `tasks.fusion.facts`; None where no method asks for it."""
+    """(U, F) user features, see `tasks.fusion.user_features`; None where no method asks for them."""
 
     @property
     def present(self) -> Flags:

@@ -7,14 +7,14 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from tasks.codes import category_matrix, codes, interaction_matrix, text_tensor
+from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.facts import user_facts
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.measures import Codes, Floats
-from tasks.recommendable import recommendable_items, relevant_events
-from tasks.stage import StageRun
+from tasks.fusion.user_features import user_facts
+from tasks.items.recommendable import recommendable_items, relevant_events
+from tasks.metrics.ranking import Codes, Floats
+from tasks.run.stage import StageRun
 from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
 
 

@@ -12,9 +12,9 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank_head import RerankContext
-from tasks.halves import half_of, last_of_half_0
-from tasks.intervals import paired_difference
-from tasks.measures import Codes, Floats, contains, ndcg
+from tasks.metrics.bootstrap import paired_difference
+from tasks.metrics.folds import half_of, last_of_half_0
+from tasks.metrics.ranking import Codes, Floats, contains, ndcg
 
 Promote = Literal["when_better", "always", "never"]
 

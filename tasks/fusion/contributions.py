@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.measures import Floats
+from tasks.metrics.ranking import Floats
 
 
 def contributions(normalised: Floats, weights: Floats) -> Floats:

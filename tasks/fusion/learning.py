@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.fusion.networks import MOST, Gate, Layers, Ranker
-from tasks.measures import Flags, Floats
+from tasks.metrics.ranking import Flags, Floats
 
 FOLDS = 5
 SAMPLED = 100  # candidates of a user to learn from, beside the relevant ones

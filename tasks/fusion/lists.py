@@ -10,8 +10,8 @@ from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rules import ruled_lists
-from tasks.measures import Codes
-from tasks.rulebook import RuleBook
+from tasks.metrics.ranking import Codes
+from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, RULES, SCORE, USER
 
 

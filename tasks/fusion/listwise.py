@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from tasks.measures import Flags, Floats
+from tasks.metrics.ranking import Flags, Floats
 
 MAX_ITERATIONS = 200
 

@@ -6,8 +6,8 @@ from tasks.fusion.learning import learn_gate, learn_ranker
 from tasks.fusion.listwise import likeliest_weights
 from tasks.fusion.model import GATED, LEARNED, RANKER, WEIGHTED, FusionModel
 from tasks.fusion.normalise import RECIPROCAL_RANK
-from tasks.measures import Flags
-from tasks.settings import SettingsError
+from tasks.metrics.ranking import Flags
+from warehouse.errors import SettingsError
 
 
 def accurate_model(

@@ -16,8 +16,8 @@ from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import shapley_values
 from tasks.fusion.similarity import Positions
-from tasks.measures import Floats
-from tasks.settings import SettingsError
+from tasks.metrics.ranking import Floats
+from warehouse.errors import SettingsError
 
 WEIGHTED, GATED, RANKER = "weighted", "gated", "ranker"
 METHODS = (WEIGHTED, RECIPROCAL_RANK, GATED, RANKER)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.vectors import unit
+from tasks.arrays.vectors import unit
 
 ALIKE = 0.99  # of all pairs of items, this share must be less alike
 PAIRS = 20_000  # drawn to know that from

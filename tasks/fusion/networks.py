@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.measures import Floats
+from tasks.metrics.ranking import Floats
 
 BLOCK_ROWS = 1 << 18
 MOST = 4.0  # a gate makes a weight at most so many times larger, or smaller
@@ -61,7 +61,7 @@ class Gate:
         """(U, M): what weights are multiplied by, between 1/4 and 4; 1 for matchers that it does not know.
 
         Args:
-            facts: (U, F), see `tasks.fusion.facts`.
+            facts: (U, F), see `tasks.fusion.user_features`.
             matchers: the M names.
         """
         if facts.shape[1] != len(self.mean):

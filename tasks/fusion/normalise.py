@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from tasks.fusion.candidates import Candidates
-from tasks.measures import Flags, Floats
-from tasks.settings import SettingsError
+from tasks.metrics.ranking import Flags, Floats
+from warehouse.errors import SettingsError
 
 RANK_CONSTANT = 60  # of reciprocal ranks, as the paper has it
 SIGMOID = "sigmoid"

@@ -12,7 +12,7 @@ from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import Positions
 from tasks.fusion.weights import Judged
-from tasks.measures import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
+from tasks.metrics.ranking import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
 
 
 class Objective:

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from tasks.fusion.freshness import Reader, freshness, is_from_before
-from tasks.fusion.publishing import ROLLED_BACK, PublicationError
+from tasks.fusion.publishing import ROLLED_BACK
+from warehouse.errors import PolyrecError
 
 
 def listed(reader: Reader, max_age_hours: float, now: datetime) -> dict[str, Any]:
@@ -16,10 +17,10 @@ def listed(reader: Reader, max_age_hours: float, now: datetime) -> dict[str, Any
         now: the time, with its zone.
 
     Raises:
-        PublicationError: the snapshot was written by an older version.
+        PolyrecError: the snapshot was written by an older version.
     """
     if is_from_before(reader):
-        raise PublicationError(
+        raise PolyrecError(
             "these lists were published by an older version, which kept no account of publications; "
             "run `polyrec run` once"
         )

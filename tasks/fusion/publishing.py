@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from tasks.fingerprint import fingerprint
+from tasks.run.fingerprint import fingerprint
 from warehouse.columns import DIVERSE_LISTS, ITEM, LISTS, RANK, SCORE, USER
 from warehouse.connection import Warehouse
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import new_snapshot, point_readers_at, reconcile_snapshot, remove_old_snapshots
 
 CANDIDATES, RULE_EFFECTS = "serving.candidates", "serving.rule_effects"
@@ -24,12 +25,8 @@ COMPACTED = "compacted"
 ROLLED_BACK = "rolled back"
 
 
-class PublicationError(ValueError):
-    """A publication that cannot be served; the message names it and says what can be done."""
-
-
 class Registry(Protocol):
-    """Where models are registered; `tasks.tracking.Tracking` is one."""
+    """Where models are registered; `tasks.run.tracking.Tracking` is one."""
 
     def register_lists(
         self,
@@ -170,26 +167,24 @@ def publication_before(warehouse: Warehouse, publication_id: str | None) -> dict
         publication_id: which one; when None, the newest whose lists are older than those that are served.
 
     Raises:
-        PublicationError: there is none, or its lists are gone.
+        PolyrecError: there is none, or its lists are gone.
     """
     if warehouse.query("current_version").is_empty():
-        raise PublicationError("nothing is published yet, so nothing can be rolled back; run `polyrec run`")
+        raise PolyrecError("nothing is published yet, so nothing can be rolled back; run `polyrec run`")
     if publication_id is None:
         before = warehouse.query("before_current")
         if before.is_empty():
-            raise PublicationError(
+            raise PolyrecError(
                 "no older lists are kept than those that are served; name a publication of "
                 "`polyrec publications`, or raise publications in [retention] for the future"
             )
         publication_id = str(before["publication_id"].item())
     found = warehouse.query("publication", publication_id=publication_id)
     if found.is_empty():
-        raise PublicationError(
-            f"no publication {publication_id!r}; see their ids with `polyrec publications`"
-        )
+        raise PolyrecError(f"no publication {publication_id!r}; see their ids with `polyrec publications`")
     publication = found.row(0, named=True)
     if publication["state"] == COMPACTED:
-        raise PublicationError(
+        raise PolyrecError(
             f"the lists of publication {publication_id!r} are gone, as [retention] publications says; "
             "choose one that is published in `polyrec publications`"
         )
@@ -215,7 +210,7 @@ def roll_back(
         keep: the newest so many publications keep their lists.
 
     Raises:
-        PublicationError: there is no such publication, or nothing of it may be shown today.
+        PolyrecError: there is no such publication, or nothing of it may be shown today.
     """
     origin = publication_before(warehouse, publication_id)
     rows, diverse = (
@@ -227,7 +222,7 @@ def roll_back(
         for lists in (LISTS, DIVERSE_LISTS)
     )
     if rows.is_empty():
-        raise PublicationError(
+        raise PolyrecError(
             f"nothing of publication {origin['publication_id']!r} may be shown under today's rules; "
             "choose another of `polyrec publications`, or change the rules in [catalogue]"
         )

@@ -3,11 +3,11 @@
 import numpy as np
 import polars as pl
 
-from tasks.codes import codes
+from tasks.arrays.codes import codes
+from tasks.arrays.vectors import centred
 from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.nearest import Likeness
-from tasks.stage import StageRun
-from tasks.vectors import centred
+from tasks.run.stage import StageRun
 from warehouse.columns import ALL, ITEM, RANK, RULES, SCORE, TEXT_ID, USER, VECTOR
 
 REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers

@@ -11,7 +11,7 @@ from tasks.fusion.rerank_dpp import Dpp
 from tasks.fusion.rerank_head import Head, RerankContext, Reranker, Singles
 from tasks.fusion.rerank_mmr import Mmr
 from tasks.fusion.similarity import Positions
-from tasks.measures import Flags, Floats
+from tasks.metrics.ranking import Flags, Floats
 
 HEAD = 100
 PAGE = 10  # how many items are looked at together

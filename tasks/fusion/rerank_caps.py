@@ -4,7 +4,7 @@ import numpy as np
 
 from tasks.fusion.rerank_head import Head
 from tasks.fusion.similarity import Positions
-from tasks.measures import Flags
+from tasks.metrics.ranking import Flags
 
 
 class Caps:

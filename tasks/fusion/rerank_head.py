@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.fusion.similarity import ItemSimilarity, Positions
-from tasks.measures import Codes, Flags, Floats, category_shares
+from tasks.metrics.ranking import Codes, Flags, Floats, category_shares
 
 Singles = NDArray[np.float32]
 

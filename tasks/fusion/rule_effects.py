@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.codes import codes
-from tasks.fusion.arranging import new_items
+from tasks.arrays.codes import codes
 from tasks.fusion.candidates import Candidates
-from tasks.rulebook import RuleBook
-from tasks.settings_rules import Rule
+from tasks.rules.arranging import new_items
+from tasks.rules.book import RuleBook
+from tasks.settings.rules import Rule
 from warehouse.columns import ITEM, RANK, USER
 
 EXCLUDED, MOVED, UNMET = "excluded", "moved", "unmet"

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.fusion.arranging import arrange
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank import Positions, by_score
-from tasks.measures import Codes, Flags, Floats
-from tasks.rulebook import RuleBook
+from tasks.metrics.ranking import Codes, Flags, Floats
+from tasks.rules.arranging import arrange
+from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, USER
 
 FALLBACK = "fallback"
@@ -49,7 +49,7 @@ def apply_hard_rules(lists: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
 
     Args:
         lists: user_id, rank, item_id and any further columns; rows stay in their order.
-        book: of today: `tasks.rulebook.check_rules(warehouse, settings)`.
+        book: of today: `tasks.rules.book.check_rules(warehouse, settings)`.
     """
     items = pl.DataFrame({ITEM: pl.Series(book.item_ids, dtype=pl.String)}).with_row_index("item_code")
     users = pl.DataFrame({USER: pl.Series(book.user_ids, dtype=pl.String)}).with_row_index("user_code")

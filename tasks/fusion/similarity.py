@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from tasks.vectors import centred, unit
+from tasks.arrays.vectors import centred, unit
 
 TABLE_ITEMS = 4096  # up to so many items, all similarities are kept: 64 MB
 # Chosen on validation (docs/experiments.md): the same NDCG with lists more varied, each and all together.

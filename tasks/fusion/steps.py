@@ -14,12 +14,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
-from tasks.fingerprint import fingerprint
 from tasks.fusion import publishing
+from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
 from tasks.fusion.freshness import freshness
-from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.model import FusionModel
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
@@ -29,11 +28,12 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.measures import Codes
-from tasks.progress import progress
-from tasks.rulebook import check_rules
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.metrics.ranking import Codes
+from tasks.rules.book import check_rules
+from tasks.run.fingerprint import fingerprint
+from tasks.run.progress import progress
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from warehouse.columns import (
     DIVERSE_LISTS,
     ITEM,
@@ -44,6 +44,7 @@ from warehouse.columns import (
     USER,
     VALIDATION,
 )
+from warehouse.errors import PolyrecError
 
 MODEL, DIVERSE = "fusion", "fusion_diverse"
 DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
@@ -252,7 +253,7 @@ def _why_unusable(run: StageRun, fusion_id: str) -> str | None:
         return f"fusion model {fusion_id} is no longer kept"
     try:
         models = Halves.from_record(rows.row(0, named=True)).models
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, PolyrecError) as error:
         return f"this version cannot read it ({error})"
     wanted = {name for model in models for name in model.matchers}
     gone = sorted(wanted - set(run.settings.matching.matchers))

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contest import Entry, winner
 from tasks.fusion.lists import list_codes
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import FusionModel, Point
+from tasks.fusion.model_selection import Entry, winner
 from tasks.fusion.objective import Objective
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.weights import Trial, choose, search
-from tasks.halves import out_of_fold
-from tasks.measures import Flags, contains
-from tasks.point_rule import PointRule
-from tasks.settings import Fusion
+from tasks.metrics.folds import out_of_fold
+from tasks.metrics.ranking import Flags, contains
+from tasks.settings.fusion import Fusion
+from tasks.settings.point_rule import PointRule
 
 HALVES = ("half_a", "half_b")
 FINAL = "all"

@@ -16,8 +16,8 @@ from optuna.trial import create_trial
 
 from tasks.fusion.model import LEARNED
 from tasks.fusion.trial_file import TrialFile
-from tasks.measures import Floats
-from tasks.point_rule import PointRule
+from tasks.metrics.ranking import Floats
+from tasks.settings.point_rule import PointRule
 
 
 class Judged(NamedTuple):

@@ -8,8 +8,8 @@ import polars as pl
 
 from tasks.ingest.draft import toml
 from tasks.ingest.findings import Problem
-from tasks.ingest.guess import event_weights
-from tasks.settings_data import Data
+from tasks.ingest.infer_schema import event_weights
+from tasks.settings.data import Data
 
 ADVICE = (
     (

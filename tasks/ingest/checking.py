@@ -8,26 +8,15 @@ import polars as pl
 
 from tasks.ingest.advice import advised
 from tasks.ingest.content import computed_columns
-from tasks.ingest.errors import IngestError
-from tasks.ingest.files import SourceError
 from tasks.ingest.findings import SHOWN, Example, Findings, Problem, quarantine_problems
-from tasks.ingest.judging import Judged, faults, judged, set_aside
-from tasks.ingest.movielens import MissingPackage
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sources import MEMORY, stage_tables
-from tasks.settings import Settings, SettingsError, load_settings
+from tasks.ingest.validation import Judged, faults, judged, set_aside
+from tasks.settings import Settings, load_settings
 from warehouse import checking
-from warehouse.connection import Warehouse, WarehouseError, writing
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import SettingsError, SourceError, WarehouseError
 
-STOPS = {
-    SettingsError: "settings",
-    SourceError: "source",
-    IngestError: "source",
-    SetError: "source",
-    MissingPackage: "source",
-    WarehouseError: "warehouse",
-    OSError: "system",
-}
+STOPS = {SettingsError: "settings", SourceError: "source", WarehouseError: "warehouse", OSError: "system"}
 """What ends a check before all is read, and the kind of problem that it is."""
 MAX_REASONS = 200
 

@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 import polars as pl
 
-from tasks.settings import SettingsError
-from warehouse.judging import Judging
-from warehouse.judging_items import UNUSUAL, like_interactions
+from warehouse.errors import SettingsError
+from warehouse.validation import Judging
+from warehouse.validation_items import UNUSUAL, like_interactions
 
 COMPUTED_NAME = re.compile(
     r"(^|_)(n|num|count|counts|cnt|avg|average|mean|rating|ratings|score|scores|popularity|popular|rank|views|"

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from tasks.ingest.files import SourceError
-from tasks.settings_data import Table
+from tasks.settings.data import Table
+from warehouse.errors import SourceError
 from warehouse.postgresql import read_table
 from warehouse.staging import NotRead
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from tasks.ingest.files import File, SourceError
+from tasks.ingest.files import File
 from tasks.ingest.records import Record, read_records
-from tasks.settings_data import Table
+from tasks.settings.data import Table
+from warehouse.errors import SourceError
 
 CANDIDATES = (",", "\t", ";", "|", "::")
 SAMPLE = 200

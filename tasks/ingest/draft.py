@@ -6,19 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.ingest import guess
-from tasks.ingest.guess import Guess, Kind
-from tasks.ingest.peeking import Peek, peek
+from tasks.ingest import infer_schema
+from tasks.ingest.infer_schema import Guess, Kind
+from tasks.ingest.sample import Peek, peek
 from tasks.ingest.sets.catalogue import set_of
-from tasks.settings import SettingsError
-from tasks.settings_angles import angle_set_for
-from tasks.settings_data import Data, Table
+from tasks.settings.angles import angle_set_for
+from tasks.settings.data import Data, Table
+from warehouse.errors import SettingsError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
-
-
-class DraftError(SettingsError):
-    """Files from which no configuration can be drafted; the message says what to give."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         given: Files by table. When empty, the folder is looked through.
 
     Raises:
-        DraftError: there is no catalogue or no event log among them.
+        SettingsError: there is no catalogue or no event log among them.
         SourceError: a file cannot be read at all.
     """
     made = Draft()
@@ -100,15 +96,15 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         tables = {kind: [_look(folder, path) for path in paths] for kind, paths in given.items() if paths}
     logs = tables.get("interactions", [])
     if not logs:
-        raise DraftError(
+        raise SettingsError(
             f"no event log found in {folder}: a table with a user and an item; name it with --interactions"
         )
     items = tables.get("items", []) or [one for one in logs[:1] if _describes(one)]
     if not items:
-        raise DraftError(
+        raise SettingsError(
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
         )
-    noun = guess.noun_of([name for one in items for name in (Path(one.source).name, *one.columns)])
+    noun = infer_schema.noun_of([name for one in items for name in (Path(one.source).name, *one.columns)])
     _begin(made, "files")
     _items(made, items)
     _interactions(made, logs)
@@ -149,7 +145,7 @@ def _corpus(made: Draft, noun: str, why: str) -> None:
 
 def _look(folder: Path, path: Path) -> Peek:
     if not path.exists():
-        raise DraftError(f"there is no file {path}; correct the path")
+        raise SettingsError(f"there is no file {path}; correct the path")
     return peek(Table(files=(_relative(folder, path),)), folder)
 
 
@@ -158,7 +154,7 @@ def _relative(folder: Path, path: Path) -> str:
 
 
 def _describes(one: Peek) -> bool:
-    return "title" in guess.guess_items(one.rows)
+    return "title" in infer_schema.guess_items(one.rows)
 
 
 def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
@@ -166,13 +162,13 @@ def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
     tables: dict[Kind, list[Peek]] = {}
     for path in look_through(folder):
         looked = _look(folder, path)
-        kind = guess.kind_of(looked.rows)
+        kind = infer_schema.kind_of(looked.rows)
         if kind is None:
             made.unused.append(f"{path.name}: no table that can be told")
         else:
             tables.setdefault(kind, []).append(looked)
     logs = tables.get("interactions", [])
-    logs.sort(key=lambda one: len(guess.guess_interactions(one.rows)), reverse=True)
+    logs.sort(key=lambda one: len(infer_schema.guess_interactions(one.rows)), reverse=True)
     made.unused += [f"{one.source}: {logs[0].source} says more about events" for one in logs[1:]]
     del logs[1:]
     for kind in ("users", "searches", "triples"):
@@ -182,11 +178,11 @@ def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
 
 def _items(made: Draft, items: Sequence[Peek]) -> None:
     """The catalogue and, from further files with the same id, `also`."""
-    main, *rest = sorted(items, key=lambda one: guess.find(one.rows, "title") is None)
-    found = guess.guess_items(main.rows)
+    main, *rest = sorted(items, key=lambda one: infer_schema.find(one.rows, "title") is None)
+    found = infer_schema.guess_items(main.rows)
     for role in ("id", "title"):
         if role not in found:
-            raise DraftError(
+            raise SettingsError(
                 f"{main.source} has no column that looks like an item's {role} among "
                 f"{', '.join(main.columns)}; rename one, or write [data.items] by hand"
             )
@@ -195,26 +191,26 @@ def _items(made: Draft, items: Sequence[Peek]) -> None:
     made.lines.append(f"files = {toml([main.source])}")
     for role, (column, why) in found.items():
         made.key(name, role, column, why)
-        if role == "title" and guess.year_in_title(main.rows[column]):
+        if role == "title" and infer_schema.year_in_title(main.rows[column]):
             made.key(name, "year_in_title", True, "Most titles end in a year in brackets.")
         if role == "categories":
-            mark = guess.category_delimiter(main.rows[column])
+            mark = infer_schema.category_delimiter(main.rows[column])
             made.key(name, "category_delimiter", mark, "What stands between categories.")
-    if "user" in guess.guess_interactions(main.rows):
+    if "user" in infer_schema.guess_interactions(main.rows):
         made.key(name, "duplicates", "most_common", "A log names an item in every event, not always alike.")
     else:
         taken = {one.column for one in found.values()}
-        if content := guess.guess_content(main.rows, taken):
+        if content := infer_schema.guess_content(main.rows, taken):
             made.key(name, "content", content, "Columns that say what an item is.")
     for one in rest:
         _also(made, found["id"], one)
 
 
 def _also(made: Draft, id_: Guess, one: Peek) -> None:
-    wanted = guess.plain_name(id_.column)
-    shared = next((name for name in one.columns if guess.plain_name(name) == wanted), None)
-    text = guess.find(one.rows, "description")
-    content = guess.guess_content(one.rows, {text.column} if text else set())
+    wanted = infer_schema.plain_name(id_.column)
+    shared = next((name for name in one.columns if infer_schema.plain_name(name) == wanted), None)
+    text = infer_schema.find(one.rows, "description")
+    content = infer_schema.guess_content(one.rows, {text.column} if text else set())
     if shared is None or not (text or content):
         made.unused.append(f"{one.source}: no column {id_.column} with a text about items beside it")
         return
@@ -230,10 +226,10 @@ def _also(made: Draft, id_: Guess, one: Peek) -> None:
 
 def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
     first, name = logs[0], "data.interactions"
-    found = guess.guess_interactions(first.rows)
+    found = infer_schema.guess_interactions(first.rows)
     for role in ("user", "item"):
         if role not in found:
-            raise DraftError(
+            raise SettingsError(
                 f"{first.source} has no column that looks like the {role} of an event among "
                 f"{', '.join(first.columns)}; rename one, or write [data.interactions] by hand"
             )
@@ -242,11 +238,11 @@ def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
     for role, (column, why) in found.items():
         made.key(name, "value" if role in ("rating", "amount") else role, column, why)
         if role == "event":
-            weights = guess.event_weights(first.rows[column])
+            weights = infer_schema.event_weights(first.rows[column])
             made.key(name, "event_weights", weights, "Guessed from the names of the types; change them.")
         if role == "amount":
             made.key(name, "value_is", "amount", "How many is no rating: an event counts 1.")
-            least = guess.smallest_amount(first.rows[column])
+            least = infer_schema.smallest_amount(first.rows[column])
             made.key(name, "min_value", least, "Less is a return, and no interest: such rows are set aside.")
     if "time" not in found:
         made.lines.append("# No column of times: the order in the files is the time.")
@@ -260,10 +256,10 @@ def _others(made: Draft, tables: Mapping[Kind, Sequence[Peek]]) -> None:
             made.table(f"data.{kind}")
             made.lines.append(f"files = {toml([one.source])}")
             for role, key in keys.items():
-                if found := guess.find(one.rows, role):
+                if found := infer_schema.find(one.rows, role):
                     made.key(f"data.{kind}", key, found.column, found.why)
                 else:
-                    raise DraftError(
+                    raise SettingsError(
                         f"{one.source} has no column that looks like {role} among {', '.join(one.columns)}; "
                         f"rename one, or write [data.{kind}] by hand"
                     )

@@ -11,7 +11,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from tasks.settings_data import Table
+from tasks.settings.data import Table
+from warehouse.errors import SourceError
 
 CHUNK = 4 << 20
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -27,10 +28,6 @@ SUFFIXES: dict[str, Format] = {
     ".ndjson": "json",
 }
 MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-
-
-class SourceError(ValueError):
-    """A file or table cannot be read; the message names it, what is wrong, and what to write in the TOML."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import polars as pl
 from tasks.ingest.movielens import SOURCE, Delivery
 from tasks.ingest.reading import SourceCount, Staged
 from tasks.ingest.sets import overlay
-from tasks.settings_data import Data, Interactions, Items
+from tasks.settings.data import Data, Interactions, Items
 from warehouse.connection import Warehouse
 from warehouse.staging import LINE, Staging
 

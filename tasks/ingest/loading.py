@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from tasks.ingest.content import refuse_computed
-from tasks.ingest.errors import IngestError
-from tasks.ingest.judging import faults, judged, set_aside
 from tasks.ingest.reading import Staged
+from tasks.ingest.validation import faults, judged, set_aside
 from tasks.settings import Settings
-from tasks.settings_data import Data
+from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
-from warehouse.judging import Rows
+from warehouse.errors import SourceError
+from warehouse.validation import Rows
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
 
     Raises:
         SettingsError: a column or time zone does not exist, or content is computed from interactions.
-        IngestError: the delivery is empty, or lacks too many items, where that was not so before.
+        SourceError: the delivery is empty, or lacks too many items, where that was not so before.
     """
     with judged(warehouse, data, staged) as found:
         refuse_computed(found.judging, [column for _, column in found.content])
         for fault in faults(warehouse, data, settings.data.force):
-            raise IngestError(fault.why)
+            raise SourceError(fault.why)
         with warehouse.transaction():
             counts = _merge(warehouse, settings, found.rows)
             totals = set_aside(warehouse, found)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.ingest.errors import IngestError
-from tasks.settings import SettingsError
-from tasks.settings_data import Also, Data
-from warehouse.judging import Judging, Rows
-from warehouse.judging_events import EventRules
-from warehouse.judging_items import ItemRules
+from tasks.settings.data import Also, Data
+from warehouse.errors import SettingsError, SourceError
+from warehouse.validation import Judging, Rows
+from warehouse.validation_events import EventRules
+from warehouse.validation_items import ItemRules
 
 
 def also_kind(number: int) -> str:
@@ -98,7 +97,7 @@ def check_columns(data: Data, rows: Mapping[str, Rows], also: Mapping[str, Also]
 
     Raises:
         SettingsError: a column does not exist, or items or interactions are not given at all.
-        IngestError: a delivery has no columns.
+        SourceError: a delivery has no columns.
     """
     items, events = data.items, data.interactions
     wanted: dict[str, Sequence[tuple[str, str | None]]] = {
@@ -125,7 +124,7 @@ def check_columns(data: Data, rows: Mapping[str, Rows], also: Mapping[str, Also]
                 continue
             where = ", ".join(staged.sources)
             if not staged.columns:
-                raise IngestError(
+                raise SourceError(
                     f"{where} is empty, without even a header; mend the file, or [{section}] files"
                 )
             raise SettingsError(

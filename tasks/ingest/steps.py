@@ -4,12 +4,12 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from tasks.fingerprint import fingerprint
-from tasks.ingest.errors import IngestError
 from tasks.ingest.loading import load
 from tasks.ingest.sources import MEMORY, stage_tables
 from tasks.ingest.splits import split_interactions
-from tasks.stage import StageRun
+from tasks.run.fingerprint import fingerprint
+from tasks.run.stage import StageRun
+from warehouse.errors import SourceError
 from warehouse.staging import clear
 
 REASONS_SHOWN = 20
@@ -29,7 +29,7 @@ def load_core(run: StageRun) -> None:
         if not loaded.counts[kind]:
             reasons = run.warehouse.query("quarantine_reasons")
             first = f", most of them because {reasons['reason'][0]}" if reasons.height else ""
-            raise IngestError(
+            raise SourceError(
                 f"none of the {kind} delivered can be used: {loaded.counts['quarantined']:,.0f} rows are in "
                 f"quarantine{first}; look into the files and the columns that [data.{kind}] names"
             )

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData
 from tasks.matching.cosine import Cosine, similarities
-from tasks.matching.moments import pasts, with_past
+from tasks.matching.deterministic import repeatable
 from tasks.matching.reductions import LOWEST, NONE, attended
-from tasks.matching.repeatable import repeatable
+from tasks.matching.training_prefixes import pasts, with_past
 from tasks.matching.whitening import mapped
-from tasks.vectors import centred, unit
 
 MOMENTS = 10_000  # events learned from at most: there are few parameters
 REACH = 60  # events of a past: with the half-life below, older ones weigh next to nothing

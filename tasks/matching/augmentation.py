@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray, IntArray, TrainingData
-from tasks.vectors import centred, unit
 
 SHORT = 50  # events; longer histories are not copied
 CROPPED = 0.6  # of a copied history, this share stays

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
+from tasks.arrays.recency import recency_weights
 from tasks.matching.contract import (
     FloatArray,
     IntArray,
@@ -18,7 +19,6 @@ from tasks.matching.contract import (
     UserBatch,
     VisitorBatch,
 )
-from tasks.recency import recency_weights
 
 ARRAYS = "model.safetensors"
 DESCRIPTION = "model.json"

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.matching.bound import COSTS, choose_bound, sample_of
 from tasks.matching.contract import FloatArray, IntArray
-from tasks.matching.first_look import FirstLook, fastest_format, multiply_alone
+from tasks.matching.prefilter import FirstLook, fastest_format, multiply_alone
 from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
 BlockedReduction = Literal["max", "mean"]

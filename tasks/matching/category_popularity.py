@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import sparse
 
+from tasks.arrays.recency import recency_weights
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.popularity import decayed_counts
-from tasks.recency import recency_weights
 
 # Of everybody's shares in a user's: a category that a user never chose is unlikely, not impossible.
 PRIOR = 0.02

@@ -8,6 +8,7 @@ it.
 import numpy as np
 from scipy import sparse
 
+from tasks.arrays.recency import rating_weights, recency_weights
 from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.content_vectors import check_text_share, content_vectors
 from tasks.matching.contract import (
@@ -19,7 +20,6 @@ from tasks.matching.contract import (
 )
 from tasks.matching.retrieve import top_items
 from tasks.matching.whitening import check_whitening
-from tasks.recency import rating_weights, recency_weights
 
 BLOCK_ITEMS = 256  # similarities of so many items with all others live at once
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.whitening import whitened
-from tasks.vectors import centred, unit
 
 
 def check_text_share(text_share: float, section: str) -> float:

@@ -8,8 +8,8 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from scipy import sparse
 
+from tasks.arrays.recency import recency_weights
 from tasks.matching.training_data import FloatArray, IntArray, TrainingData
-from tasks.recency import recency_weights
 
 Parameter = str | int | float | bool | None
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from tasks.arrays.vectors import centred
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import (
     FloatArray,
@@ -20,7 +21,6 @@ from tasks.matching.contract import (
 )
 from tasks.matching.reductions import NONE, Reduction, log_mean_exp, maximum
 from tasks.matching.whitening import check_whitening, mapped, whitening_matrix
-from tasks.vectors import centred
 
 PAIR_BLOCK = 4096  # pairs of one user whose text vectors are copied at once
 

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.codes import category_matrix, codes, text_tensor
-from tasks.content import titled
-from tasks.fingerprint import fingerprint
+from tasks.arrays.codes import category_matrix, codes, text_tensor
+from tasks.items.content import titled
+from tasks.items.recommendable import recommendable_items
 from tasks.matching.contract import TrainingData
-from tasks.matching.judgements import read_judgements
+from tasks.matching.relevance_labels import read_judgements
 from tasks.matching.training_data import Judgements, Names, Searches
-from tasks.recommendable import recommendable_items
+from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
 from warehouse.columns import (
     ALL,

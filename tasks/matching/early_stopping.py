@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from tasks.matching.contract import FloatArray, IntArray, TrainingData
 from tasks.matching.retrieve import top_items
-from tasks.measures import contains, mean_defined, ndcg
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 
 SHARE = 10  # one event in so many is set aside
 LENGTH = 10

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from tasks.arrays.vectors import centred
 from tasks.matching.base import LinearMatcher, above_zero, check_dense_items, zero_or_more
 from tasks.matching.contract import Parameter, TrainingData
-from tasks.matching.nearness import near_together
-from tasks.vectors import centred
+from tasks.matching.temporal_co_occurrence import near_together
 
 
 class Ease(LinearMatcher):

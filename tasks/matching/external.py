@@ -11,13 +11,10 @@ from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.training_data import Names
 from warehouse.columns import FITS, ITEM, SCORE, USER
+from warehouse.errors import PolyrecError
 
 FIT_MARK = "{fit}"
 BELOW = 0.1  # of the range of a user's scores: how far below the lowest an item without a score is
-
-
-class ExternalError(ValueError):
-    """A file of scores that cannot be used; the message names the file and the row."""
 
 
 class External(ArrayMatcher):
@@ -47,7 +44,7 @@ class External(ArrayMatcher):
     def fit(self, data: TrainingData) -> None:
         """Read the file of the window."""
         if data.names is None or not data.fit:
-            raise ExternalError(
+            raise PolyrecError(
                 f"matcher {self.name} needs the ids of users and items and the name of the fit"
             )
         path = file_of(self.files, data.fit)
@@ -91,7 +88,7 @@ def file_of(files: str, fit: str) -> Path:
     """The file of a fit window; an error names what is missing."""
     path = Path(files.replace(FIT_MARK, fit))
     if not path.is_file():
-        raise ExternalError(
+        raise PolyrecError(
             f"no file {path} with scores of the fit {fit!r}; write one for each of {', '.join(FITS)}, "
             "or mend files in [[matching.external]]"
         )
@@ -118,20 +115,20 @@ def _read(path: Path, names: Names) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise ExternalError(f"cannot read {path}: {reason}; write it as Parquet") from None
+        raise PolyrecError(f"cannot read {path}: {reason}; write it as Parquet") from None
     for column in (USER, ITEM, SCORE):
         if column not in frame.columns:
-            raise ExternalError(
+            raise PolyrecError(
                 f"{path} has no column {column!r}, only {', '.join(frame.columns) or 'none'}; "
                 f"it needs {USER}, {ITEM} and {SCORE}"
             )
     for column in (USER, ITEM):
         if not (frame.schema[column] == pl.String or frame.schema[column].is_integer()):
-            raise ExternalError(
+            raise PolyrecError(
                 f"{path}: {column} is of type {frame.schema[column]}; make it text or integers"
             )
     if not frame.schema[SCORE].is_numeric():
-        raise ExternalError(f"{path}: {SCORE} is of type {frame.schema[SCORE]}; make it a number")
+        raise PolyrecError(f"{path}: {SCORE} is of type {frame.schema[SCORE]}; make it a number")
     rows = frame.select(
         pl.col(USER, ITEM).cast(pl.String), pl.col(SCORE).cast(pl.Float32, strict=False)
     ).with_row_index("row", offset=1)
@@ -139,17 +136,17 @@ def _read(path: Path, names: Names) -> pl.DataFrame:
         known = pl.DataFrame({column: pl.Series(list(ids), dtype=pl.String)}).with_row_index(column[:4])
         rows = rows.join(known, on=column, how="left", maintain_order="left")
         if (unknown := rows.filter(pl.col(column[:4]).is_null())).height:
-            raise ExternalError(
+            raise PolyrecError(
                 f"{path}, row {unknown['row'][0]}: there is no {column[:4]} {unknown[column][0]!r}; "
                 "leave out rows of users and items that were not ingested"
             )
     if (wrong := rows.filter(~pl.col(SCORE).is_finite().fill_null(False))).height:
-        raise ExternalError(
+        raise PolyrecError(
             f"{path}, row {wrong['row'][0]}: the score of user {wrong[USER][0]!r} and item "
             f"{wrong[ITEM][0]!r} is {wrong[SCORE][0]}; scores must be finite: leave such rows out"
         )
     if (twice := rows.filter(~pl.struct("user", "item").is_first_distinct())).height:
-        raise ExternalError(
+        raise PolyrecError(
             f"{path}, row {twice['row'][0]}: user {twice[USER][0]!r} and item {twice[ITEM][0]!r} "
             "have a score already; keep one row a pair"
         )

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tasks.arrays.recency import recency_weights
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
-from tasks.recency import recency_weights
 
 Floats = NDArray[np.float64]
 FLOATS_AT_ONCE = 4_000_000  # of gathered factors: 32 MB

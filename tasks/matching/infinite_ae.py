@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from tasks.arrays.recency import recency_weights
+from tasks.arrays.vectors import unit
 from tasks.matching.base import ArrayMatcher, above_zero, check_dense_items, sparse_parts, zero_or_more
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.ease import item_features
-from tasks.recency import recency_weights
-from tasks.vectors import unit
 
 Floats = NDArray[np.float64]
 USERS_AT_ONCE = 512

@@ -24,19 +24,16 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from tasks.matching.contract import Matcher, Parameter
-from tasks.matching.judging import Figures
-from tasks.measures import Floats
-from tasks.space import Choice, Real, Space, contains, plain
+from tasks.matching.validation_metrics import Figures
+from tasks.metrics.ranking import Floats
+from tasks.settings.space import Choice, Real, Space, contains, plain
+from warehouse.errors import PolyrecError
 
 Make = Callable[[Mapping[str, Parameter]], Matcher]
 """Values of the searched settings to a matcher that is not fitted."""
 AS_SET = "as_set"  # marks trials of the settings as they were when the search began
 RANDOM_TRIALS = 10  # before the sampler learns from what was tried
 UNFIT = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what settings that cannot be fitted raise
-
-
-class SearchError(RuntimeError):
-    """A search that found nothing; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Search:
             file: of the trials; one that is there is gone on with.
         """
         if not spaces:
-            raise ValueError("there is no setting to search; annotate one in tasks/settings_matching.py")
+            raise ValueError("there is no setting to search; annotate one in tasks/settings/matching.py")
         self.spaces, self._seed = dict(spaces), seed
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = None
@@ -144,7 +141,7 @@ class Search:
             if on_trial:
                 on_trial(trial)
         if error is not None and len(self.trials) <= 1:
-            raise SearchError(f"none of {done} settings could be fitted; the last one: {error}") from error
+            raise PolyrecError(f"none of {done} settings could be fitted; the last one: {error}") from error
         return known
 
     def importance(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tasks.matching.parameter_search import Trial
-from tasks.space import Choice, Space
+from tasks.settings.space import Choice, Space
 
 TRIED, SET, BEST = "#64748b", "#0f172a", "#c2410c"
 

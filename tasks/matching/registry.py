@@ -16,20 +16,18 @@ from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
 from tasks.matching.infinite_ae import InfiniteAutoencoder
+from tasks.matching.inverse_popularity import Rarity
 from tasks.matching.popularity import Popularity
-from tasks.matching.rarity import Rarity
 from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.sasrec import Sasrec
 from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
 from tasks.matching.two_tower import TwoTower
-from tasks.section import Section
-from tasks.settings import SettingsError
-from tasks.settings_matching import Matching
-from tasks.space import Space, spaces_of
-
-STUDENT = RelevanceStudent.name
+from tasks.settings.matching import Matching
+from tasks.settings.section import Section
+from tasks.settings.space import Space, spaces_of
+from warehouse.errors import SettingsError
 
 
 class Kind(NamedTuple):

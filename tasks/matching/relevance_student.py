@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import (
     FloatArray,
@@ -20,9 +21,8 @@ from tasks.matching.contract import (
     UserBatch,
     VisitorBatch,
 )
-from tasks.matching.repeatable import repeatable
+from tasks.matching.deterministic import repeatable
 from tasks.matching.training_data import Judgements
-from tasks.vectors import centred, unit
 
 Reduction = Literal["max", "mean"]
 BATCH = 128

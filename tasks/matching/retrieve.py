@@ -18,7 +18,7 @@ from tasks.matching.contract import (
     TrainingData,
     UserBatch,
 )
-from tasks.matching.proposing import Search
+from tasks.matching.top_k_index import Search
 
 # One row per (user, item, matcher). own_rank is null where the matcher itself did not propose the item.
 SCHEMA = {

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.augmentation import NONE, augmented
 from tasks.matching.base import ArrayMatcher, above_zero
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.deterministic import repeatable
 from tasks.matching.early_stopping import judge, set_aside
-from tasks.matching.repeatable import repeatable
 from tasks.matching.sasrec_network import HALF_LIVES, Network
 from tasks.matching.sequences import in_order, later_events, newest_items, windows
-from tasks.vectors import centred, unit
 
 USERS_AT_ONCE = 256
 DEVIATION = 0.05  # of item vectors before training

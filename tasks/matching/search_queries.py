@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from tasks.arrays.recency import positions_back, recency_weights
 from tasks.matching.training_data import Searches
-from tasks.recency import positions_back, recency_weights
 
 
 class Queries(NamedTuple):

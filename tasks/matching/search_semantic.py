@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.content import neutral
+from tasks.arrays.vectors import centred, unit
+from tasks.items.content import neutral
 from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.models.encoder import load_encoder
-from tasks.vectors import centred, unit
 
 
 class SearchSemantic(ArrayMatcher):

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import linalg, sparse
 
+from tasks.arrays.recency import reach, recency_weights
 from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
 from tasks.matching.contract import IntArray, Parameter, TrainingData
-from tasks.matching.moments import block_bounds, ranges
-from tasks.recency import reach, recency_weights
+from tasks.matching.training_prefixes import block_bounds, ranges
 
 MOMENTS_AT_ONCE = 4096
 

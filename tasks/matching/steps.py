@@ -12,22 +12,22 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_matrix
 
-from tasks.codes import category_matrix, interaction_matrix
-from tasks.fingerprint import fingerprint
+from tasks.arrays.codes import category_matrix, interaction_matrix
+from tasks.items.recommendable import relevant_events
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.external import content_hash
-from tasks.matching.proposing import searches
 from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
-from tasks.measures import contains, ild, mean_defined, ndcg
-from tasks.memory import give_back
-from tasks.progress import progress
-from tasks.recommendable import relevant_events
-from tasks.rulebook import excluded_events
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
+from tasks.matching.top_k_index import searches
+from tasks.metrics.ranking import contains, ild, mean_defined, ndcg
+from tasks.rules.book import excluded_events
+from tasks.run.fingerprint import fingerprint
+from tasks.run.memory import give_back
+from tasks.run.progress import progress
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from warehouse.columns import (
     ALL,
     FIT,

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from tasks.matching.contract import FloatArray, IntArray
-from tasks.matching.repeatable import repeatable
+from tasks.matching.deterministic import repeatable
 
 NEVER = -1e9  # a logit that no softmax sees
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tasks.recency import positions_back
+from tasks.arrays.recency import positions_back
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

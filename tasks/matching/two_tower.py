@@ -7,14 +7,14 @@ trained is in tasks/matching/towers.py.
 import numpy as np
 from scipy import sparse
 
+from tasks.arrays.recency import recency_weights
+from tasks.arrays.vectors import unit
 from tasks.matching.augmentation import NONE, augmented
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.content_vectors import check_text_share, content_vectors
 from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
-from tasks.matching.moments import pasts, with_past
 from tasks.matching.towers import Examples, Training, train_towers
-from tasks.recency import recency_weights
-from tasks.vectors import unit
+from tasks.matching.training_prefixes import pasts, with_past
 
 # A history is pooled at several speeds: what was just done, lately, and over a long time.
 HALF_LIVES_ITEMS = (2.0, 8.0, 40.0)

@@ -7,8 +7,8 @@ large-dimensional covariance matrices", Journal of Multivariate Analysis 88, 200
 
 import numpy as np
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray
-from tasks.vectors import centred, unit
 
 
 def check_whitening(whitening: float, section: str) -> float:

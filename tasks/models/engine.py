@@ -20,10 +20,6 @@ _NOT_ANEND = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|Sgt|Lt|Col|Gen|Capt|vs|N
 END = re.compile(r"[.!?][\"'”’)]*$")
 
 
-class EngineError(RuntimeError):
-    """An engine cannot go on; the message says what failed and what to do."""
-
-
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn: softmax(logits / temperature) over the `top_k` likeliest."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tasks.models.engine import Engine
 from tasks.models.model_folder import model_digest
-from tasks.settings import Corpus, Precision
-from tasks.settings_openai import OpenAi
+from tasks.settings.corpus import Corpus, Precision
+from tasks.settings.openai import OpenAi
 
 
 def load_engine(corpus: Corpus, folder: Path) -> Engine:
@@ -29,7 +29,7 @@ def engine_identity(corpus: Corpus) -> str:
     """Return what of the engine decides a text, for its hash.
 
     Raises:
-        EngineError: the folder of `transformers_model` is not there, or not whole.
+        PolyrecError: the folder of `transformers_model` is not there, or not whole.
     """
     match corpus.engine:
         case "openvino":

@@ -5,23 +5,23 @@ from functools import cache
 from hashlib import file_digest
 from pathlib import Path
 
-from tasks.models.engine import EngineError
+from warehouse.errors import PolyrecError
 
 WEIGHTS = "model.safetensors"
 SHARDS = "model.safetensors.index.json"  # of weights that are in several files
 START, END = "<|im_start|>", "<|im_end|>"
 
 
-def refusal(folder: Path, why: str, advice: str) -> EngineError:
+def refusal(folder: Path, why: str, advice: str) -> PolyrecError:
     """Return the error that says why a folder cannot be used."""
-    return EngineError(f"transformers_model in [corpus] is {folder}, {why}; {advice}")
+    return PolyrecError(f"transformers_model in [corpus] is {folder}, {why}; {advice}")
 
 
 def model_files(folder: Path) -> list[Path]:
     """Return the files that a model is made of: what it is, its tokenizer, its weights.
 
     Raises:
-        EngineError: the folder or one of them is missing.
+        PolyrecError: the folder or one of them is missing.
     """
     advice = (
         f"save a model and its tokenizer there with save_pretrained: config.json, tokenizer.json, {WEIGHTS}"
@@ -48,7 +48,7 @@ def model_digest(folder: Path) -> str:
     """Return a hash of the bytes of a model's files, which are read once a process unless they change.
 
     Raises:
-        EngineError: one of them is missing.
+        PolyrecError: one of them is missing.
     """
     files = model_files(folder)
     return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from tasks.models.engine import EngineError
 from tasks.models.openai_pool import Pool, Server
 from tasks.models.openai_replies import Reply
-from tasks.settings_openai import OpenAi
+from tasks.settings.openai import OpenAi
+from warehouse.errors import PolyrecError
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Client:
             (R,) what `read` made of each answer.
 
         Raises:
-            EngineError: a server refuses, or none answers.
+            PolyrecError: a server refuses, or none answers.
         """
         # A loop in a thread of its own: a notebook, or a flow, may have one running in this thread.
         with start_blocking_portal() as portal:
@@ -118,7 +118,7 @@ class Client:
         try:
             return await again(self._ask_once, http, body, read)
         except UnusableAnswer as last:
-            raise EngineError(
+            raise PolyrecError(
                 f"{last} (attempt {attempts} of {attempts}); texts of finished shards are kept: see to the "
                 "server, or to base_urls, attempts and timeout_s in [corpus.openai], and run the same "
                 "command again: it goes on where this stopped"
@@ -181,7 +181,7 @@ class Client:
             404: f"check base_urls (most end in /v1), model ({model!r}) and api ({api!r})",
             429: "see to the account",
         }.get(status, "check api and model, and name fields that the server does not know in omit")
-        raise EngineError(f"{server.url} refuses with status {status}: {said}; {advice}, in [corpus.openai]")
+        raise PolyrecError(f"{server.url} refuses with status {status}: {said}; {advice}, in [corpus.openai]")
 
     def _count(self, reply: Reply) -> None:
         if reply.usage is None:
@@ -196,12 +196,12 @@ class Client:
         if not variable:
             return {}
         if not (key := os.environ.get(variable, "").strip()):
-            raise EngineError(
+            raise PolyrecError(
                 f"the environment variable {variable}, named by api_key_env in [corpus.openai], is not set; "
                 "put the API key into it, or leave api_key_env empty for a server that wants none"
             )
         if not (key.isascii() and key.isprintable()):  # an error of the HTTP client would print it
-            raise EngineError(f"the API key in {variable} has characters that no key has; set it anew")
+            raise PolyrecError(f"the API key in {variable} has characters that no key has; set it anew")
         return {"Authorization": f"Bearer {key}"}
 
 

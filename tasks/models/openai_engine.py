@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.engine import Engine, EngineError, Generation, Prompt, Sampling, ends_sentence, opening_of
+from tasks.models.engine import Engine, Generation, Prompt, Sampling, ends_sentence, opening_of
 from tasks.models.openai_client import Client, UnusableAnswer
 from tasks.models.openai_replies import Reply, first_sentence, log_prob_of_end
-from tasks.settings_openai import OpenAi
+from tasks.settings.openai import OpenAi
+from warehouse.errors import PolyrecError
 
 TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>\n?", re.DOTALL)
 OPEN_TURN = "<|im_start|>assistant\n"
@@ -65,7 +66,7 @@ class OpenAiEngine(Engine):
         if not rows:
             return out
         if self._settings.api == "chat":
-            raise EngineError(NO_ECHO)
+            raise PolyrecError(NO_ECHO)
         texts = ["".join(prompts[row]) + continuations[row] for row in rows]
         # One token is asked for, since some servers take 0 for "no limit". At temperature 1, where every
         # server's answer is that of the unmodified model.
@@ -77,10 +78,10 @@ class OpenAiEngine(Engine):
             written = reply.usage.completion_tokens if reply.usage else 1
             echoed = reply.tokens[: len(reply.tokens) - written]
             if not echoed or not reply.text.startswith(texts[at]):
-                raise EngineError(NO_ECHO)
+                raise PolyrecError(NO_ECHO)
             found = log_prob_of_end(texts[at], echoed, len(continuations[rows[at]]))
             if found is None:
-                raise EngineError(NO_ECHO)
+                raise PolyrecError(NO_ECHO)
             return found
 
         out[rows] = self._client.ask(bodies, read)
@@ -124,7 +125,7 @@ class OpenAiEngine(Engine):
             return _without_log_prob(opening, reply, start)
         if not reply.tokens:
             if reply.text:
-                raise EngineError(NO_LOG_PROBS)
+                raise PolyrecError(NO_LOG_PROBS)
             return Generation(opening.strip(), 0, 0.0, ends_sentence(opening))
         text, count = first_sentence(opening, reply.text, [piece for piece, _ in reply.tokens], start)
         log_probs = [log_prob for _, log_prob in reply.tokens[:count]]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tasks.models.engine import EngineError
+from warehouse.errors import PolyrecError
 
 
 @dataclass
@@ -40,12 +40,12 @@ class Pool:
         """Wait until a server may be asked; it counts as busy inside the block.
 
         Raises:
-            EngineError: all of them ask for a longer wait than the settings allow.
+            PolyrecError: all of them ask for a longer wait than the settings allow.
         """
         while not (willing := [one for one in self.servers if one.closed_until <= time.monotonic()]):
             opens = min(one.closed_until for one in self.servers) - time.monotonic()
             if opens > self._max_wait_s:
-                raise EngineError(
+                raise PolyrecError(
                     f"{self.servers[0].url} asks to wait {opens:.0f} s, longer than max_wait_s = "
                     f"{self._max_wait_s:g} in [corpus.openai]; texts of finished shards are kept: run the "
                     "same command again later, or raise max_wait_s"

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from tasks.models import smollm2
 from tasks.models.decoding import CausalEngine, Int
 from tasks.models.openvino_quiet import openvino
-from tasks.settings import Precision
+from tasks.settings.corpus import Precision
 
 
 class OpenVinoEngine(CausalEngine):

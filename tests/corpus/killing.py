@@ -18,9 +18,10 @@ from tasks.corpus import steps
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.standing import Rules, rules_hash
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
-from tasks.settings import Corpus, Settings
-from tasks.settings_rewrite import Rewrite
-from tasks.stage import stage_run
+from tasks.run.stage import stage_run
+from tasks.settings import Settings
+from tasks.settings.corpus import Corpus
+from tasks.settings.rewrite import Rewrite
 from tests.corpus.scripted import words_as_vector
 from tests.killing import Match, Request, Steps, always, arm, die, named, serve
 from warehouse.connection import Warehouse, writing

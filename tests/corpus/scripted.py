@@ -6,11 +6,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.vectors import unit
 from tasks.corpus.prompts import prompts_for
 from tasks.corpus.quality import words_of
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
-from tasks.settings import Corpus
-from tasks.vectors import unit
+from tasks.settings.corpus import Corpus
 
 
 class ScriptedEngine(Engine):

@@ -5,16 +5,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.corpus.acceptance import SafetyCheck
 from tasks.corpus.faithfulness import ItemData, item_data
-from tasks.corpus.judging import SafetyCheck
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.loading import load_safety
-from tasks.corpus.safety.planted import as_data, follows_order, orders_in
+from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
 from tasks.corpus.standing import Rules, chosen_texts
 from tasks.corpus.writing import wanted_texts, write_texts
 from tasks.models.engine import Engine, Generation
-from tasks.settings import Corpus
-from tests.corpus.planted import KINDS, PLACES, ObedientEngine, planted_items
+from tasks.settings.corpus import Corpus
+from tests.corpus.injections import KINDS, PLACES, ObedientEngine, planted_items
 
 CORPUS = Corpus(batch_items=100)
 PLANTED, ITEMS = planted_items()

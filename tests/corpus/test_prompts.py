@@ -6,9 +6,9 @@ import pytest
 
 from tasks.corpus.prompts import facts_part, prompt_hash, prompts_for, task_part, text_seed
 from tasks.models.engine import Sampling
-from tasks.settings import Corpus
-from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
-from tasks.templates import AngleError
+from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
+from tasks.settings.corpus import Corpus
+from tasks.settings.templates import AngleError
 
 FILM_ANGLES = built_in("films").angles
 OPENINGS = ["Perfect for viewers who", "The mood is", "A story about"]

@@ -8,16 +8,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.corpus.reviewing import ReviewError, block, release
+from tasks.corpus.reviewing import block, release
 from tasks.corpus.standing import Rules, standing_texts
 from tasks.corpus.writing import SEPARATOR
 from tasks.models.engine import Generation
-from tasks.settings import Corpus
-from tests.corpus.planted import ObedientEngine
+from tasks.settings.corpus import Corpus
+from tests.corpus.injections import ObedientEngine
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish, text_row
 from warehouse.columns import LISTS
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import reading
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -80,13 +81,13 @@ def test_released_text_of_an_old_prompt_is_not_put_in_a_new_one_s_place(warehous
 
 
 def test_decisions_that_cannot_be_made(warehouse: Warehouse) -> None:
-    with pytest.raises(ReviewError, match="no text 'nothing'; see the ids with"):
+    with pytest.raises(PolyrecError, match="no text 'nothing'; see the ids with"):
         release(warehouse, "nothing", NOW)
-    with pytest.raises(ReviewError, match="t-1-0 is not held back"):
+    with pytest.raises(PolyrecError, match="t-1-0 is not held back"):
         release(warehouse, "t-1-0", NOW)
     block_it(warehouse)
     plain = warehouse.query("known_texts").filter(pl.col("status") == "fallback")["text_id"].item()
-    with pytest.raises(ReviewError, match="is the plain one"):
+    with pytest.raises(PolyrecError, match="is the plain one"):
         block_it(warehouse, plain)
     assert shown(warehouse)[0].startswith("For those who like")
 

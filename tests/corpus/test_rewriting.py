@@ -6,9 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.content import item_content
 from tasks.corpus.faithfulness import ItemData, item_data
-from tasks.corpus.nearness import Nearness
 from tasks.corpus.rewriting import (
     decided_rewrites,
     missing_rewrites,
@@ -18,11 +16,13 @@ from tasks.corpus.rewriting import (
     wanted_rewrites,
 )
 from tasks.corpus.safety.check import SafetyRules
+from tasks.corpus.similarity import Nearness
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import ROWS, wanted_texts
+from tasks.items.content import item_content
 from tasks.models.engine import Generation
-from tasks.settings import Corpus, Quality
-from tests.corpus.planted import KINDS
+from tasks.settings.corpus import Corpus, Quality
+from tests.corpus.injections import KINDS
 from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_writing import catalogue
 

@@ -11,20 +11,20 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from tasks.arrays.vectors import unit
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.safety import loading
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.classifier import ARRAYS, DESCRIPTION, TEXTS, Classifier, Vectors, fit, labelled
 from tasks.corpus.safety.loading import KEPT, load_classifier, load_safety
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
-from tasks.corpus.safety.planted import as_data, follows_order, orders_in
 from tasks.corpus.safety.profanity import known_languages, profane_words
+from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
 from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
-from tasks.languages import LANGUAGES
 from tasks.models.encoder import load_encoder
-from tasks.settings import Corpus, Safety
-from tasks.settings_angles import ANGLE_SETS, Angle, AngleSetName, built_in
-from tasks.vectors import unit
+from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
+from tasks.settings.corpus import Corpus, Safety
+from tasks.settings.languages import LANGUAGES
 
 HELD_OUT = Path(__file__).parent / "data" / "safety_held_out.tsv"
 ITEM = ItemData("Heat", 1995, ["Crime"])

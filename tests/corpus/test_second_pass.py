@@ -13,8 +13,9 @@ from tasks.corpus.shards import shards_of
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import wanted_texts, write_texts
 from tasks.models.encoder import DIMENSIONS
-from tasks.settings import Corpus, Settings
-from tasks.settings_rewrite import Rewrite
+from tasks.settings import Settings
+from tasks.settings.corpus import Corpus
+from tasks.settings.rewrite import Rewrite
 from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_rewriting import FIRST, NEW, answering, by_form, items, new_text
 from warehouse.connection import Warehouse, writing
@@ -234,10 +235,10 @@ def test_what_the_second_pass_needs_is_never_idle(warehouse: Warehouse) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, models: Path) -> None:
+    from tasks.arrays.text_spread import distances, item_ranks
     from tasks.corpus.safety.loading import load_rules
     from tasks.models.encoder import load_encoder
     from tasks.models.engines import load_engine
-    from tasks.spread import distances, item_ranks
 
     rules, encoder = load_rules(ON.corpus, models), load_encoder()
     engine = load_engine(ON.corpus, models)

@@ -5,15 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.corpus.versions import (
-    VersionError,
-    shown,
-    texts_of_pass,
-    texts_of_version,
-    version_counts,
-    with_versions,
-)
+from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, version_counts, with_versions
 from tasks.corpus.writing import SEPARATOR
+from warehouse.errors import PolyrecError
 
 
 def text(
@@ -79,7 +73,7 @@ def test_openings_have_names_where_a_slot_has_several() -> None:
 
 
 def test_unknown_name_is_answered_with_those_there_are() -> None:
-    with pytest.raises(VersionError, match=r"'gamma'; there are alpha \(1 texts\), alpha@\w{8} \(1 texts\)"):
+    with pytest.raises(PolyrecError, match=r"'gamma'; there are alpha \(1 texts\), alpha@\w{8} \(1 texts\)"):
         texts_of_version(versions(text("1", 0, "a")), "gamma")
 
 

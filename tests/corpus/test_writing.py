@@ -11,7 +11,7 @@ from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_text
 from tasks.corpus.writing import ROWS, missing_texts, wanted_texts
 from tasks.corpus.writing import write_texts as write
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
-from tasks.settings import Corpus, Quality
+from tasks.settings.corpus import Corpus, Quality
 from tests.models.toys import ToyEngine
 
 SEED = 3

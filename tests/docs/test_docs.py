@@ -16,13 +16,14 @@ from typer import TyperException
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from flows.cli import app
-from flows.reference import reference
+from flows.cli.app import app
+from flows.cli.reference import reference
 from tasks.corpus.prompts import prompts_for
-from tasks.settings import PROJECT, Corpus
-from tasks.settings_angles import ANGLE_SETS
-from tasks.templates import EMPTY
-from tests.test_settings import fields
+from tasks.settings import PROJECT
+from tasks.settings.angles import ANGLE_SETS
+from tasks.settings.corpus import Corpus
+from tasks.settings.templates import EMPTY
+from tests.settings.test_root import fields
 from warehouse.connection import writing
 
 PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
@@ -137,7 +138,7 @@ def test_wrong_command_is_found(command: str) -> None:
 
 
 def test_reference_is_up_to_date() -> None:
-    assert TEXT["docs/reference.md"] == reference(), "run: python -m flows.reference > docs/reference.md"
+    assert TEXT["docs/reference.md"] == reference(), "run: python -m flows.cli.reference > docs/reference.md"
 
 
 @pytest.mark.parametrize("page", TEXT)

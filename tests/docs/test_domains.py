@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.app import app
 from tasks.settings import PROJECT, Settings, load_settings
 from tests.ingest.deliveries import checked
 

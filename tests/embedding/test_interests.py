@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import centred
 from tasks.embedding.interests import interest_vectors
-from tasks.vectors import centred
 
 N_DIMENSIONS = 16
 Arrays = tuple[np.ndarray, ...]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from tasks.content import item_content, text_content
 from tasks.embedding.variants import content_vectors, item_spread, text_vectors
+from tasks.items.content import item_content, text_content
 
 ITEMS = pl.DataFrame(
     {

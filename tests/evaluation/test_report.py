@@ -6,8 +6,8 @@ from rich.console import Console
 
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import comparison, notes, part_report, report_markdown, report_renderable
-from tasks.evaluation.significance import Interval
-from tasks.settings_data import Protocol
+from tasks.metrics.significance import Interval
+from tasks.settings.data import Protocol
 
 
 def part(ndcg: float) -> dict[str, Any]:

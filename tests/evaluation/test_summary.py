@@ -10,9 +10,9 @@ from tasks.evaluation.report import report_markdown
 from tasks.evaluation.summary import build_report
 from tasks.ingest.frames import stage_frame
 from tasks.ingest.loading import load
+from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings
-from tasks.settings_data import Data, Interactions
-from tasks.stage import StageRun, stage_run
+from tasks.settings.data import Data, Interactions
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish
 from warehouse.connection import Warehouse, writing

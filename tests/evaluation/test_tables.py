@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.evaluation.metrics import evaluate_at, evaluate_lists, truths_at
-from tasks.evaluation.significance import bootstrap_mean, paired_difference
 from tasks.evaluation.tables import spreads, write_comparisons, write_groups, write_metrics, write_per_user
 from tasks.evaluation.truth import read_item_age, read_truth
 from tasks.ingest.splits import split_interactions
+from tasks.metrics.evaluator import evaluate_at, evaluate_lists, truths_at
+from tasks.metrics.significance import bootstrap_mean, paired_difference
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.stage import StageRun
 from tests.camps import ITEMS, USERS, fill
 from tests.empty import with_warehouse
 from warehouse.connection import writing

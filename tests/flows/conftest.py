@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows import cli
+from flows.cli import app as cli
 from tasks.settings import Settings
 from tests.empty import PREFECT_TABLES, with_warehouse
 from tests.flows.commands import Answer

@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 
 from serving.lists import recommend
-from tasks.rule_files import load_rules, remove_rules
-from tasks.rulebook import RuleError, today
-from tasks.settings_rules import Rule
+from tasks.rules.book import today
+from tasks.rules.files import load_rules, remove_rules
+from tasks.settings.rules import Rule
 from tests.homes import Home, run_flow
 from warehouse.columns import LISTS
 from warehouse.connection import writing
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -76,6 +77,6 @@ def test_a_contradiction_stops_the_job_before_anything_runs(finished: Home, tmp_
     rule = f'[[fusion.rules]]\nname = "no"\nkind = "block"\ncategories = {categories}\n'
     home.config.write_text(home.config.read_text(encoding="utf-8") + rule, encoding="utf-8")
     runs = home.query("last_runs")
-    with pytest.raises(RuleError, match="'no' and 'top' contradict one another"):
+    with pytest.raises(PolyrecError, match="'no' and 'top' contradict one another"):
         run_flow(home, "nightly")
     assert home.query("last_runs").equals(runs)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from mlflow.entities import Run
 
-from tasks.tracking import Tracking
+from tasks.run.tracking import Tracking
 from tests.flows.nights import STAGES, TEXTS, lists_of, report_of
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, TRIALS, USERS, Home
 from warehouse.columns import FITS, LISTS, PARTS_OF_FIT

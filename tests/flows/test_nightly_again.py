@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from flows.rollback import roll_back
-from tasks.forgetting import forget
 from tasks.fusion.steps import is_new, known_model
 from tasks.ingest import movielens
 from tasks.models import engines
+from tasks.run.forgetting import forget
+from tasks.run.stage import StageRun
+from tasks.run.tracking import Tracking
 from tasks.settings import PROJECT
-from tasks.stage import StageRun
-from tasks.tracking import Tracking
 from tests.flows.nights import STAGES, TEXTS, lists_of, report_of
 from tests.flows.processes import clean_environment
 from tests.homes import MATCHERS, SLOTS, Home, new_home, run_flow

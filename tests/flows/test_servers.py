@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from flows import servers
-from flows.servers import ServerError, main, prefect_environment, running_prefect, serve_ui
+from flows.servers import main, prefect_environment, running_prefect, serve_ui
 from tasks.settings import PROJECT, Settings
 from tests.empty import with_tracking
 from tests.flows.processes import alive, answers, ask, clean_environment, free_port, started, wait_until
+from warehouse.errors import PolyrecError
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_port_in_use_is_said_before_anything_starts(
     environment: pytest.MonkeyPatch, tmp_path: Path, stranger: int, key: str
 ) -> None:
     ports: dict[str, Any] = {"prefect_port": free_port(), "mlflow_port": free_port(), key: stranger}
-    with pytest.raises(ServerError, match=rf"port {stranger}, .* in use by another program; .* set {key} "):
+    with pytest.raises(PolyrecError, match=rf"port {stranger}, .* in use by another program; .* set {key} "):
         serve_ui(Settings(home=tmp_path, **ports))
     assert not list(tmp_path.rglob("server.log"))
 
@@ -150,7 +151,7 @@ def test_server_that_ends_stops_the_other_and_names_its_log(
     # A handler of its own: whoever starts the tests in the background has them ignore Ctrl-C from the start.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(ServerError, match=r"MLflow server ended with code 3; read .*server\.log"):
+        with pytest.raises(PolyrecError, match=r"MLflow server ended with code 3; read .*server\.log"):
             serve_ui(Settings(home=tmp_path))
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:

@@ -11,7 +11,7 @@ import polars as pl
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank import by_score
 from tasks.fusion.rules import RuledLists, ruled_lists
-from tasks.rulebook import RuleBook, read_rules
+from tasks.rules.book import RuleBook, read_rules
 from tasks.settings import Settings
 
 DAY = date(2026, 12, 1)

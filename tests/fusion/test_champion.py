@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
-from tasks.halves import half_of, last_of_half_0, out_of_fold
+from tasks.metrics.folds import half_of, last_of_half_0, out_of_fold
 
 USERS = [f"u{number}" for number in range(31)]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.run.tracking import Tracking
 from tasks.settings import Settings
-from tasks.tracking import Tracking
 from tests.empty import with_tracking, with_warehouse
 from tests.fusion.killing import POINTS, ROWS, PublicationRequest, check_agreement, identity, publish_number
 from tests.killing import Killer, killer

@@ -10,8 +10,8 @@ from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import LEARNED, METHODS, FusionModel, Point
 from tasks.fusion.normalise import NORMALISERS, Normaliser
 from tasks.fusion.shapley import shapley_values
-from tasks.settings import SettingsError
 from tests.fusion import toys
+from warehouse.errors import SettingsError
 
 
 def candidates() -> Candidates:

@@ -15,7 +15,7 @@ from tasks.fusion.normalise import (
     reciprocal_rank,
     zscore,
 )
-from tasks.measures import contains
+from tasks.metrics.ranking import contains
 from tests.fusion import toys
 
 

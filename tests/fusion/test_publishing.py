@@ -10,18 +10,12 @@ import pytest
 
 from tasks.fusion.freshness import freshness
 from tasks.fusion.publications import listed
-from tasks.fusion.publishing import (
-    Publication,
-    PublicationError,
-    publish,
-    ranked_again,
-    reconcile,
-    roll_back,
-)
+from tasks.fusion.publishing import Publication, publish, ranked_again, reconcile, roll_back
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill
 from warehouse.columns import DIVERSE_LISTS, LISTS
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.retention import compact
 from warehouse.snapshot import reading
 
@@ -144,18 +138,18 @@ def test_rolling_back_to_a_publication_by_name(warehouse: Warehouse, models: Mod
 
 
 def test_what_cannot_be_rolled_back_to_is_said(warehouse: Warehouse, models: Models) -> None:
-    with pytest.raises(PublicationError, match="nothing is published yet"):
+    with pytest.raises(PolyrecError, match="nothing is published yet"):
         back(warehouse, models)
     nightly(warehouse, models, 0)
-    with pytest.raises(PublicationError, match="no older lists are kept"):
+    with pytest.raises(PolyrecError, match="no older lists are kept"):
         back(warehouse, models)
     for night in range(1, 5):
         nightly(warehouse, models, night)
-    with pytest.raises(PublicationError, match="no publication 'p9'; see their ids"):
+    with pytest.raises(PolyrecError, match="no publication 'p9'; see their ids"):
         back(warehouse, models, "p9")
-    with pytest.raises(PublicationError, match="lists of publication 'p0' are gone"):
+    with pytest.raises(PolyrecError, match="lists of publication 'p0' are gone"):
         back(warehouse, models, "p0")
-    with pytest.raises(PublicationError, match="nothing of publication 'p3' may be shown"):
+    with pytest.raises(PolyrecError, match="nothing of publication 'p3' may be shown"):
         roll_back(warehouse, models, "p3", lambda rows: rows.clear(), START, KEEP)
     assert served(warehouse) == ("p4", 4)
 

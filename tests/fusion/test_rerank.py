@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import unit
 from tasks.fusion.lists import list_codes
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank import RERANKERS, by_score, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors, with_categories
-from tasks.settings import Fusion, SettingsError, load_settings
-from tasks.vectors import unit
+from tasks.settings import load_settings
+from tasks.settings.fusion import Fusion
 from tests.fusion import toys
+from warehouse.errors import SettingsError
 
 Fused = tuple[np.ndarray, np.ndarray]
 

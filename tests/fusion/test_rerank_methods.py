@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tasks.evaluation.variety import calibration
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_calibrated import SMOOTHING
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity
+from tasks.metrics.diversity import calibration
 from tests.fusion import toys
 
 

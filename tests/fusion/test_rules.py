@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.rules import FALLBACK, apply_hard_rules, ruled_lists
-from tasks.rulebook import RuleBook, RuleError
+from tasks.rules.book import RuleBook
 from tests.fusion import ruling
 from tests.fusion.ruling import ITEMS, USERS, book, candidates, listed, lists, named
+from warehouse.errors import PolyrecError
 
 
 def rule(name: str, kind: str, **keys: Any) -> dict[str, Any]:
@@ -313,7 +314,7 @@ def test_hard_rules_are_never_broken(hard: Any, soft: Any, seen: Any, k: int, se
     told = [{"name": f"r{n}", **keys, **whom} for n, (keys, whom) in enumerate([*hard, *soft])]
     try:
         ruled = book(*told, seen=seen)
-    except (ValueError, RuleError):  # contradictory
+    except (ValueError, PolyrecError):  # contradictory
         return
     if not told:  # then lists are those of candidates, which matching chose
         return

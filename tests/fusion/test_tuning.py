@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from tasks.evaluation.metrics import Truth, evaluate_lists
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes, list_rows
 from tasks.fusion.objective import Objective, picked_items
 from tasks.fusion.tuning import Plan, Tuning, tune
-from tasks.point_rule import PointRule
+from tasks.metrics.evaluator import Truth, evaluate_lists
+from tasks.settings.point_rule import PointRule
 from tests.fusion import toys
 
 NEAR = PointRule.parse("most_diverse_within_2_percent_ndcg")

@@ -9,8 +9,8 @@ import pytest
 from tasks.fusion.model import LEARNED
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.weights import Judged, Trial, all_trials, best_alone, choose, pareto_front, search
-from tasks.halves import out_of_fold
-from tasks.point_rule import PointRule
+from tasks.metrics.folds import out_of_fold
+from tasks.settings.point_rule import PointRule
 
 MATCHERS = ("a", "b", "c")
 

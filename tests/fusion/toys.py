@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from tasks.evaluation.variety import calibration, ild_embedding
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.facts import FACTS
 from tasks.fusion.model import FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, Positions
+from tasks.fusion.user_features import FACTS
+from tasks.metrics.diversity import calibration, ild_embedding
 
 MATCHERS: tuple[str, ...] = ("cosine_max", "ease", "popularity")
 USERS, ITEMS, WIDTH, DIMENSIONS = 40, 60, 25, 8

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.ingest.reading import Staged, stage
-from tasks.settings_data import Table
+from tasks.settings.data import Table
 from warehouse.connection import Warehouse
 from warehouse.staging import NotRead
 

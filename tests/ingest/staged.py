@@ -8,7 +8,7 @@ import polars as pl
 from tasks.ingest.frames import stage_frame
 from tasks.ingest.loading import Loaded, load
 from tasks.settings import Settings
-from tasks.settings_data import Data
+from tasks.settings.data import Data
 from warehouse.connection import Warehouse
 from warehouse.staging import clear
 

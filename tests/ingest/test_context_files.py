@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.steps import load_core
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.settings_data import Data
-from tasks.stage import StageRun
+from tasks.settings.data import Data
 from tests.ingest.staged import quarantined
 from warehouse.connection import Warehouse
 

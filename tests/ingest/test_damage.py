@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.ingest.errors import IngestError
 from tasks.ingest.loading import Loaded, load
-from tasks.ingest.reading import SourceError, stage
-from tasks.settings import Settings, SettingsError
-from tasks.settings_data import Data, Interactions, Items
+from tasks.ingest.reading import stage
+from tasks.settings import Settings
+from tasks.settings.data import Data, Interactions, Items
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.staging import clear
 
 HEADER = b"user_id,item_id,rating,when,note"
@@ -232,7 +232,7 @@ def test_files_that_lack_something(
 ) -> None:
     (tmp_path / "log.csv").write_bytes(content)
     if message:
-        with pytest.raises((SourceError, IngestError, SettingsError), match=message):
+        with pytest.raises(PolyrecError, match=message):
             loaded_from(opened, tmp_path, "log.csv")
         return
     loaded = loaded_from(opened, tmp_path, "log.csv")

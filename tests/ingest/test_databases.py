@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.databases import read_postgresql, source_name
-from tasks.ingest.files import SourceError
-from tasks.ingest.peeking import peek
 from tasks.ingest.reading import stage
-from tasks.settings_data import Table
+from tasks.ingest.sample import peek
+from tasks.settings.data import Table
 from warehouse.connection import writing
+from warehouse.errors import SourceError
 
 SERVER = os.environ.get("TEST_POSTGRESQL", "")
 NEEDS_SERVER = pytest.mark.skipif(

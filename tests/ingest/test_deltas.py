@@ -2,11 +2,11 @@
 
 import pytest
 
-from tasks.ingest.errors import IngestError
 from tasks.settings import Settings
-from tasks.settings_data import Data, Interactions, Items
+from tasks.settings.data import Data, Interactions, Items
 from tests.ingest.staged import Row, load_rows
 from warehouse.connection import Warehouse
+from warehouse.errors import SourceError
 
 DATA = Data(source="files", items=Items(active="on"), interactions=Interactions(time="time", value="value"))
 EVENTS: list[Row] = [
@@ -74,7 +74,7 @@ def test_a_broken_delivery_is_not_believed_unless_forced(
 ) -> None:
     load_rows(warehouse, EVENTS, items(*TEN), DATA)
     before = everything(warehouse)
-    with pytest.raises(IngestError, match=message) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         load_rows(warehouse, delivered_events, delivered_items, DATA)
     assert "`polyrec run --force`" in str(caught.value) and "nothing was written" in str(caught.value)
     assert everything(warehouse) == before

@@ -9,14 +9,13 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from tasks.ingest import judging
-from tasks.ingest.errors import IngestError
-from tasks.ingest.judging import check_sums
-from tasks.settings import SettingsError
-from tasks.settings_data import Also, Data, Interactions, Items
+from tasks.ingest import validation
+from tasks.ingest.validation import check_sums
+from tasks.settings.data import Also, Data, Interactions, Items
 from tests.examples import examples
 from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
 from warehouse.connection import Warehouse
+from warehouse.errors import SettingsError, SourceError
 
 EVENT = ("user_id", "item_id", "rating", "when", "type")
 TIMED = Interactions(value="rating", time="when")
@@ -205,10 +204,10 @@ def test_searches_and_triples(warehouse: Warehouse) -> None:
 def test_sums_are_checked(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [("user_id", "item_id"), ("a", "1")]
     totals = load_rows(warehouse, rows).totals
-    with pytest.raises(IngestError, match="delivered 3 rows of items, but 2 were used"):
+    with pytest.raises(SourceError, match="delivered 3 rows of items, but 2 were used"):
         check_sums(totals.with_columns(used=pl.when(kind="items").then(2).otherwise("used")))
-    monkeypatch.setattr(judging.merging, "write_quarantine", lambda *_: None)
-    with pytest.raises(IngestError, match="1 were used, 0 quarantined and 0 merged: nothing was written"):
+    monkeypatch.setattr(validation.merging, "write_quarantine", lambda *_: None)
+    with pytest.raises(SourceError, match="1 were used, 0 quarantined and 0 merged: nothing was written"):
         load_rows(warehouse, [*rows, ("a", "unknown")])
     assert len(events(warehouse)) == 1
 

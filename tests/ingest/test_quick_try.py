@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from tasks.settings_data import Data, Interactions, Items
+from tasks.settings.data import Data, Interactions, Items
 from tests.ingest.staged import Row, load_rows
 from warehouse.connection import Warehouse
 

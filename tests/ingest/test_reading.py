@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest.reading import SourceError, stage
-from tasks.settings_data import Table
+from tasks.ingest.reading import stage
+from tasks.settings.data import Table
 from tests.ingest.files import bad_of, balances, read, refuse, rows_of
 from warehouse.connection import Warehouse
+from warehouse.errors import SourceError
 from warehouse.staging import clear
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tasks.ingest.delivered import BadRow, csv_rows, judged
 from tasks.ingest.dialect import Dialect
 from tasks.ingest.files import UTF8_BOM, File
-from tasks.ingest.reading import SourceError
 from tasks.ingest.records import count_records, read_records
 from tests.examples import examples
 from tests.ingest.files import bad_of, balances, read, refuse, rows_of
 from warehouse.connection import Warehouse
+from warehouse.errors import SourceError
 from warehouse.staging import Staging
 
 DAMAGE = rb"""

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from tasks.fingerprint import fingerprint
 from tasks.ingest.movielens import read_movielens
 from tasks.ingest.splits import split_interactions
-from tasks.recommendable import recommendable_items
-from tasks.settings import Catalogue, Settings
-from tasks.settings_data import Data, Protocol
+from tasks.items.recommendable import recommendable_items
+from tasks.run.fingerprint import fingerprint
+from tasks.settings import Settings
+from tasks.settings.data import Catalogue, Data, Protocol
 from tests.examples import examples
 from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT
 from warehouse.connection import Warehouse, writing

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from tasks.arrays.vectors import unit
 from tasks.matching.ann import ApproximateTexts
-from tasks.vectors import unit
 from tests.matching.searching import top_items_by_text
 
 M = 5

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import unit
 from tasks.matching.attention import CosineAttention
 from tasks.matching.contract import PairBatch, TrainingData, UserBatch
 from tasks.matching.cosine import Cosine
-from tasks.vectors import unit
 from tests.matching.toys import checkerboard, training_data
 
 N_USERS, N_ITEMS, D = 30, 24, 6

@@ -20,7 +20,7 @@ from tasks.matching.contract import (
     VisitorBatch,
     VisitorMatcher,
 )
-from tasks.settings import Matching
+from tasks.settings.matching import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
 FOLDER = Path(tempfile.mkdtemp(prefix="polyrec-external-"))

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from tasks.arrays.vectors import unit
 from tasks.matching import blocked
 from tasks.matching.blocked import BlockedReduction, BlockedTexts
 from tasks.matching.bound import COSTS, Bound, choose_bound
-from tasks.matching.first_look import FirstLook
+from tasks.matching.prefilter import FirstLook
 from tasks.matching.top import NO_BAR, TopItems
-from tasks.vectors import unit
 from tests.matching.searching import top_items_by_text
 
 FORMATS = (torch.float32, torch.bfloat16)

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import unit
 from tasks.matching.content_knn import ContentKnn, nearest
 from tasks.matching.content_vectors import content_vectors
 from tasks.matching.contract import TrainingData, UserBatch
-from tasks.vectors import unit
 from tests.matching.toys import training_data
 
 # Two pairs of opposites: centring changes nothing.

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import PairBatch, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.cosine import Cosine
 from tasks.matching.whitening import mapped, whitening_matrix
-from tasks.vectors import centred, unit
 from tests.matching.toys import N_ITEMS, N_SLOTS, N_USERS, UNKNOWN_USER, checkerboard, training_data
 
 TEMPERATURE = 0.1

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import unit
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.ease import Ease
 from tasks.matching.factor_map import FactorMap, foretold
-from tasks.vectors import unit
 from tests.matching.toys import training_data
 
 N_USERS, N_ITEMS = 12, 10  # the last two items are new

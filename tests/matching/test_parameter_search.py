@@ -10,12 +10,13 @@ from scipy.sparse import csr_array
 
 from tasks.matching import registry
 from tasks.matching.contract import Matcher
-from tasks.matching.judging import Figures, Judge
-from tasks.matching.parameter_search import Search, SearchError, Trial, best, out_of_fold_value
+from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
-from tasks.settings import Matching
-from tasks.space import Choice, Real, Whole, contains
+from tasks.matching.validation_metrics import Figures, Judge
+from tasks.settings.matching import Matching
+from tasks.settings.space import Choice, Real, Whole, contains
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, checkerboard
+from warehouse.errors import PolyrecError
 
 SPACES = {"depth": Whole(1, 9), "rate": Real(0.01, 1, log=True), "loss": Choice("good", "bad")}
 AS_SET: dict[str, Any] = {"depth": 2, "rate": 0.5, "loss": "good"}
@@ -112,7 +113,7 @@ def test_settings_that_cannot_be_fitted_are_passed_over_unless_all_are() -> None
             raise ValueError("no such loss")
         return judge(values)
 
-    with pytest.raises(SearchError, match="could be fitted; the last one: no such loss"):
+    with pytest.raises(PolyrecError, match="could be fitted; the last one: no such loss"):
         Search(SPACES, seed=0).run(make, broken, AS_SET, trials=4)
 
 
@@ -163,7 +164,7 @@ def test_every_matcher_says_what_is_searched_of_it_or_why_nothing(name: str) -> 
         return
     spaces = registry.searched(name)
     assert bool(spaces) != bool(section.not_searched), (
-        f"annotate a setting of {section.__name__} with Real, Whole or Choice of tasks/space.py, "
+        f"annotate a setting of {section.__name__} with Real, Whole or Choice of tasks/settings/space.py, "
         "or say in not_searched why there is nothing to search"
     )
     settings = Matching()

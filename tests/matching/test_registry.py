@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.matching import registry
-from tasks.settings import Matching
-from tasks.settings_matching import PlainEase
+from tasks.settings.matching import Matching, PlainEase
 
 
 def test_every_default_matcher_can_be_built_under_its_name() -> None:

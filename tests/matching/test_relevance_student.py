@@ -7,7 +7,7 @@ from tasks.matching import registry
 from tasks.matching.contract import PairBatch, TrainingData, UserBatch
 from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.training_data import Judgements
-from tasks.settings import Matching
+from tasks.settings.matching import Matching
 from tests.matching.toys import N_ITEMS, N_SLOTS, N_USERS, UNKNOWN_USER, checkerboard
 
 

@@ -7,7 +7,7 @@ from tasks.matching import registry
 from tasks.matching.contract import UserBatch
 from tasks.matching.popularity import Popularity
 from tasks.matching.retrieve import SCHEMA, top_candidates, top_items
-from tasks.settings import Matching
+from tasks.settings.matching import Matching
 from tests.matching.toys import N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard
 
 PROPOSING = [name for name in Matching().matchers if registry.KINDS[name].make.proposes]

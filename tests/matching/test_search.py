@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from bm25s import BM25
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching import search_semantic
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_keyword import SearchKeyword
@@ -14,7 +15,6 @@ from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.search_words import words_of
 from tasks.matching.training_data import Names, Searches
-from tasks.vectors import centred, unit
 from tests.matching.toys import training_data
 
 TITLES = ("Space Balls (1987)", "Heat (1995)", "Amélie (2001)", "東京物語 (1953)")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
-from tasks.matching.repeatable import repeatable
+from tasks.matching.deterministic import repeatable
 from tasks.matching.towers import Examples, Training, train_towers
 from tasks.matching.two_tower import TwoTower, principal_components
 from tests.matching.toys import N_USERS, checkerboard

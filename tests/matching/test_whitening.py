@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import centred, unit
 from tasks.matching.whitening import check_whitening, mapped, whitened, whitening_matrix
-from tasks.vectors import centred, unit
 
 
 def stretched() -> np.ndarray:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from tasks.arrays.vectors import unit
 from tasks.matching.contract import TrainingData
 from tasks.matching.training_data import Judgements, Names
-from tasks.vectors import unit
 
 N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
 UNKNOWN_USER = N_USERS - 1

@@ -21,8 +21,8 @@ from tasks.models.engines import load_engine
 from tasks.models.openai_engine import OpenAiEngine
 from tasks.models.openvino_engine import OpenVinoEngine
 from tasks.models.openvino_quiet import openvino
-from tasks.settings import Corpus
-from tasks.settings_openai import OpenAi
+from tasks.settings.corpus import Corpus
+from tasks.settings.openai import OpenAi
 from tests.models.servers import ModelServer, serving
 from tests.models.small import log_prob_by_definition, save_small_llama
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.models.engine import Sampling
 from tasks.models.openai_engine import OpenAiEngine
-from tasks.settings_openai import OpenAi
+from tasks.settings.openai import OpenAi
 from tests.models.llama_cpp import SKIPPED, interpreter, llama_server
 from tests.models.test_engines import PROMPTS, SAMPLING, SEEDS, in_process
 

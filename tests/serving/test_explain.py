@@ -10,18 +10,19 @@ import pytest
 from serving.counterfactual import rescored
 from serving.explain import explain
 from serving.explain_user import UserFusion
-from serving.lists import BadRequest, recommend
+from serving.lists import recommend
 from tasks.embedding.interests import interest_vectors
+from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.keeping import candidate_rows
 from tasks.fusion.model import FusionModel
 from tasks.matching import search_semantic, steps
 from tasks.matching.contract import VisitorBatch
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.stage import StageRun
 from tests.empty import with_warehouse
 from tests.serving.test_visitors import BLOCKED, IDS, WEIGHTS, Toy, fill, publish, words
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import Snapshot, reading
 
 USER, CAUSE = "u99", "f04"  # dark films, and one funny one in between
@@ -170,7 +171,7 @@ def test_a_candidate_that_is_not_listed(snapshot: Snapshot, settings: Settings) 
 def test_what_cannot_be_explained(
     snapshot: Snapshot, settings: Settings, user: str, item: str, k: int, message: str
 ) -> None:
-    with pytest.raises(BadRequest, match=message):
+    with pytest.raises(PolyrecError, match=message):
         explain(snapshot, settings, user, item, k)
 
 

@@ -9,20 +9,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from serving.lists import BadRequest
 from serving.visitors import Visitor, Visitors, item_ids
+from tasks.arrays.vectors import unit
 from tasks.fusion.rerank import RERANKERS
 from tasks.matching import search_semantic, steps
 from tasks.matching.contract import UserBatch
 from tasks.matching.registry import load
 from tasks.matching.saved import MANIFEST
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.stage import StageRun
-from tasks.vectors import unit
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import NOW, text_row
 from warehouse.connection import Warehouse, writing
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import reading, write_snapshot
 
 N_ITEMS, N_USERS = 20, 12
@@ -243,7 +242,7 @@ def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
 def test_what_cannot_be_answered(
     visitors: Visitors, visitor: Visitor, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(BadRequest, match=message):
+    with pytest.raises(PolyrecError, match=message):
         visitors.recommend(visitor, **options)
 
 
@@ -265,7 +264,7 @@ def test_visitors_obey_hard_rules(settings: Settings, visitors: Visitors) -> Non
 
 @pytest.mark.parametrize("listed", ["", "1,,2", ","])
 def test_a_list_of_ids_without_ids(listed: str) -> None:
-    with pytest.raises(BadRequest, match="an id is missing in"):
+    with pytest.raises(PolyrecError, match="an id is missing in"):
         item_ids(listed)
 
 

@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from tasks.ingest.splits import split_interactions
-from tasks.settings_data import Data
+from tasks.settings.data import Data
 from tests.ingest.staged import ITEMS, Row, load_rows
 from tests.warehouse.conftest import NOW, fill, publish, text_row
 from warehouse.connection import Warehouse

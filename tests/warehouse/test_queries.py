@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tasks.corpus.writing import wanted_texts
-from tasks.settings import Corpus
+from tasks.settings.corpus import Corpus
 from tests.warehouse.conftest import NOW, publish
 from warehouse.columns import LISTS
 from warehouse.connection import Warehouse

@@ -9,7 +9,8 @@ import pytest
 from serving.lists import recommend
 from tests.warehouse.conftest import NOW, publish
 from warehouse.columns import DIVERSE_LISTS, LISTS
-from warehouse.connection import Warehouse, WarehouseError
+from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.export import export_lists
 from warehouse.snapshot import (
     Snapshot,

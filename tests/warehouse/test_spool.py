@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from warehouse.connection import Warehouse, WarehouseError, writing
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import WarehouseError
 from warehouse.spool import Spool, shard_key
 
 PROJECT = Path(__file__).resolve().parents[2]

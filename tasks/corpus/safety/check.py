@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.safety.classifier import Judge
 from tasks.corpus.safety.patterns import has_link, personal_data
-from tasks.corpus.safety.planted import follows_order
 from tasks.corpus.safety.profanity import profane_words
-from tasks.fingerprint import fingerprint
-from tasks.settings import Safety
+from tasks.corpus.safety.prompt_injection import follows_order
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.corpus import Safety
 
 VERSION = 1  # of the pattern lists: a new value has every text judged again
 
 
 class SafetyRules:
-    """A safety check over texts; see `tasks.corpus.judging.SafetyCheck`.
+    """A safety check over texts; see `tasks.corpus.acceptance.SafetyCheck`.
 
     Args:
         settings: which lists are used.

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.classifier import DESCRIPTION, TEXTS, Classifier, fit, labelled
 from tasks.corpus.standing import Rules, rules_hash
-from tasks.fingerprint import fingerprint
 from tasks.models.encoder import Encoder, load_encoder
 from tasks.models.whole_folder import whole_folder
-from tasks.settings import Corpus
+from tasks.run.fingerprint import fingerprint
+from tasks.settings.corpus import Corpus
 
 KEPT = "safety-classifier"  # folder of fits, by the hash of all that they depend on
 

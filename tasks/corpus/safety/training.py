@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.corpus.safety.classifier import DESCRIPTION, Labels, Vectors, fit, labelled
-from tasks.fingerprint import fingerprint
 from tasks.models.encoder import load_encoder
+from tasks.run.fingerprint import fingerprint
 
 SEED = 0
 FOLDS = 5

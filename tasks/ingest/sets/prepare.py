@@ -12,8 +12,8 @@ from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import verify
 from tasks.ingest.sets.manifest import Manifest
 from tasks.ingest.sets.mind import write_clicks, write_news
-from tasks.section import Section
-from tasks.settings_data import Data, Interactions, Items, Users
+from tasks.settings.data import Data, Interactions, Items, Users
+from tasks.settings.section import Section
 
 
 def builtin(data: Data, folder: Path) -> Data:

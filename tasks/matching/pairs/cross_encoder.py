@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from tasks.content import neutral
+from tasks.items.content import neutral
 from tasks.matching.base import ARRAYS, DESCRIPTION, FORMAT, read_description
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
 from tasks.matching.training_data import Names

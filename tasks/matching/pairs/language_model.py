@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.content import neutral
+from tasks.items.content import neutral
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
 from tasks.matching.pairs.prompts import relevance_prompt
+from tasks.matching.relevance_labels import relevance
 from tasks.matching.training_data import Names
 from tasks.models.engine import Engine, Prompt
-from tasks.settings_matching import Relevance
+from tasks.settings.matching import Relevance
 
 Floats = NDArray[np.float64]
 
@@ -112,16 +113,6 @@ class LanguageModelRelevance:
                 at = np.array(places)
                 out[np.unique(at)] = reduced(values, at, self.settings.reduction)
         return out
-
-
-def relevance(with_user: Floats, without: Floats, n_tokens: IntArray, *, per_token: bool) -> Floats:
-    """Return log p(text | user) - log p(text) of T texts, in nats, or in nats a token.
-
-    >>> relevance(np.array([-8.0]), np.array([-10.0]), np.array([4]), per_token=True)
-    array([0.5])
-    """
-    difference = with_user - without
-    return difference / np.maximum(n_tokens, 1) if per_token else difference
 
 
 def reduced(values: Floats, owner: IntArray, reduction: str) -> Floats:

@@ -6,7 +6,7 @@ is owed to what the person did. Titles are content, and neutralised like everyth
 
 from collections.abc import Sequence
 
-from tasks.content import shortened
+from tasks.items.content import shortened
 from tasks.models.engine import Prompt
 
 TITLE_WORDS = 20

@@ -11,18 +11,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
-from tasks.codes import codes
-from tasks.fingerprint import fingerprint
+from tasks.arrays.codes import codes
 from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.sampling import sampled_users, top_together
-from tasks.matching.registry import STUDENT
+from tasks.matching.relevance_labels import STUDENT
 from tasks.models.engines import engine_identity, load_engine
-from tasks.progress import progress
-from tasks.settings import Corpus
-from tasks.stage import StageNotReady, StageRun
+from tasks.run.fingerprint import fingerprint
+from tasks.run.progress import progress
+from tasks.run.stage import StageRun
+from tasks.settings.corpus import Corpus
 from warehouse.columns import (
     FIT,
     HISTORY_OF_FIT,
@@ -34,6 +34,7 @@ from warehouse.columns import (
     TRAIN,
     USER,
 )
+from warehouse.errors import PolyrecError
 from warehouse.spool import Spool, shard_key
 
 TABLE = "features.relevance"
@@ -155,7 +156,7 @@ def _together(run: StageRun) -> pl.DataFrame:
     """Every user's best candidates by all matchers but the student, which is to learn from them."""
     matchers = run.warehouse.query("matcher_models", fit=TRAIN)[MATCHER].to_list()
     if not matchers:
-        raise StageNotReady("there are no candidates of fit train; make some first: polyrec run")
+        raise PolyrecError("there are no candidates of fit train; make some first: polyrec run")
     rows = run.warehouse.query("candidate_scores", fit=TRAIN, matchers=matchers)
     return top_together(rows, run.settings.matching.relevance.candidates, without=[STUDENT])
 

@@ -9,9 +9,9 @@ import pytest
 from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import get
 from tasks.ingest.steps import load_core
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.settings_data import Also, Data, Items
-from tasks.stage import StageRun
+from tasks.settings.data import Also, Data, Items
 from tests.ingest.sets.publisher import META, REVIEW, Publisher, archive, lines
 from tests.ingest.sets.test_get import FETCHED
 from warehouse.connection import Warehouse, writing

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from tasks.ingest.sets import builtin
 from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import get
-from tasks.settings_data import Data, Interactions, Items, Table
+from tasks.settings.data import Data, Interactions, Items, Table
 from tests.ingest.sets.publisher import Publisher
 from tests.ingest.sets.test_get import FETCHED
 

@@ -9,7 +9,7 @@ from tasks.matching.contract import PairBatch, TrainingData
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.prompts import relevance_prompt
 from tasks.matching.training_data import Names
-from tasks.settings_matching import Relevance
+from tasks.settings.matching import Relevance
 from tests.matching.toys import training_data
 from tests.models.toys import ToyEngine
 

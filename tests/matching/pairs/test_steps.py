@@ -10,14 +10,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.matching import steps as matching
-from tasks.matching.judgements import read_judgements
 from tasks.matching.pairs import steps
-from tasks.settings_matching import Matching
-from tasks.stage import StageNotReady, StageRun
+from tasks.matching.relevance_labels import read_judgements
+from tasks.run.stage import StageRun
+from tasks.settings.matching import Matching
 from tests.empty import with_warehouse
 from tests.matching.pairs.world import N_ITEMS, fill, hold, run_of, settings_with
 from tests.models.toys import ToyEngine
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.spool import Spool
 
 
@@ -157,7 +158,7 @@ def test_the_student_reads_relevance_in_nats_or_a_token(warehouse: Warehouse, en
 def test_without_candidates_it_says_what_to_run(warehouse: Warehouse, engine: ToyEngine) -> None:
     for table in ("matching.models", "matching.scores"):
         warehouse.delete(table, {"fit": "train"})
-    with pytest.raises(StageNotReady, match="no candidates of fit train"):
+    with pytest.raises(PolyrecError, match="no candidates of fit train"):
         steps.judge.fn(run_of(warehouse))
 
 

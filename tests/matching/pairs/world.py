@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from tasks.run.stage import StageRun
 from tasks.settings import Settings
-from tasks.stage import StageRun
 from tests.warehouse.conftest import text_row
 from warehouse.connection import Warehouse
 

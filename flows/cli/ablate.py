@@ -1,0 +1,46 @@
+"""`polyrec ablate ...`: what a part of the job adds, by leaving it out."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Config, Json, print_answer
+from tasks.settings import load_settings
+
+ablate = typer.Typer(
+    no_args_is_help=True,
+    help="What a part of the job adds: `polyrec ablate texts`, `polyrec ablate matchers`.",
+)
+
+
+@ablate.command("texts")
+def texts(
+    final: Annotated[
+        bool, typer.Option("--final", help="Look at test, too, with weights frozen; the look is recorded.")
+    ] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Judge fusion with 1 to K texts, each angle and each pass, beside controls that need no model."""
+    from tasks.studies.comparison import variants_table
+    from tasks.studies.text_trials import ablate_texts
+
+    print_answer(ablate_texts(load_settings(config), final), as_json, variants_table)
+
+
+@ablate.command("matchers")
+def matchers(
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="NAME", help="Try this matcher beside those of the settings; repeatable."
+        ),
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Judge fusion without each matcher in turn, and with others added, out of fold on validation."""
+    from tasks.studies.comparison import variants_table
+    from tasks.studies.matcher_trials import ablate_matchers
+
+    print_answer(ablate_matchers(load_settings(config), extra or []), as_json, variants_table)

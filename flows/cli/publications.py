@@ -1,0 +1,71 @@
+"""`polyrec publications` and `polyrec rollback`: what was published, and back to it."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flows.cli.options import Config, Json, print_answer, print_json, warn
+from tasks.settings import load_settings
+
+
+def publications(
+    check: Annotated[
+        bool, typer.Option("--check", help="End with code 1 when the lists that are served are too old.")
+    ] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show what was published, the newest first: whose model, how many lists, and which are served.
+
+    Lists that no run has renewed or found up to date for max_list_age_hours of [fusion] raise an alert: a
+    line on stderr, the key `alert` in JSON.
+    """
+    from datetime import UTC, datetime
+
+    from flows.cli.tables.publications import publications_table
+    from tasks.fusion.publications import listed
+    from warehouse.snapshot import reading
+
+    settings = load_settings(config)
+    with reading(settings.data_folder) as snapshot:
+        answer = listed(snapshot, settings.fusion.max_list_age_hours, datetime.now(UTC))
+    print_answer(answer, as_json, publications_table)
+    warn(answer["alert"])
+    if check and answer["alert"]:
+        raise typer.Exit(1)
+
+
+def rollback(
+    publication: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="Of `polyrec publications`; the newest that is older than the lists that are served when "
+            "none.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Serve the lists of an older publication again, without what today's hard rules forbid.
+
+    They become a new publication. They stay until scores or settings change; the next search's champion is
+    their fusion model.
+    """
+    from flows.rollback import roll_back
+
+    answer = roll_back(load_settings(config), publication)
+    if as_json:
+        print_json(answer)
+        return
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(
+        f"Served again: the lists of {answer['origin_id']}, as {answer['publication_id']}: "
+        f"{answer['users']:,} users, {answer['rows']:,} rows; {answer['left_out']:,} rows are left out by "
+        "today's rules."
+    )
+    console.print(
+        "They stay until scores or settings change. To keep their fusion model then, whatever the next "
+        'search finds, set promote = "never" in [fusion].'
+    )

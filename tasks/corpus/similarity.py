@@ -1,0 +1,89 @@
+"""What vectors say about a text that would take another's place."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.arrays.text_spread import distances, item_ranks
+from tasks.corpus.faithfulness import ItemData
+from tasks.items.content import text_content
+
+Floats = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Floats]
+
+# What rounding makes of equal vectors is no difference.
+SAME = 1e-6
+
+
+class Nearness:
+    """Texts as vectors, made as those that are matched, beside the vectors of all items.
+
+    Args:
+        encode: texts (T) to unit vectors (T, D) float32.
+        item_ids: of all items.
+        items: (N, D) their vectors: items[n] is that of item_ids[n].
+        words: of a description, and of each declared column, so many are encoded.
+    """
+
+    def __init__(self, encode: Encode, item_ids: Sequence[str], items: Floats, words: int) -> None:
+        self._encode, self._items, self._words = encode, items, words
+        self._codes = {item_id: code for code, item_id in enumerate(item_ids)}
+
+    def vectors(self, texts: Sequence[str], about: Sequence[ItemData]) -> Floats:
+        """(T, D): out[i] is the vector of texts[i], which is about about[i]."""
+        contents = [
+            text_content(
+                item.title, item.year, item.categories, text, item.description, item.content, self._words
+            )
+            for text, item in zip(texts, about, strict=True)
+        ]
+        return self._encode(contents)
+
+    def ranks(self, vectors: Floats, item_ids: Sequence[str]) -> list[int]:
+        """Rank of each text's item among all items by nearness to the text, from 1.
+
+        Args:
+            vectors: (T, D) of texts.
+            item_ids: (T,) what they are about.
+        """
+        owners = np.array([self._codes[item_id] for item_id in item_ids], dtype=np.int64)
+        return item_ranks(vectors, self._items, owners).tolist()
+
+
+def spread_of(vectors: Floats) -> float:
+    """Mean cosine distance over the pairs of (K, D) vectors, K at least 2.
+
+    >>> spread_of(np.eye(3, dtype=np.float32)[[0, 1, 1]])
+    0.6666666666666666
+    """
+    return float(distances(vectors, np.zeros(len(vectors), dtype=np.int64)).mean())
+
+
+def replacements(
+    texts: Floats, candidates: Mapping[int, Floats], ranks: Mapping[int, int], most: int
+) -> dict[int, tuple[bool, str]]:
+    """Decide slot by slot whether a candidate takes the place of an item's text, and why.
+
+    It does where the item is among the `most` nearest to it and the spread of the item's texts rises; what
+    was kept in earlier slots counts.
+
+    Args:
+        texts: (K, D) of the item's texts.
+        candidates: slot to the (D,) vector of another text.
+        ranks: slot to the rank of the item for that.
+        most: the highest rank that is near enough.
+    """
+    now, verdicts = texts.copy(), {}
+    for slot in sorted(candidates):
+        if ranks[slot] > most:
+            verdicts[slot] = False, f"item rank: {ranks[slot]}, not at most {most}"
+            continue
+        then = now.copy()
+        then[slot] = candidates[slot]
+        before, after = spread_of(now), spread_of(then)
+        kept = after > before + SAME
+        verdicts[slot] = kept, f"spread: {before:.4f} to {after:.4f}"
+        if kept:
+            now = then
+    return verdicts

@@ -1,0 +1,127 @@
+"""The first rows of a table, without a warehouse: for looking at what somebody points us to."""
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.ingest.databases import duckdb_path, read_postgresql, source_name, unknown_kind
+from tasks.ingest.delivered import judged
+from tasks.ingest.dialect import find_dialect
+from tasks.ingest.files import File, find_files, lending
+from tasks.ingest.records import physical_lines, read_records
+from tasks.ingest.survey import survey
+from tasks.settings.data import Table
+from warehouse.errors import SourceError
+from warehouse.staging import NotRead, as_text, first_rows
+
+SURVEYED = 16
+"""So many pieces of a file tell its encoding."""
+
+
+@dataclass(frozen=True)
+class Peek:
+    """A look at the first file of a table.
+
+    Attributes:
+        source: Its name, as reports give it.
+        format: "csv", "json", "parquet" or "database".
+        delimiter: Of a CSV file, else None.
+        encoding: Of a text file, else None.
+        rows: The first good rows, every column as text.
+        n_files: How many files the table has.
+    """
+
+    source: str
+    format: str
+    delimiter: str | None
+    encoding: str | None
+    rows: pl.DataFrame
+    n_files: int
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, as in the file."""
+        return self.rows.columns
+
+
+def peek(table: Table, base: Path, n: int = 1000) -> Peek:
+    """Look at the first rows of a table.
+
+    Args:
+        table: Where it comes from.
+        base: The folder that paths are relative to.
+        n: How many rows.
+
+    Raises:
+        SourceError: it cannot be read at all.
+    """
+    if table.connection:
+        return Peek(source_name(table), "database", None, None, _database_rows(table, base, n), 0)
+    files = find_files(table, base)
+    if not files:
+        raise SourceError('there is nothing to read; in the TOML: files = ["items.csv"]')
+    file = files[0]
+    with lending(file):
+        if file.format == "csv":
+            return _peek_csv(file, table, n, len(files))
+        rows = _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n)
+    encoding = "utf-8" if file.format == "json" else None
+    return Peek(file.name, file.format, None, encoding, rows, len(files))
+
+
+def _peek_csv(file: File, table: Table, n: int, n_files: int) -> Peek:
+    encoding = table.encoding
+    if encoding == "auto":
+        encoding = survey(islice(file.chunks(), SURVEYED), quoted=False).encoding
+    dialect = find_dialect(file, table, encoding)
+    records = islice(read_records(file.chunks(), dialect.delimiter, encoding), n + table.header)
+    found = (judged(record, dialect, file.name) for record in islice(records, int(table.header), None))
+    rows = [[field or None for field in fields] for fields, wrong in found if not wrong]
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(dialect.columns, pl.String), orient="row")
+    return Peek(file.name, "csv", dialect.delimiter, encoding, frame, n_files)
+
+
+def _json_rows(file: File, n: int) -> pl.DataFrame:
+    rows: list[dict[str, str | None]] = []
+    for line in islice(physical_lines(file.chunks()), n):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            rows.append({key: _json_text(value) for key, value in row.items()})
+    columns = dict.fromkeys(key for row in rows for key in row)
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+
+def _json_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parquet_rows(file: File, n: int) -> pl.DataFrame:
+    try:
+        delivered = pq.ParquetFile(file.path)
+        batches = list(islice(delivered.iter_batches(n), 1)) if n else []
+        return as_text(pa.Table.from_batches(batches, delivered.schema_arrow))
+    except (pa.ArrowException, NotRead) as error:
+        raise SourceError(
+            f"{file.name} is no whole Parquet file: {error}; write it again, or take it out of `files`"
+        ) from error
+
+
+def _database_rows(table: Table, base: Path, n: int) -> pl.DataFrame:
+    if table.connection.startswith("duckdb:"):
+        try:
+            return first_rows(duckdb_path(table, base), table.table, n)
+        except NotRead as error:
+            raise SourceError(f"cannot read {source_name(table)}: {error}") from error
+    if table.connection.startswith(("postgresql:", "postgres:")):
+        return as_text(read_postgresql(table, n)[0])
+    raise unknown_kind(table)

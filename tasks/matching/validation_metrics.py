@@ -1,0 +1,78 @@
+"""What a matcher's own lists of the train fit are worth on validation."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tasks.matching.contract import Matcher, TrainingData, UserBatch
+from tasks.matching.retrieve import check_finite, top_items
+from tasks.metrics.ranking import Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What lists are worth, and what they cost."""
+
+    ndcg: Floats
+    """(V,) of each user with relevant items."""
+    effective_catalogue: float
+    ild: float
+    """NaN for data without categories."""
+    fit_seconds: float
+    score_seconds: float
+
+    @property
+    def mean_ndcg(self) -> float:
+        """What a search looks for."""
+        return float(self.ndcg.mean())
+
+
+class Judge:
+    """Fits matchers on one window and judges their lists; the same figures as a report has."""
+
+    def __init__(
+        self, data: TrainingData, relevant: csr_array, recommendable: Flags, k: int, block_users: int
+    ) -> None:
+        """Take what does not depend on a matcher.
+
+        Args:
+            data: the train fit.
+            relevant: (U, N) bool: events of validation.
+            recommendable: (N,) which items lists may hold.
+            k: length of the lists.
+            block_users: users scored at once.
+        """
+        self.data, self.recommendable, self.k, self._block = data, recommendable, k, block_users
+        self.users: NDArray[np.int64] = np.flatnonzero(np.diff(relevant.indptr) > 0)
+        """(V,) codes of the judged users."""
+        self._relevant = relevant[self.users]
+
+    def __call__(self, matcher: Matcher) -> Figures:
+        """Fit a matcher and judge it."""
+        start = perf_counter()
+        matcher.fit(self.data)
+        fitted = perf_counter()
+        lists = np.concatenate(
+            [self._lists(matcher, batch) for batch in UserBatch(self.users).blocks(self._block)]
+        )
+        scored = perf_counter()
+        shown = np.bincount(lists[lists >= 0], minlength=self.data.n_items)[self.recommendable]
+        n_relevant = np.diff(self._relevant.indptr).astype(np.int64)
+        return Figures(
+            ndcg(contains(self._relevant, lists), n_relevant),
+            float(effective_catalogue(shown.astype(np.float64))),
+            mean_defined(ild(lists, self.data.categories)) if self.data.categories.any() else float("nan"),
+            fitted - start,
+            scored - fitted,
+        )
+
+    def _lists(self, matcher: Matcher, batch: UserBatch) -> NDArray[np.int64]:
+        """(B, k) item codes, -1 padded."""
+        allowed = np.tile(self.recommendable, (len(batch.users), 1))
+        allowed[self.data.seen[batch.users].nonzero()] = False
+        scores = matcher.score(batch)
+        check_finite(matcher.name, scores, batch.users[:, None], np.arange(self.data.n_items))
+        return top_items(scores, self.k, allowed)

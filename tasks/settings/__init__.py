@@ -1,0 +1,6 @@
+"""Every setting of a run: one file a section of polyrec.toml."""
+
+from tasks.settings.root import PROJECT, Settings, load_settings
+from warehouse.errors import PolyrecError
+
+__all__ = ["PROJECT", "PolyrecError", "Settings", "load_settings"]
