@@ -25,8 +25,8 @@ from warehouse.connection import Warehouse
 
 DIALS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NORMALISER = "zscore"
-RARITY = "rarity"
-SHARES = (0.0, 0.15, 0.3)  # of the weights that rarity is given, where it is among the matchers
+INVERSE_POPULARITY = "inverse_popularity"
+SHARES = (0.0, 0.15, 0.3)  # of the weights that inverse_popularity is given, where it is among the matchers
 COST = 0.02  # of the NDCG that a gain in effective catalogue may cost
 MEASURES = ("ndcg", "effective_catalogue", "ild", "ild_embedding", "calibration", "hit_coverage")
 TURNED = {"mmr": ("ild", "ild_embedding"), "dpp": ("ild", "ild_embedding"), "calibrated": ("calibration",)}
@@ -70,11 +70,11 @@ class Judges:
         """(U, C)."""
         return contains(self.truth.relevant, self.candidates.items)
 
-    def scores(self, rarity: float, seed: int) -> Floats:
+    def scores(self, inverse_popularity: float, seed: int) -> Floats:
         """(U, C) of a weighted sum, with weights that the other half of the users made likeliest.
 
         Args:
-            rarity: the share of the weights that rarity gets.
+            inverse_popularity: the share of the weights that inverse_popularity gets.
             seed: of what is learned.
         """
         out = np.full(self.candidates.items.shape, -np.inf)
@@ -83,7 +83,7 @@ class Judges:
             learned = accurate_model(
                 WEIGHTED, NORMALISER, self.candidates.take(others), self.relevant[others], seed
             )
-            out[mine] = _rarer(learned, rarity).scores(self.candidates.take(mine))
+            out[mine] = _rarer(learned, inverse_popularity).scores(self.candidates.take(mine))
         return out
 
     def judge(self, scores: Floats, reranker: str, dial: float) -> dict[str, float]:
@@ -97,30 +97,32 @@ class Judges:
 
 def dial_figures(judges: Judges, seed: int) -> dict[str, Any]:
     """Return the table, how steadily each dial turns, and the most catalogue that 2% of the NDCG buys."""
-    shares = SHARES if RARITY in judges.candidates.matchers else SHARES[:1]
+    shares = SHARES if INVERSE_POPULARITY in judges.candidates.matchers else SHARES[:1]
     rows = []
     for share in shares:
         scores = judges.scores(share, seed)
         for name in RERANKERS:
             for dial in DIALS:
                 figures = judges.judge(scores, name, dial)
-                rows.append({"rarity": share, "reranker": name, "dial": dial, **figures})
+                rows.append({"inverse_popularity": share, "reranker": name, "dial": dial, **figures})
     return {"rows": rows, "spearman": _spearman(rows), "catalogue_for_2_percent_ndcg": _bought(rows)}
 
 
 def _rarer(model: FusionModel, share: float) -> FusionModel:
-    """The model with a share of its weights given to rarity."""
+    """The model with a share of its weights given to inverse_popularity."""
     if not share:
         return model
     weights = {name: (1 - share) * weight for name, weight in model.weights.items()}
-    return model.at(Point({**weights, RARITY: weights[RARITY] + share}, model.diversity))
+    return model.at(
+        Point({**weights, INVERSE_POPULARITY: weights[INVERSE_POPULARITY] + share}, model.diversity)
+    )
 
 
 def _spearman(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Re-ranker to measure to the rank correlation of the dial with the mean; without more rarity."""
+    """Re-ranker to measure to the rank correlation of the dial with the mean; at the searched weights."""
     out: dict[str, dict[str, float]] = {}
     for name, measures in TURNED.items():
-        of_name = [row for row in rows if row["reranker"] == name and row["rarity"] == 0]
+        of_name = [row for row in rows if row["reranker"] == name and row["inverse_popularity"] == 0]
         for measure in measures:
             if measure in of_name[0]:
                 found = spearmanr([row["dial"] for row in of_name], [row[measure] for row in of_name])
@@ -134,7 +136,7 @@ def _bought(rows: list[dict[str, Any]]) -> Mapping[str, Any]:
     near = [row for row in rows if row["ndcg"] >= (1 - COST) * plain["ndcg"]]
     best = max(near, key=lambda row: row["effective_catalogue"])
     return {
-        **{name: best[name] for name in ("rarity", "reranker", "dial")},
+        **{name: best[name] for name in ("inverse_popularity", "reranker", "dial")},
         "ndcg": best["ndcg"] / plain["ndcg"],
         "effective_catalogue": best["effective_catalogue"] / plain["effective_catalogue"],
     }

@@ -164,13 +164,14 @@ def tables(values: Mapping[str, Any]) -> list[RenderableType]:
     on_test = _measures_table("Test, of the run's own look", ("setting",))
     for name, figures in values["settings"].items():
         on_test.add_row(name, *_cells(figures))
-    dial = _measures_table("The dial on validation, out of fold", ("rarity", "re-ranker", "dial"))
+    dial = _measures_table("The dial on validation, out of fold", ("inverse_popularity", "re-ranker", "dial"))
     for row in values["dial"]["rows"]:
-        dial.add_row(f"{row['rarity']:g}", row["reranker"], f"{row['dial']:g}", *_cells(row))
+        dial.add_row(f"{row['inverse_popularity']:g}", row["reranker"], f"{row['dial']:g}", *_cells(row))
     bought = values["dial"]["catalogue_for_2_percent_ndcg"]
     told = [
-        f"Effective catalogue x {bought['effective_catalogue']:.3f} at NDCG x {bought['ndcg']:.3f}: rarity "
-        f"{bought['rarity']:g}, {bought['reranker']}, dial {bought['dial']:g}.",
+        f"Effective catalogue x {bought['effective_catalogue']:.3f} at NDCG x {bought['ndcg']:.3f}: "
+        "inverse popularity "
+        f"{bought['inverse_popularity']:g}, {bought['reranker']}, dial {bought['dial']:g}.",
         *(
             f"{name}: {measure} follows the dial with Spearman's {value:+.2f}."
             for name, of_name in values["dial"]["spearman"].items()

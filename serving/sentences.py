@@ -19,7 +19,7 @@ LABELS = {
     "sasrec": "the order of your choices",
     "popularity": "what is popular now",
     "category_popularity": "what is popular in your categories",
-    "rarity": "what few people know",
+    "inverse_popularity": "what few people know",
     "relevance_student": "a language model's judgement",
     "search_keyword": "the words of the query",
     "search_semantic": "the meaning of the query",
@@ -41,8 +41,8 @@ def label(matcher: str) -> str:
 def shares(contributions: Mapping[str, float]) -> dict[str, float]:
     """Each model's part of all that was said for or against, the largest first; without signs they add to 1.
 
-    >>> shares({"slit": 1.0, "ease": 2.0, "rarity": -1.0})
-    {'ease': 0.5, 'slit': 0.25, 'rarity': -0.25}
+    >>> shares({"slit": 1.0, "ease": 2.0, "inverse_popularity": -1.0})
+    {'ease': 0.5, 'slit': 0.25, 'inverse_popularity': -0.25}
     """
     total = sum(map(abs, contributions.values()))
     largest_first = sorted(contributions.items(), key=lambda entry: -entry[1])
@@ -64,7 +64,7 @@ def sentence(
         cause: the title of the item in the history without which it would stand further down; goes before
             `like`.
 
-    >>> sentence({"sasrec": 0.6, "ease": 0.2, "rarity": -0.2}, "A tense voyage.", like="Alien (1979)")
+    >>> sentence({"sasrec": 0.6, "ease": 0.2, "popularity": -0.2}, "A tense voyage.", like="Alien (1979)")
     'Like "Alien (1979)" in your history; its text says: "A tense voyage."; mostly from the order of your \
 choices (60%) and what is chosen together (20%).'
     >>> sentence({"sasrec": 0.5}, cause="Alien (1979)")

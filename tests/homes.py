@@ -12,8 +12,8 @@ from tasks.settings import Settings, load_settings
 from tests.empty import with_tracking
 from warehouse.connection import writing
 
-# The default ones that are fitted in no time; rarity has no lists of its own.
-MATCHERS = {"cosine_max", "cosine_mean", "ease", "popularity", "rarity", "slit"}
+# The default ones that are fitted in no time; inverse_popularity has no lists of its own.
+MATCHERS = {"cosine_max", "cosine_mean", "ease", "popularity", "inverse_popularity", "slit"}
 ITEMS, USERS, SLOTS, LIST_LENGTH, TRIALS = 24, 80, 3, 12, 6
 
 CONFIG = f"""

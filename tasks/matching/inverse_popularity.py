@@ -6,7 +6,7 @@ from tasks.matching.contract import FloatArray, TrainingData, UserBatch, Visitor
 from tasks.matching.popularity import Popularity
 
 
-class Rarity(Popularity):
+class InversePopularity(Popularity):
     """The negative of popularity for people with a history; 0 for others, to whom what many like is shown.
 
     It proposes nothing, since the rarest items are nobody's taste: it only orders what other matchers
@@ -16,7 +16,7 @@ class Rarity(Popularity):
         half_life_days: as in `Popularity`.
     """
 
-    name = "rarity"
+    name = "inverse_popularity"
     proposes = False
 
     def fit(self, data: TrainingData) -> None:

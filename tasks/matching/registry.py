@@ -16,7 +16,7 @@ from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
 from tasks.matching.infinite_ae import InfiniteAutoencoder
-from tasks.matching.inverse_popularity import Rarity
+from tasks.matching.inverse_popularity import InversePopularity
 from tasks.matching.popularity import Popularity
 from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.sasrec import Sasrec
@@ -46,7 +46,7 @@ KINDS: dict[str, Kind] = {
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
-    "rarity": Kind(Rarity, "popularity"),
+    "inverse_popularity": Kind(InversePopularity, "popularity"),
     "search_keyword": Kind(SearchKeyword, "search_keyword"),
     "search_semantic": Kind(SearchSemantic, "search_semantic"),
     "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),

@@ -317,7 +317,7 @@ class Matching(Section):
     matchers: tuple[str, ...] = Field(
         default=(
             *("cosine_max", "cosine_mean", "ease", "ease_plain", "ials"),
-            *("popularity", "rarity", "sasrec", "slit", "two_tower"),
+            *("popularity", "inverse_popularity", "sasrec", "slit", "two_tower"),
         ),
         min_length=1,
     )

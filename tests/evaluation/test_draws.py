@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli.app import app
 from tasks.evaluation.draws import mean_of_draws
+from warehouse.errors import PolyrecError
 
 
 def report(draw: int, ndcg: float, **changes: Any) -> dict[str, Any]:
@@ -46,11 +47,11 @@ def test_mean_and_standard_error_in_any_order() -> None:
 
 def test_what_is_no_set_of_draws_is_refused() -> None:
     whole = [report(draw, 0.1) for draw in range(5)]
-    with pytest.raises(ValueError, match=r"draws \[0, 1, 2, 3\], need one of each of 0 to 4"):
+    with pytest.raises(PolyrecError, match=r"draws \[0, 1, 2, 3\], need one of each of 0 to 4"):
         mean_of_draws(whole[:4])
-    with pytest.raises(ValueError, match=r"draws \[0, 0, 1, 2, 3\]"):
+    with pytest.raises(PolyrecError, match=r"draws \[0, 0, 1, 2, 3\]"):
         mean_of_draws([*whole[:4], whole[0]])
-    with pytest.raises(ValueError, match="reports differ in seed"):
+    with pytest.raises(PolyrecError, match="reports differ in seed"):
         mean_of_draws([*whole[:4], report(4, 0.1, seed=1)])
 
 

@@ -127,7 +127,7 @@ class TestFinished:
     def test_report_has_every_figure(self, finished: Home) -> None:
         report = report_of(finished)
         assert list(report["stages"]) == STAGES
-        assert {*report["models"], "rarity"} == MATCHERS
+        assert {*report["models"], "inverse_popularity"} == MATCHERS
         figures = {"ndcg_at_10", "recall_at_10", "coverage_at_10", "effective_catalogue_at_10", "ild_at_10"}
         for model in (*report["models"].values(), report["fusion"]):
             for part in ("val", "test"):
@@ -168,7 +168,7 @@ class TestTracked:
         }
         for run in runs:
             assert {"fit_seconds", "score_seconds"} <= set(run.data.metrics)
-            judged = run.data.tags["fit"] == "train" and run.data.params["matcher"] != "rarity"
+            judged = run.data.tags["fit"] == "train" and run.data.params["matcher"] != "inverse_popularity"
             assert ("val_ndcg_at_10" in run.data.metrics) == judged
 
     def test_matchers_are_judged_alike_by_matching_and_evaluation(
@@ -176,7 +176,7 @@ class TestTracked:
     ) -> None:
         report = report_of(finished)
         for run in children(runs_of(tracking, "matching")):
-            if run.data.tags["fit"] == "train" and run.data.params["matcher"] != "rarity":
+            if run.data.tags["fit"] == "train" and run.data.params["matcher"] != "inverse_popularity":
                 judged = report["models"][run.data.params["matcher"]]["val"]
                 for metric in ("ndcg_at_10", "recall_at_10", "ild_at_10"):
                     assert run.data.metrics[f"val_{metric}"] == pytest.approx(judged[metric], abs=1e-9)

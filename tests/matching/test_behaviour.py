@@ -40,7 +40,7 @@ TOY_SIZED = Matching.model_validate(
     }
 )
 NAMES = sorted([*registry.KINDS, "external"])
-PERSONAL = sorted(set(NAMES) - {"popularity", "rarity", "search_keyword", "search_semantic"})
+PERSONAL = sorted(set(NAMES) - {"popularity", "inverse_popularity", "search_keyword", "search_semantic"})
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -136,7 +136,7 @@ def test_bad_settings_are_refused(tmp_path: Path, text: str, said: str) -> None:
 
 def test_a_name_that_is_taken_is_refused() -> None:
     settings = Matching.model_validate({"external": [{"name": "ease", "files": "{fit}.parquet"}]})
-    with pytest.raises(ValueError, match="a built-in matcher is called 'ease'; give that of"):
+    with pytest.raises(PolyrecError, match="a built-in matcher is called 'ease'; give that of"):
         registry.build("popularity", settings)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from tasks.matching.contract import UserBatch, VisitorBatch
-from tasks.matching.inverse_popularity import Rarity
+from tasks.matching.inverse_popularity import InversePopularity
 from tasks.matching.popularity import Popularity
 from tasks.matching.retrieve import top_candidates
 from tests.matching.toys import training_data
@@ -9,8 +9,8 @@ from tests.matching.toys import training_data
 DATA = training_data([(0, 0, 1), (1, 0, 1), (1, 1, 2)], n_users=3, n_items=4)
 
 
-def fitted() -> Rarity:
-    matcher = Rarity(365.0)
+def fitted() -> InversePopularity:
+    matcher = InversePopularity(365.0)
     matcher.fit(DATA)
     return matcher
 
@@ -28,4 +28,4 @@ def test_it_scores_what_others_propose_and_proposes_nothing() -> None:
     popularity.fit(DATA)
     (found,) = top_candidates([popularity, fitted()], DATA, np.array([0]), block=1, m=1)
     assert found["item"].to_list() == [1, 1]  # the most popular that user 0 has not seen; not 2 or 3
-    assert found.filter(matcher="rarity")["own_rank"].to_list() == [None]
+    assert found.filter(matcher="inverse_popularity")["own_rank"].to_list() == [None]

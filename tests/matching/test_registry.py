@@ -5,6 +5,7 @@ import pytest
 
 from tasks.matching import registry
 from tasks.settings.matching import Matching, PlainEase
+from warehouse.errors import PolyrecError
 
 
 def test_every_default_matcher_can_be_built_under_its_name() -> None:
@@ -32,7 +33,7 @@ def test_settings_reach_the_matchers() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'eaze'; choose among category_popularity, content_knn, .* ease,"):
+    with pytest.raises(PolyrecError, match="'eaze'; choose among category_popularity, content_knn, .* ease,"):
         registry.build("eaze", Matching())
 
 

@@ -81,10 +81,10 @@ def test_what_tells_is_missed_and_what_tells_nothing_is_not(ask: Ask, home: Path
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_proposes_nothing_cannot_be_left_alone(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POLYREC_MATCHING__MATCHERS", '["popularity", "rarity"]')
+    monkeypatch.setenv("POLYREC_MATCHING__MATCHERS", '["popularity", "inverse_popularity"]')
     found = {row["name"]: row for row in ask("--json")["variants"]}
     assert found["without popularity"]["missing"] == "no other matcher proposes candidates"
-    assert found["without rarity"]["val"]
+    assert found["without inverse_popularity"]["val"]
     printed = ask()["printed"]
     assert all(name in printed for name in found)
 

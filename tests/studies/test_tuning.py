@@ -100,7 +100,7 @@ def test_search_is_kept_and_gone_on_with_and_knows_nothing_of_test(ask: Ask, hom
 
 
 def test_only_what_has_settings_is_searched_by_itself() -> None:
-    settings = Settings(matching=Matching(matchers=("popularity", "rarity")))
+    settings = Settings(matching=Matching(matchers=("popularity", "inverse_popularity")))
     assert tuning._names(settings, ()) == ["popularity"]
 
 
@@ -114,7 +114,10 @@ def test_what_is_printed(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("eaze", "no matcher is called 'eaze'"), ("rarity", "nothing to search for rarity: it has no")],
+    [
+        ("eaze", "no matcher is called 'eaze'"),
+        ("inverse_popularity", "nothing to search for inverse_popularity: it has no"),
+    ],
 )
 def test_names_that_cannot_be_searched(ask: Ask, name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):

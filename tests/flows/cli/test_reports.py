@@ -54,7 +54,7 @@ def test_report(ask: Callable[..., Answer]) -> None:
     assert (texts["items"], texts["slots"], texts["generated"]) == (ITEMS, SLOTS, ITEMS * SLOTS)
     assert {"engine", "reused", "tokens", "tokens_per_second", "whole_sentences"} <= set(texts)
     assert texts["tokens_per_second"] > 0
-    assert set(report["fusion"]["weights"]) == {*report["models"], "rarity"} == MATCHERS
+    assert set(report["fusion"]["weights"]) == {*report["models"], "inverse_popularity"} == MATCHERS
     figures = {"ndcg_at_10", "recall_at_10", "coverage_at_10", "effective_catalogue_at_10", "ild_at_10"}
     for model in (*report["models"].values(), report["fusion"]):
         assert figures <= set(model["val"]) and figures <= set(model["test"])
