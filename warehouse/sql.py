@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import polars as pl
@@ -18,6 +19,14 @@ DUCKDB_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,
     "TimeZone": "UTC",
 }
+
+
+class Reader(Protocol):
+    """What answers queries: the warehouse, or a published snapshot of it."""
+
+    def query(self, name: str, /, **parameters: object) -> pl.DataFrame:
+        """Run a stored query."""
+        ...
 
 
 @cache

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from tasks.fusion.freshness import Reader
     from tasks.settings import Settings
+    from warehouse.sql import Reader
 
 
 def settings_file(given: Path | None) -> Path | None:

@@ -1,23 +1,16 @@
 """The report as one dictionary, read from the tables: what `polyrec report --json` prints."""
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
 from tasks.metrics.groups import NAMES
 from tasks.metrics.significance import Interval
+from warehouse.sql import Reader
 
 PART_KEYS = {"validation": "val", "test": "test"}
-
-
-class Reader(Protocol):
-    """The warehouse, or a published snapshot of it."""
-
-    def query(self, name: str, /, **parameters: object) -> pl.DataFrame:
-        """Run a stored query."""
-        ...
 
 
 def build_report(reader: Reader) -> dict[str, Any]:

@@ -2,17 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-import polars as pl
-
-
-class Reader(Protocol):
-    """The warehouse, or a published snapshot of it."""
-
-    def query(self, name: str, /, **parameters: object) -> pl.DataFrame:
-        """Run a stored query."""
-        ...
+from warehouse.sql import Reader
 
 
 @dataclass(frozen=True)

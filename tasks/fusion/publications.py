@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from tasks.fusion.freshness import Reader, freshness, is_from_before
+from tasks.fusion.freshness import freshness, is_from_before
 from tasks.fusion.publishing import ROLLED_BACK
 from warehouse.errors import PolyrecError
+from warehouse.sql import Reader
 
 
 def listed(reader: Reader, max_age_hours: float, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -23,19 +22,12 @@ from tasks.settings.rules import Rule
 from warehouse.columns import ALL, ITEM, USER
 from warehouse.connection import Warehouse
 from warehouse.errors import PolyrecError
+from warehouse.sql import Reader
 
 __all__ = ["PolyrecError", "RuleBook", "all_rules", "check_rules", "excluded_events", "read_rules", "today"]
 
 SEEN = "seen"
 """In the place of a rule of exclude_seen where there is none: whatever a user had is not shown again."""
-
-
-class Tables(Protocol):
-    """What rules are read from: the warehouse, or a snapshot."""
-
-    def query(self, name: str, /, **parameters: object) -> pl.DataFrame:
-        """Run a stored query."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -131,7 +123,7 @@ class RuleBook:
 
 
 def read_rules(
-    tables: Tables,
+    tables: Reader,
     settings: Settings,
     recommendable: Flags,
     day: date | None = None,
@@ -198,7 +190,7 @@ def excluded_events(warehouse: Warehouse, settings: Settings) -> csr_matrix | No
     return check_rules(warehouse, settings).excluded_events()
 
 
-def all_rules(tables: Tables, settings: Settings, day: date | None = None) -> list[Rule]:
+def all_rules(tables: Reader, settings: Settings, day: date | None = None) -> list[Rule]:
     """The rules of the settings, then those of the table by name, whenever they are valid.
 
     Args:
@@ -221,7 +213,7 @@ def all_rules(tables: Tables, settings: Settings, day: date | None = None) -> li
     return rules
 
 
-def loaded_rules(tables: Tables) -> list[Rule]:
+def loaded_rules(tables: Reader) -> list[Rule]:
     """The rules of the table serving.rules, by name, but for those whose users were all forgotten."""
     rows = [row for row in tables.query("rules").to_dicts() if row["users"] or not row["for_users"]]
     return [rule_of(row, "the table serving.rules") for row in rows]
@@ -284,7 +276,7 @@ def _check_catalogue(book: RuleBook, settings: Settings, items: pl.DataFrame) ->
 
 
 def _seen(
-    tables: Tables, rules: Sequence[Rule], user_ids: Sequence[str], item_ids: Sequence[str]
+    tables: Reader, rules: Sequence[Rule], user_ids: Sequence[str], item_ids: Sequence[str]
 ) -> dict[str, NDArray[np.int64]]:
     """By rule of exclude_seen, or by "seen" where there is none, the events that exclude."""
     told = {rule.name: rule.event_types for rule in rules if rule.kind == "exclude_seen"} or {SEEN: ()}
