@@ -2,9 +2,7 @@
 
 import numpy as np
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances, item_ranks
@@ -14,6 +12,7 @@ from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
     FIT,
@@ -34,7 +33,7 @@ SHARD_ROWS = 256
 TABLE = "features.vectors_minilm"
 
 
-@task(name="encode items and texts", cache_policy=NO_CACHE)
+@step("encode items and texts")
 def encode(run: StageRun) -> None:
     """Encode what has no vector yet, shard by shard."""
     spool = Spool(run.warehouse)
@@ -93,7 +92,7 @@ def encode(run: StageRun) -> None:
     run.counts |= {"encoded": pending.height, "encoded_items": items.height, "encoded_texts": texts.height}
 
 
-@task(name="spread of texts", cache_policy=NO_CACHE)
+@step("spread of texts")
 def spread(run: StageRun) -> None:
     """Measure how far apart an item's texts are and whether each leads back to it, where a vector is new."""
     texts = run.warehouse.query("texts_to_spread")
@@ -109,7 +108,7 @@ def spread(run: StageRun) -> None:
     run.counts |= {key: float(value) for key, value in totals.items() if value is not None}
 
 
-@task(name="interest vectors", task_run_name="interest vectors of {fit}", cache_policy=NO_CACHE)
+@step("interest vectors", "interest vectors of {fit}")
 def interests(run: StageRun, fit: str) -> None:
     """Cluster every user's history of a fit window into interests, unless nothing changed."""
     warehouse, settings = run.warehouse, run.settings
@@ -155,7 +154,7 @@ def interests(run: StageRun, fit: str) -> None:
     run.counts[f"interests_{fit}"] = rows.height
 
 
-@task(name="show vectors", cache_policy=NO_CACHE)
+@step("show vectors")
 def show(run: StageRun) -> None:
     """Keep the counts in both UIs."""
     run.fingerprint = fingerprint(
