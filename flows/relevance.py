@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.matching.pairs import steps
 from tasks.matching.pairs.cross_encoder import CrossEncoder
@@ -16,7 +16,7 @@ from tasks.studies.rescoring import Sample, rescoring
 from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
 
 
-@flow(name="relevance")
+@flow(name="relevance", flow_run_name=run_name)
 def relevance(config: str | None = None) -> dict[str, Any]:
     """Ask the language model, tune the cross-encoder, and judge both beside the other matchers."""
     with stage(config, "relevance") as run:

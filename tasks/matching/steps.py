@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_matrix
 
 from tasks.arrays.codes import category_matrix, interaction_matrix
@@ -27,6 +25,7 @@ from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
     ALL,
@@ -47,7 +46,7 @@ TABLE = "matching.scores"
 FOR_VISITORS = ("popularity", "search_keyword", "search_semantic")
 
 
-@task(name="match", task_run_name="match {fit}", cache_policy=NO_CACHE)
+@step("match", "match {fit}")
 def match(run: StageRun, fit: str) -> bool:
     """Fit the matchers on a window and score its candidates; returns False when that was already done.
 
@@ -95,7 +94,7 @@ def match(run: StageRun, fit: str) -> bool:
     return True
 
 
-@task(name="track matchers", cache_policy=NO_CACHE)
+@step("track matchers")
 def track(run: StageRun) -> None:
     """Log every matcher as a child run with its parameters, timings and validation metrics."""
     metrics = _validation_metrics(run)
@@ -120,7 +119,7 @@ def track(run: StageRun) -> None:
     create_table_artifact(key="matchers", table=rows, description="Fit train, judged on validation")
 
 
-@task(name="finish matching", cache_policy=NO_CACHE)
+@step("finish matching")
 def finish(run: StageRun) -> None:
     """Say what fusion will read."""
     run.fingerprint = fingerprint(
