@@ -7,7 +7,7 @@ from prefect.artifacts import create_table_artifact
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances, item_ranks
 from tasks.embedding.interests import interest_vectors
-from tasks.items.content import ENCODED_AS, item_content, text_content
+from tasks.items.item import ENCODED_AS, items_of
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
@@ -15,7 +15,6 @@ from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
-    CONTENT,
     FIT,
     HISTORY_OF_FIT,
     INTEREST,
@@ -50,9 +49,7 @@ def encode(run: StageRun) -> None:
                     "owner_kind": pl.repeat("item", items.height, dtype=pl.String, eager=True),
                     "owner_id": items[ITEM],
                     "content_hash": items["content_hash"],
-                    "content": [
-                        item_content(*row, words=words) for row in items.select(*CONTENT).iter_rows()
-                    ],
+                    "content": [item.content(words) for item in items_of(items)],
                 },
                 schema_overrides={"content": pl.String},
             ),
@@ -62,8 +59,8 @@ def encode(run: StageRun) -> None:
                     "owner_id": texts[TEXT_ID],
                     "content_hash": texts["content_hash"],
                     "content": [
-                        text_content(title, year, categories, text, *more, words=words)
-                        for text, title, year, categories, *more in texts.select("text", *CONTENT).iter_rows()
+                        item.content_with(text, words)
+                        for item, text in zip(items_of(texts), texts["text"], strict=True)
                     ],
                 },
                 schema_overrides={"content": pl.String},
