@@ -135,7 +135,7 @@ def spread_of(
 ) -> dict[str, Spread]:
     """Several metrics of all lists together, over the same drawn users, whatever the model.
 
-    `exposure` (U, N) counts how often an item is in a user's list; statistics take counts (R, N) and give (R,).
+    `exposure` (U, N) counts items in lists; statistics take counts (R, N) and give (R,).
     """
     n_users, n_items = shape_of(exposure)
     shown = exposure.sum(axis=0)
