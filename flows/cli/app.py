@@ -4,6 +4,7 @@ Heavy packages are imported inside the commands that need them, so that --help a
 """
 
 import atexit
+import logging
 import os
 import sys
 
@@ -69,6 +70,7 @@ def _leave(code: object) -> None:
     outlives them as a leak: a page of noise under a report that people are to read. What was registered for
     the exit, such as stopping the temporary server, is done first.
     """
+    logging.shutdown()  # sends what Prefect has still to log while its temporary server is there
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -6,7 +6,7 @@ Everything is made from one dictionary, the one that `polyrec report --json` pri
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.metrics.significance import Interval
+from tasks.metrics.bootstrap import Interval
 
 HEADLINES = {
     "ndcg": "NDCG",

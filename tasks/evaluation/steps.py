@@ -3,6 +3,7 @@
 import polars as pl
 from prefect.artifacts import create_markdown_artifact
 
+from tasks.arrays.types import Codes
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import FUSIONS, report_markdown
 from tasks.evaluation.summary import build_report
@@ -18,7 +19,6 @@ from tasks.evaluation.truth import read_truth
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
-from tasks.metrics.ranking import Codes
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.run.step import step

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
+from tasks.metrics.bootstrap import Interval
 from tasks.metrics.groups import NAMES
-from tasks.metrics.significance import Interval
 from warehouse.sql import Reader
 
 PART_KEYS = {"validation": "val", "test": "test"}

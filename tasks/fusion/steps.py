@@ -13,6 +13,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes
 from tasks.fusion import publishing
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.catalogue import Catalogue
@@ -27,7 +28,6 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.metrics.ranking import Codes
 from tasks.rules.book import check_rules
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress

@@ -19,7 +19,8 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.matching.top_k_index import searches
-from tasks.metrics.ranking import contains, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.rules.book import excluded_events
 from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back

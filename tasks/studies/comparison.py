@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tasks.evaluation.plots import laid_out
+from tasks.metrics.bootstrap import Difference, paired_difference, paired_exposure_difference
 from tasks.metrics.evaluator import Evaluation
-from tasks.metrics.ranking import effective_catalogue
-from tasks.metrics.significance import Difference, paired_difference, paired_exposure_difference
+from tasks.metrics.exposure import effective_catalogue
 
 TITLES = {
     "ndcg": "NDCG",

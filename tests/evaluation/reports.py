@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.evaluation.report import notes, part_report
-from tasks.metrics.significance import Interval
+from tasks.metrics.bootstrap import Interval
 
 
 def part(ndcg: float) -> dict[str, Any]:
