@@ -25,7 +25,7 @@ from tasks.fusion.nearest import Likeness
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.user_features import user_facts
-from tasks.items.content import titled
+from tasks.items.item import Item
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_for_visitors
@@ -263,7 +263,7 @@ class Shown:
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         """Take the item's rows, one a text."""
         self.head = {
-            "title": titled(rows[0]["title"], rows[0]["year"]),
+            "title": Item.of(rows[0]).titled,
             "categories": rows[0]["categories"],
         }
         self._texts = {row[SLOT]: {"text": row["text"], "angle": row["angle"]} for row in rows}
