@@ -90,12 +90,11 @@ def search(run: StageRun) -> str:
     catalogue = Catalogue.read(run)
     candidates = catalogue.candidates(run, TRAIN, settings.matching.matchers)
     relevant = catalogue.relevant(run)
-    tracking = Tracking(
-        settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
-    )
+    tracking = Tracking.of(run, data_fingerprint=run.fingerprint, fit=TRAIN)
     k = settings.evaluation.k
     trials: list[tuple[str, Trial]] = []
-    with tracking.run("fusion", "weight search") as parent:
+    about = "A search of the weights: both folds of the users for validation, then all users."
+    with tracking.run("fusion", "weight search", about=about) as parent:
         with progress("searching fusion weights", 3 * fusion.trials, "trials") as advance:
 
             def on_trial(part: str, trial: Trial) -> None:
@@ -215,7 +214,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
     )
     publishing.publish(
         run.warehouse,
-        Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
+        Tracking.of(run, data_fingerprint=run.fingerprint),
         publication,
         with_reasons(run, lists, publication_id, catalogue),
         publishing.fusion_content(record),
