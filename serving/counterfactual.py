@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from serving.explain_user import UserFusion
 from serving.published import fitted_matchers
 from serving.visitors import SEMANTIC
+from tasks.arrays.types import Floats
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.items.item import Item
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.saved import load_for_visitors
 from tasks.matching.search_semantic import SearchSemantic
-from tasks.metrics.ranking import Floats
 from tasks.settings import Settings
 from warehouse.columns import ITEM
 

@@ -166,7 +166,7 @@ def show(run: StageRun) -> None:
     if left := int(run.counts.get("rewrites_left", 0)):
         markdown += f"\n{left_over(left, run.settings.corpus.rewrite.max_minutes)}\n"
     create_markdown_artifact(key="texts", markdown=markdown)
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     with tracking.run("corpus", "texts") as run_id:
         tracking.log(run_id, params=_flat(run), metrics=run.counts)
         tracking.log_text(run_id, markdown, "texts.md")

@@ -3,6 +3,7 @@
 import polars as pl
 from prefect.artifacts import create_markdown_artifact
 
+from tasks.arrays.types import Codes
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import FUSIONS, report_markdown
 from tasks.evaluation.summary import build_report
@@ -18,7 +19,6 @@ from tasks.evaluation.truth import read_truth
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
-from tasks.metrics.ranking import Codes
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.run.step import step
@@ -83,10 +83,9 @@ def report(run: StageRun) -> None:
     values = build_report(run.warehouse)
     markdown = report_markdown(values)
     create_markdown_artifact(key="report", markdown=markdown)
-    tracking = Tracking(
-        run.settings, {"prefect_flow_run_id": run.flow_run_id, "split_hash": values["split_hash"]}
-    )
-    with tracking.run("evaluation", "report") as parent:
+    tracking = Tracking.of(run, split_hash=values["split_hash"])
+    about = "Every model and the fusion, on validation (out of fold) and on test; see report.md."
+    with tracking.run("evaluation", "report", about=about) as parent:
         tracking.log_text(parent, markdown, "report.md")
         tracking.log_dict(parent, values, "report.json")
         tracking.log_figure(parent, comparison_figure(values), "comparison.html")

@@ -13,6 +13,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes
 from tasks.fusion import publishing
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.catalogue import Catalogue
@@ -27,7 +28,6 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.metrics.ranking import Codes
 from tasks.rules.book import check_rules
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
@@ -90,12 +90,11 @@ def search(run: StageRun) -> str:
     catalogue = Catalogue.read(run)
     candidates = catalogue.candidates(run, TRAIN, settings.matching.matchers)
     relevant = catalogue.relevant(run)
-    tracking = Tracking(
-        settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
-    )
+    tracking = Tracking.of(run, data_fingerprint=run.fingerprint, fit=TRAIN)
     k = settings.evaluation.k
     trials: list[tuple[str, Trial]] = []
-    with tracking.run("fusion", "weight search") as parent:
+    about = "A search of the weights: both folds of the users for validation, then all users."
+    with tracking.run("fusion", "weight search", about=about) as parent:
         with progress("searching fusion weights", 3 * fusion.trials, "trials") as advance:
 
             def on_trial(part: str, trial: Trial) -> None:
@@ -215,7 +214,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
     )
     publishing.publish(
         run.warehouse,
-        Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
+        Tracking.of(run, data_fingerprint=run.fingerprint),
         publication,
         with_reasons(run, lists, publication_id, catalogue),
         publishing.fusion_content(record),

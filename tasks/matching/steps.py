@@ -19,7 +19,8 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.matching.top_k_index import searches
-from tasks.metrics.ranking import contains, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.rules.book import excluded_events
 from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back
@@ -98,16 +99,17 @@ def match(run: StageRun, fit: str) -> bool:
 def track(run: StageRun) -> None:
     """Log every matcher as a child run with its parameters, timings and validation metrics."""
     metrics = _validation_metrics(run)
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     settings = run.settings.matching.model_dump(mode="json")
     rows = []
-    with tracking.run("matching", "matchers") as parent:
+    about = "All matchers of one night, each fit on train, train_validation and all."
+    with tracking.run("matching", "matchers", about=about) as parent:
         tracking.log(parent, params={**settings, "seed": run.settings.seed}, metrics=run.counts)
         for fit in PARTS_OF_FIT:
             models = run.warehouse.query("matcher_models", fit=fit)
             for model in models.iter_rows(named=True):
                 name = model[MATCHER]
-                with tracking.run("matching", f"{name}, {fit}", {FIT: fit}, parent) as run_id:
+                with tracking.run("matching", f"{name}, {fit}", {FIT: fit, MATCHER: name}, parent) as run_id:
                     values = {"fit_seconds": model["fit_seconds"], "score_seconds": model["score_seconds"]}
                     if fit == TRAIN:
                         values |= metrics.get(name, {})  # what proposes nothing has no lists
