@@ -16,7 +16,7 @@ class OpenVinoEngine(CausalEngine):
     """SmolLM2 through OpenVINO on the CPU.
 
     What else is in a batch changes a logit by rounding only, since nothing is quantised by looking at all of
-    it. In float32 that hardly ever changes a text, in bfloat16 often (docs/architecture.md says what that
+    it. In float32 that hardly ever changes a text, in bfloat16 often (docs/architecture/texts.md says what that
     guarantees).
 
     Args:
