@@ -8,13 +8,13 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
+from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.objective import Validation
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import mean_text_vectors
 from tasks.fusion.user_features import user_features
 from tasks.items.recommendable import recommendable_items, relevant_events
-from tasks.metrics.ranking import Codes, Floats
 from tasks.run.stage import StageRun
 from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
 
@@ -80,9 +80,7 @@ class Catalogue:
         """What lists of the settings' re-ranker are judged by."""
         fusion = run.settings.fusion
         context = self.context(run, TRAIN, fusion.reranker, fusion.category_cap)
-        return Validation(
-            self.relevant(run), self.user_ids, self.categories, context, self.recommendable
-        )
+        return Validation(self.relevant(run), self.user_ids, self.categories, context, self.recommendable)
 
     def rows(self, users: np.ndarray, items: Codes) -> pl.DataFrame:
         """Lists as rows: user_id, rank, item_id.

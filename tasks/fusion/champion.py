@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank_head import RerankContext
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import fold_of, last_of_fold_0
-from tasks.metrics.ranking import Codes, Floats, contains, ndcg
+from tasks.metrics.ranking import contains, ndcg
 
 Promote = Literal["when_better", "always", "never"]
 
@@ -64,14 +65,14 @@ class FoldModels:
         return replace(self, models=(first.as_diverse, second.as_diverse))
 
     def to_json(self) -> str:
-        """For the column `folds` of serving.fusion_models."""
+        """For the column `halves` of serving.fusion_models."""
         records = [model.to_record() for model in self.models]
         return json.dumps({"models": records, "seed": self.seed, "last_of_fold_0": self.last_of_fold_0})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "FoldModels":
         """Of a row of serving.fusion_models."""
-        kept = json.loads(record["folds"])
+        kept = json.loads(record["halves"])
         first, second = (FusionModel.from_record(one) for one in kept["models"])
         return cls((first, second), kept["seed"], kept["last_of_fold_0"])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import METHODS, WEIGHTED
@@ -12,8 +13,8 @@ from tasks.fusion.normalise import NORMALISERS, RECIPROCAL_RANK
 from tasks.fusion.plan import Plan
 from tasks.fusion.rerank import by_score
 from tasks.metrics.bootstrap import paired_difference
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Codes, Flags, Floats, mean_defined, ndcg
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import mean_defined, ndcg
 
 AUTO = "auto"
 FEWEST_USERS = 20  # with fewer nothing can be told
@@ -71,7 +72,7 @@ def winner(
     normalisers = tuple(NORMALISERS) if plan.normaliser == AUTO else (plan.normaliser,)
     if len(methods) == len(normalisers) == 1 or len(user_ids) < FEWEST_USERS:
         return Winner(methods[0], normalisers[0])
-    selection = _Selection(candidates, relevant, n_relevant, out_of_fold(user_ids, plan.seed), plan, resamples)
+    selection = _Selection(candidates, relevant, n_relevant, folds_of(user_ids, plan.seed), plan, resamples)
     scales = selection.entries([(WEIGHTED, name) for name in normalisers])
     scale = _best(scales).normaliser
     ways = selection.entries(

@@ -8,9 +8,7 @@ import plotly.graph_objects as go
 from tasks.fusion.points import Trial, pareto_front
 
 
-def pareto_figure(
-    trials: Sequence[Trial], chosen: Trial, k: int, diverse: Trial | None = None
-) -> go.Figure:
+def pareto_figure(trials: Sequence[Trial], chosen: Trial, k: int, diverse: Trial | None = None) -> go.Figure:
     """All trials, the front, each matcher alone, and the chosen points; hover shows the weights."""
     front = pareto_front(trials)
     alone = [trial for trial in trials if trial.is_alone]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.arrays.types import Floats
 from tasks.fusion.model import LEARNED, Point
-from tasks.metrics.ranking import Floats
 
 ALIKE = 0.05  # a share of NDCG that two folds of the users differ by
 

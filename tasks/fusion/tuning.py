@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Flags
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import FusionModel
@@ -17,8 +18,8 @@ from tasks.fusion.objective import Objective, Validation
 from tasks.fusion.plan import Plan
 from tasks.fusion.points import Trial
 from tasks.fusion.weight_search import search
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Flags, contains
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import contains
 
 FOLDS = ("fold_a", "fold_b")
 FINAL = "all"
@@ -79,7 +80,7 @@ def tune(
             f"only {len(judged.users)} users have both candidates and validation events, need 2 or more "
             "to choose on one fold and judge on the other; raise [data] max_users"
         )
-    fold = out_of_fold([validation.user_ids[int(user)] for user in judged.users], plan.seed)
+    fold = folds_of([validation.user_ids[int(user)] for user in judged.users], plan.seed)
     rows = {name: np.flatnonzero(fold == code) for code, name in enumerate(FOLDS)}
     lists = (np.full((len(fold), length or plan.k), -1, np.int32) for _ in "ab")
     tuning = Tuning(judged.users, {}, {}, {}, {}, {}, *lists)
@@ -88,9 +89,7 @@ def tune(
     for name, other in (FOLDS, FOLDS[::-1]):
         mine, model = judged.take(rows[name]), tuning.models[other]
         tuning.items[rows[name]] = model.lists(mine, validation.context, length or plan.k)
-        tuning.diverse_items[rows[name]] = model.as_diverse.lists(
-            mine, validation.context, length or plan.k
-        )
+        tuning.diverse_items[rows[name]] = model.as_diverse.lists(mine, validation.context, length or plan.k)
     return tuning
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
+from tasks.arrays.types import Floats
 from tasks.fusion.model import LEARNED
 from tasks.fusion.plan import Plan
 from tasks.fusion.points import Trial, TrialMetrics, best_alone
-from tasks.metrics.ranking import Floats
 from tasks.run.study import ResumableStudy
 
 DIALS = 5  # that accurate weights are tried with

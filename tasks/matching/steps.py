@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_matrix
 
 from tasks.arrays.codes import category_matrix, interaction_matrix
@@ -21,12 +19,14 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.matching.top_k_index import searches
-from tasks.metrics.ranking import contains, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.rules.book import excluded_events
 from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
     ALL,
@@ -47,7 +47,7 @@ TABLE = "matching.scores"
 FOR_VISITORS = ("popularity", "search_keyword", "search_semantic")
 
 
-@task(name="match", task_run_name="match {fit}", cache_policy=NO_CACHE)
+@step("match", "match {fit}")
 def match(run: StageRun, fit: str) -> bool:
     """Fit the matchers on a window and score its candidates; returns False when that was already done.
 
@@ -95,7 +95,7 @@ def match(run: StageRun, fit: str) -> bool:
     return True
 
 
-@task(name="track matchers", cache_policy=NO_CACHE)
+@step("track matchers")
 def track(run: StageRun) -> None:
     """Log every matcher as a child run with its parameters, timings and validation metrics."""
     metrics = _validation_metrics(run)
@@ -120,7 +120,7 @@ def track(run: StageRun) -> None:
     create_table_artifact(key="matchers", table=rows, description="Fit train, judged on validation")
 
 
-@task(name="finish matching", cache_policy=NO_CACHE)
+@step("finish matching")
 def finish(run: StageRun) -> None:
     """Say what fusion will read."""
     run.fingerprint = fingerprint(

@@ -1,4 +1,4 @@
-"""Two folds of the users, so that what is chosen on the one is judged on the other."""
+"""Two folds of the users: what is chosen on the one is validated on the other."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """(U,) 0 or 1: which fold each user is in, folds of equal size (or one more in fold 0).
+def folds_of(users: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """(U,) 0 or 1: the fold of each user; both have as many users, or fold 0 has one more.
 
-    Users are ordered by a hash of their id, so neither the order given nor the size of an id matters.
+    Users are ordered by a hash of their id, so the order given does not matter.
 
     Args:
         users: external ids, each once.
-        seed: another seed gives other folds.
+        seed: another seed makes other folds.
     """
     keys = _keys(users, seed)
     fold = np.zeros(len(users), dtype=np.int64)
@@ -23,7 +23,7 @@ def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def last_of_fold_0(users: Sequence[str], seed: int) -> str:
-    """Where `out_of_fold` cuts: by this, `fold_of` finds the fold of each again, whoever else there is.
+    """Where `folds_of` cuts: with this, `fold_of` finds a user's fold again, whoever else there is by then.
 
     Args:
         users: external ids, each once; at least one.
@@ -34,12 +34,12 @@ def last_of_fold_0(users: Sequence[str], seed: int) -> str:
 
 
 def fold_of(users: Sequence[str], seed: int, last: str) -> NDArray[np.int64]:
-    """(U,) 0 or 1: the fold that `out_of_fold` gave each user, or would have given.
+    """(U,) 0 or 1: the fold in which `folds_of` put each user, or would have put a user who is new.
 
     Args:
         users: external ids, any of them.
-        seed: of those folds.
-        last: of those folds, from `last_of_fold_0`.
+        seed: of the folds.
+        last: from `last_of_fold_0`.
     """
     return np.array([key > last for key in _keys(users, seed)], dtype=np.int64)
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.metrics.ranking import Codes, Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.rules.arranging import arrange
 from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, RULES, USER

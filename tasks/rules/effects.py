@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
-from tasks.metrics.ranking import Codes
+from tasks.arrays.types import Codes
 from tasks.rules.arranging import new_items
 from tasks.rules.book import RuleBook
 from tasks.settings.rules import Rule
