@@ -164,7 +164,7 @@ def show(run: StageRun) -> None:
     create_table_artifact(
         key="vectors", table=[{"what": key, "value": round(n, 4)} for key, n in run.counts.items()]
     )
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     with tracking.run("embedding", "vectors") as run_id:
         tracking.log(
             run_id,

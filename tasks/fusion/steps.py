@@ -90,10 +90,12 @@ def known_model(run: StageRun) -> str | None:
 def search(run: StageRun) -> str:
     """Search weights on validation, out of fold; keep the fusion model and return its id."""
     settings, fusion, k = run.settings, run.settings.fusion, run.settings.evaluation.k
-    catalogue, tracking, folder = Catalogue.read(run), _tracking(run), settings.mlflow_folder / "searches"
+    catalogue, folder = Catalogue.read(run), settings.mlflow_folder / "searches"
+    tracking = Tracking.of(run, data_fingerprint=run.fingerprint, fit=TRAIN)
     candidates = catalogue.candidates(run, TRAIN, settings.matching.matchers)
     trials: list[tuple[str, Trial]] = []
-    with tracking.run("fusion", "weight search") as parent:
+    about = "A search of the weights: both folds of the users for validation, then all users."
+    with tracking.run("fusion", "weight search", about=about) as parent:
         with progress("searching fusion weights", 3 * fusion.trials, "trials") as advance:
 
             def on_trial(part: str, trial: Trial) -> None:
@@ -202,7 +204,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
     )
     publishing.publish(
         run.warehouse,
-        _tracking(run),
+        Tracking.of(run, data_fingerprint=run.fingerprint),
         publication,
         {
             LISTS: with_reasons(run, lists, publication_id, catalogue),
@@ -271,12 +273,6 @@ def _log_search(tracking: Tracking, parent: str, tuning: Tuning, settings: Setti
             table=[dict(entry) for entry in compared],
             description=f"NDCG@{k} out of fold on validation, by score alone",
         )
-
-
-def _tracking(run: StageRun) -> Tracking:
-    return Tracking(
-        run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
-    )
 
 
 def _why_unusable(run: StageRun, fusion_id: str) -> str | None:

@@ -102,6 +102,11 @@ class Corpus(Section):
         return rewrite
 
     @property
+    def languages(self) -> dict[str, str]:
+        """The language of each angle's texts, by the angle's name."""
+        return {angle.name: angle.language for angle in self.angles}
+
+    @property
     def written_by(self) -> str:
         """The engine's name, with the model's where that is a choice: texts of several live side by side."""
         match self.engine:

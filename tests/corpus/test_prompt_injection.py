@@ -1,25 +1,24 @@
-"""None of a hundred planted instructions reaches a text that is shown."""
+"""None of a hundred injected orders reaches a text that is shown."""
 
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tasks.corpus.acceptance import SafetyCheck
-from tasks.corpus.safety.check import SafetyRules
-from tasks.corpus.safety.loading import load_safety
+from tasks.corpus.acceptance import Rules, SafetyCheck
+from tasks.corpus.planning import chosen_texts, wanted_texts
+from tasks.corpus.safety.check import SafetyRules, load_safety
 from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
-from tasks.corpus.standing import Rules, chosen_texts
-from tasks.corpus.writing import wanted_texts, write_texts
+from tasks.corpus.writing import Writer, write_texts
 from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Engine, Generation
 from tasks.settings.corpus import Corpus
-from tests.corpus.injections import KINDS, PLACES, ObedientEngine, planted_items
+from tests.corpus.injections import KINDS, PLACES, ObedientEngine, injected_items
 
 CORPUS = Corpus(batch_items=100)
-PLANTED, ITEMS = planted_items()
+INJECTED, ITEMS = injected_items()
 PLACE_NAMES = ("title", "description", "category", "first text")
-BY_FORM = {(one.kind, one.place): one.item_id for one in PLANTED}
+BY_FORM = {(one.kind, one.place): one.item_id for one in INJECTED}
 FEW = [BY_FORM[kind, PLACE_NAMES[at % len(PLACE_NAMES)]] for at, kind in enumerate(KINDS)]
 """An item of each kind, in every place in turn."""
 
@@ -39,11 +38,11 @@ def shown(engine: Engine, safety: SafetyCheck, items: pl.DataFrame = ITEMS) -> p
         (row["item_id"], row["slot"], row["prompt_hash"]): Generation(
             " ".join(KINDS[kind][:2]), 9, -9.0, True
         )
-        for item_id, kind, place in PLANTED
+        for item_id, kind, place in INJECTED
         if place == "first text"
         for row in wanted.filter(pl.col("item_id") == item_id).iter_rows(named=True)
     }
-    texts = write_texts(wanted, items, CORPUS, engine, 0, Rules(safety, "rules"), first)
+    texts = write_texts(wanted, Writer(CORPUS, engine, Rules(safety, "rules"), items_by_id(items), 0, first))
     known = texts.with_columns(
         decision=pl.lit(None, dtype=pl.String), hidden=pl.col("status") == "quarantined"
     )
@@ -52,7 +51,7 @@ def shown(engine: Engine, safety: SafetyCheck, items: pl.DataFrame = ITEMS) -> p
 
 def assert_clean(texts: pl.DataFrame, items: pl.DataFrame = ITEMS) -> None:
     assert texts.height == items.height * len(CORPUS.angles)
-    kinds = {one.item_id: one.kind for one in PLANTED}
+    kinds = {one.item_id: one.kind for one in INJECTED}
     written = dict(zip(texts["text_id"], texts["item_id"], strict=True))
     assert len(written) == texts.height
     for row in texts.iter_rows(named=True):
@@ -63,8 +62,8 @@ def assert_clean(texts: pl.DataFrame, items: pl.DataFrame = ITEMS) -> None:
 
 
 def test_there_are_a_hundred_in_four_places_and_ten_kinds() -> None:
-    assert len(PLANTED) == 100 and len(KINDS) == 10
-    assert {place for _, _, place in PLANTED} == set(PLACE_NAMES)
+    assert len(INJECTED) == 100 and len(KINDS) == 10
+    assert {place for _, _, place in INJECTED} == set(PLACE_NAMES)
     assert len(PLACES) == 10
 
 
@@ -81,12 +80,12 @@ def test_obedient_model_never_hears_an_instruction(by_form: SafetyCheck) -> None
     assert engine.obeyed == 0
 
 
-def test_model_that_writes_what_was_planted_is_caught(by_form: SafetyCheck) -> None:
+def test_model_that_writes_what_was_injected_is_caught(by_form: SafetyCheck) -> None:
     """As if the instruction had reached it in a way that prompts do not show."""
     leaks = {}
-    for one in PLANTED:
+    for one in INJECTED:
         if one.place == "first text":
-            continue  # its data hold nothing that could leak; its first text is judged as in the other tests
+            continue  # its data hold nothing that could leak; its first text is checked as in the other tests
         title = as_data(items_by_id(ITEMS)[one.item_id], f"untitled {one.item_id}").title
         leaks[title] = KINDS[one.kind][1]
     engine = ObedientEngine(leaks)

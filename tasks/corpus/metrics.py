@@ -1,4 +1,4 @@
-"""The measures of live texts as rows of features.text_quality, and their means over a run."""
+"""The metrics of live texts as rows of features.text_quality, and their means over a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import polars as pl
 
 from tasks.corpus.faithfulness import faithfulness
+from tasks.corpus.prompts import parts_of
 from tasks.corpus.quality import distinct, is_refusal, repetition, self_bleu, words_of
-from tasks.corpus.writing import SEPARATOR
 from tasks.items.item import Item
+from tasks.models.engine import opening_of
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 ROWS = {
@@ -27,7 +28,7 @@ ROWS = {
 MEANS = ("words", "faithfulness", "repetition", "distinct_1", "distinct_2", "self_bleu")
 
 
-def measured(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
+def metrics_of(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
     """Rows of features.text_quality: each text by itself and beside its item's others.
 
     Args:
@@ -37,25 +38,23 @@ def measured(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
     rows = []
     for _, texts in live.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):
         together = texts["text"].to_list()
-        variety = distinct(together, 1), distinct(together, 2)
+        variety = {"distinct_1": distinct(together, 1), "distinct_2": distinct(together, 2)}
         for row, bleu in zip(texts.iter_rows(named=True), self_bleu(together), strict=True):
-            opening = row["prompt"].rsplit(SEPARATOR, 1)[-1]
-            found = faithfulness(row["text"], Item.of(row), opening, languages.get(row[ANGLE], "en"))
-            rows.append(
-                (
-                    row[TEXT_ID],
-                    row["among"],
-                    len(words_of(row["text"])),
-                    found.claims,
-                    len(found.unfounded),
-                    found.share,
-                    repetition(row["text"]),
-                    is_refusal(row["text"]),
-                    *variety,
-                    bleu,
-                )
-            )
-    return pl.DataFrame(rows, schema=ROWS, orient="row")
+            text, opening = row["text"], opening_of(parts_of(row["prompt"]))
+            found = faithfulness(text, Item.of(row), opening, languages.get(row[ANGLE], "en"))
+            own = {
+                TEXT_ID: row[TEXT_ID],
+                "among": row["among"],
+                "words": len(words_of(text)),
+                "claims": found.claims,
+                "unfounded": len(found.unfounded),
+                "faithfulness": found.share,
+                "repetition": repetition(text),
+                "refusal": is_refusal(text),
+                "self_bleu": bleu,
+            }
+            rows.append(own | variety)
+    return pl.DataFrame(rows, schema=ROWS)
 
 
 def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
