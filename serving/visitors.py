@@ -17,7 +17,7 @@ from serving.published import AGAIN, fitted_matchers, published_fusion
 from serving.sentences import sentence
 from tasks.arrays.codes import category_matrix
 from tasks.arrays.types import Floats
-from tasks.embedding.interests import interest_vectors
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import LEARNED, FusionModel, Point
 from tasks.fusion.nearest import Likeness
@@ -215,15 +215,10 @@ class Visitors:
         embedding, n_events = self._settings.embedding, len(history)
         found, _ = interest_vectors(
             self._semantic.directions,
-            np.zeros(n_events, dtype=np.int64),
-            history,
-            np.arange(n_events),
-            np.ones(n_events, dtype=np.float32),
-            1,
+            Histories.of_one(history, np.arange(n_events), np.ones(n_events, dtype=np.float32)),
             embedding.interests,
             embedding.half_life_items,
             self._settings.seed,
-            are_centred=True,
         )
         said = self._semantic.directions_of([visitor.profile or "", visitor.query or ""])
         profile, query = said[:1], said[1:]
