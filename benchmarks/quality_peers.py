@@ -22,9 +22,9 @@ from benchmarks.quality_ours import Judged, Scored
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process
 from tasks.arrays.codes import codes
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.tuning import FINAL, HALVES
+from tasks.fusion.tuning import FINAL, FOLDS
 from tasks.metrics.evaluator import evaluate_lists
-from tasks.metrics.folds import out_of_fold
+from tasks.metrics.folds import folds_of
 from tasks.metrics.lists import lists_from_frame
 from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.studies.ablation import Window
@@ -49,7 +49,7 @@ class Tuned:
     """What a search found."""
 
     chosen: dict[str, dict[str, Any]]
-    """"half_a", "half_b" (each the best on that half) and "all" to parameters."""
+    """"fold_a", "fold_b" (each the best on that fold) and "all" to parameters."""
     trials: int
     """Those that gave lists."""
     failed: int
@@ -82,7 +82,7 @@ class Bout:
         self.peer = process.peer
         validation = parts["validation"]
         self._judged_ids = judged_ids(validation)
-        self._half = out_of_fold(self._judged_ids, seed)
+        self._half = folds_of(self._judged_ids, seed)
         self._answered: dict[str, tuple[Path, dict[str, float]]] = {}
 
     def tune(self, budget: Budget, cache: Path, on_trial: Callable[[str, float], None]) -> Tuned:
@@ -107,7 +107,7 @@ class Bout:
         """Scored lists with the settings found: out of fold on validation."""
         if part != "validation":
             return self.ask(part, tuned.chosen[FINAL], ONE_FIT_S)
-        first, second = (tuned.chosen[half] for half in HALVES)
+        first, second = (tuned.chosen[half] for half in FOLDS)
         for_b = self.ask(part, first, ONE_FIT_S)
         for_a = for_b if second == first else self.ask(part, second, ONE_FIT_S)
         ids = pl.Series(self._judged_ids, dtype=pl.String)
@@ -190,8 +190,8 @@ class Bout:
             raise PeerFailed(f"{self.peer.name}: not one of {budget.trials} trials succeeded: {failures[0]}")
         table = np.stack(values)  # (T, U)
         chosen = {
-            HALVES[0]: tried[int(table[:, self._half == 0].mean(axis=1).argmax())],
-            HALVES[1]: tried[int(table[:, self._half == 1].mean(axis=1).argmax())],
+            FOLDS[0]: tried[int(table[:, self._half == 0].mean(axis=1).argmax())],
+            FOLDS[1]: tried[int(table[:, self._half == 1].mean(axis=1).argmax())],
             FINAL: tried[int(table.mean(axis=1).argmax())],
         }
         return Tuned(chosen, len(tried), len(failures), perf_counter() - start, self._process.package)

@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.matching import steps
 from tasks.matching.pairs import steps as pair_steps
 from warehouse.columns import FITS, TRAIN
 
 
-@flow(name="matching")
+@flow(name="matching", flow_run_name=run_name)
 def matching(config: str | None = None) -> None:
     """Fit and score the matchers on every fit window that changed."""
     with stage(config, "matching") as run:

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from serving.explain_user import UserFusion
 from serving.published import fitted_matchers
 from serving.visitors import SEMANTIC
-from tasks.embedding.interests import interest_vectors
+from tasks.arrays.types import Floats
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
-from tasks.items.content import titled
+from tasks.items.item import Item
 from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
 from tasks.matching.saved import load_for_visitors
 from tasks.matching.search_semantic import SearchSemantic
-from tasks.metrics.ranking import Floats
 from tasks.settings import Settings
 from warehouse.columns import ITEM
 
@@ -103,7 +103,7 @@ def leave_one_out(fusion: UserFusion, settings: Settings, column: int, k: int) -
 
     def removal(row: int) -> Removal:
         left_out = past.row(len(items) - row, named=True)
-        title = titled(left_out["title"], left_out["year"])
+        title = Item.of(left_out).titled
         return Removal(
             *(left_out[ITEM], title, left_out["event_time"]),
             *(float(fused[row, column]), int(place[row]), int(replaced[row])),
@@ -144,9 +144,8 @@ def rescored(
     for place, name in enumerate(candidates.matchers):
         if name in matchers:
             scores[:, :, place] = _in_blocks(matchers[name], visitors, columns)
-    facts = None if candidates.facts is None else np.repeat(candidates.facts, n, axis=0)
-    items = np.repeat(candidates.items, n, axis=0)
-    return replace(candidates, users=np.arange(n), items=items, scores=scores, facts=facts)
+    same = candidates.take(np.zeros(n, dtype=np.int64))
+    return replace(same, users=np.arange(n), scores=scores)
 
 
 def _in_blocks(matcher: VisitorMatcher, visitors: VisitorBatch, columns: IntArray) -> FloatArray:
@@ -178,15 +177,10 @@ def _visitors(
     interests = [
         interest_vectors(
             semantic.directions,
-            np.zeros(len(places), dtype=np.int64),
-            items[places],
-            time[places],
-            value[places].astype(np.float32),
-            1,
+            Histories.of_one(items[places], time[places], value[places].astype(np.float32)),
             embedding.interests,
             embedding.half_life_items,
             settings.seed,
-            are_centred=True,
         )[0]
         for places in histories
     ]

@@ -9,7 +9,7 @@ from serving.explain_user import UserFusion
 from serving.lists import titles
 from serving.sentences import label, lacking, sentence, shares, without
 from tasks.fusion.shapley import membership_values
-from tasks.items.content import titled
+from tasks.items.item import Item
 from tasks.settings import Settings
 from warehouse.columns import LISTS
 from warehouse.errors import PolyrecError, WarehouseError
@@ -59,7 +59,7 @@ def explain(
     answer: dict[str, Any] = {
         "user_id": user_id,
         "item_id": item_id,
-        "title": titled(item["title"], item["year"]),
+        "title": Item.of(item).titled,
         "categories": item["categories"],
         "rank": row.get("rank"),
         "score": score,
@@ -116,7 +116,9 @@ def _models(
 
 def _membership(fusion: UserFusion, column: int, k: int) -> dict[str, Any]:
     """What each model adds to the item's being among the first k, re-ranked as the published lists are."""
-    held, values = membership_values(fusion.value, fusion.normalised, lambda s: fusion.lists(s, k))
+    held, values = membership_values(
+        fusion.model.value_of(fusion.candidates, 0), fusion.normalised, lambda s: fusion.lists(s, k)
+    )
     place = np.flatnonzero(held == column)
     of_item = values[place[0]] if len(place) else np.zeros(len(fusion.matchers))
     added = dict(zip(fusion.matchers, of_item.tolist(), strict=True))

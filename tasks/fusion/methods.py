@@ -1,12 +1,12 @@
 """Each way of fusing at its most accurate: what it learns from users whom the choice may see."""
 
+from tasks.arrays.types import Flags
 from tasks.fusion.calibration import fitted
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.learning import learn_gate, learn_ranker
 from tasks.fusion.listwise import likeliest_weights
 from tasks.fusion.model import GATED, LEARNED, RANKER, WEIGHTED, FusionModel
 from tasks.fusion.normalise import RECIPROCAL_RANK
-from tasks.metrics.ranking import Flags
 from warehouse.errors import SettingsError
 
 
@@ -20,7 +20,7 @@ def accurate_model(
     Args:
         method: of `METHODS`.
         normaliser: its name; reciprocal rank fusion has its own.
-        candidates: of these U users; with the facts about them where the method is "gated".
+        candidates: of these U users; with user features where the method is "gated".
         relevant: (U, C), whether a candidate is relevant.
         seed: of the networks.
     """
@@ -35,11 +35,7 @@ def accurate_model(
     weights = dict(zip(names, (found / found.sum()).tolist(), strict=True))
     match method:
         case "gated":
-            if candidates.facts is None:
-                raise ValueError(
-                    "a gated fusion needs the facts about its users; give them with Candidates.with_facts"
-                )
-            gate = learn_gate(normalised, relevant, there, candidates.facts, found, names, seed)
+            gate = learn_gate(normalised, relevant, there, candidates.known_features, found, names, seed)
             return FusionModel(GATED, scale, weights, gate=gate)
         case "ranker":
             ranker = learn_ranker(normalised, relevant, there, found, names, seed)

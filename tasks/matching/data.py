@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import category_matrix, codes, text_tensor
-from tasks.items.content import titled
+from tasks.items.item import items_of
 from tasks.items.recommendable import recommendable_items
 from tasks.matching.contract import TrainingData
 from tasks.matching.relevance_labels import read_judgements
@@ -163,7 +163,7 @@ def _names(user_ids: Sequence[str], items: pl.DataFrame, words: pl.DataFrame, n_
     return Names(
         user_ids=user_ids,
         item_ids=item_ids,
-        titles=[titled(*row) for row in items.select("title", "year").iter_rows()],
+        titles=[item.titled for item in items_of(items)],
         descriptions=items["description"].fill_null("").to_list(),
         texts=texts,
         categories=items["categories"].to_list(),

@@ -25,6 +25,7 @@ from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
 from tasks.matching.two_tower import TwoTower
 from tasks.settings.matching import Matching
+from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 from tasks.settings.space import Space, spaces_of
 from warehouse.errors import SettingsError
@@ -107,6 +108,8 @@ def load(folder: Path) -> Matcher:
 
 def known(name: str) -> str:
     """Refuse a name that no matcher has."""
+    if told := renamed_matcher(name):
+        raise SettingsError(told)
     if name not in KINDS:
         raise SettingsError(
             f"no matcher is called {name!r}; choose among {', '.join(sorted(KINDS))} in [matching] matchers"

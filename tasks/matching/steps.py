@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from scipy.sparse import csr_matrix
 
 from tasks.arrays.codes import category_matrix, interaction_matrix
@@ -21,12 +19,14 @@ from tasks.matching.registry import build
 from tasks.matching.retrieve import top_candidates
 from tasks.matching.saved import clear, read_manifest, write_manifest
 from tasks.matching.top_k_index import searches
-from tasks.metrics.ranking import contains, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.rules.book import excluded_events
 from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
     ALL,
@@ -40,14 +40,14 @@ from warehouse.columns import (
     USER,
     VALIDATION,
 )
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "matching.scores"
 # Fitted and saved for visitors, whichever matchers score users: queries are answered by these.
 FOR_VISITORS = ("popularity", "search_keyword", "search_semantic")
 
 
-@task(name="match", task_run_name="match {fit}", cache_policy=NO_CACHE)
+@step("match", "match {fit}")
 def match(run: StageRun, fit: str) -> bool:
     """Fit the matchers on a window and score its candidates; returns False when that was already done.
 
@@ -57,7 +57,7 @@ def match(run: StageRun, fit: str) -> bool:
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
-    n_shards = 1 << max(0, -(-len(window.user_ids) // block) - 1).bit_length()
+    n_shards = number_of_shards(len(window.user_ids), block)
     members: dict[str, list[int]] = defaultdict(list)
     for code, user_id in enumerate(window.user_ids):
         members[shard_key(user_id, n_shards)].append(code)
@@ -95,20 +95,21 @@ def match(run: StageRun, fit: str) -> bool:
     return True
 
 
-@task(name="track matchers", cache_policy=NO_CACHE)
+@step("track matchers")
 def track(run: StageRun) -> None:
     """Log every matcher as a child run with its parameters, timings and validation metrics."""
     metrics = _validation_metrics(run)
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     settings = run.settings.matching.model_dump(mode="json")
     rows = []
-    with tracking.run("matching", "matchers") as parent:
+    about = "All matchers of one night, each fit on train, train_validation and all."
+    with tracking.run("matching", "matchers", about=about) as parent:
         tracking.log(parent, params={**settings, "seed": run.settings.seed}, metrics=run.counts)
         for fit in PARTS_OF_FIT:
             models = run.warehouse.query("matcher_models", fit=fit)
             for model in models.iter_rows(named=True):
                 name = model[MATCHER]
-                with tracking.run("matching", f"{name}, {fit}", {FIT: fit}, parent) as run_id:
+                with tracking.run("matching", f"{name}, {fit}", {FIT: fit, MATCHER: name}, parent) as run_id:
                     values = {"fit_seconds": model["fit_seconds"], "score_seconds": model["score_seconds"]}
                     if fit == TRAIN:
                         values |= metrics.get(name, {})  # what proposes nothing has no lists
@@ -120,7 +121,7 @@ def track(run: StageRun) -> None:
     create_table_artifact(key="matchers", table=rows, description="Fit train, judged on validation")
 
 
-@task(name="finish matching", cache_policy=NO_CACHE)
+@step("finish matching")
 def finish(run: StageRun) -> None:
     """Say what fusion will read."""
     run.fingerprint = fingerprint(

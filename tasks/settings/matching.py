@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 from tasks.settings.space import Choice, Real, Whole
 
@@ -351,6 +352,13 @@ class Matching(Section):
     relevance_student: RelevanceStudent = RelevanceStudent()
     cross_encoder: CrossEncoder = CrossEncoder()
     external: tuple[External, ...] = ()
+
+    @field_validator("matchers")
+    @classmethod
+    def _check_matchers(cls, matchers: tuple[str, ...]) -> tuple[str, ...]:
+        if told := next(filter(None, map(renamed_matcher, matchers)), None):
+            raise ValueError(told)
+        return matchers
 
     @field_validator("external")
     @classmethod

@@ -16,10 +16,13 @@ from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix
+from tasks.arrays.types import Floats
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.objective import Validation
+from tasks.fusion.plan import Plan
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import Plan, tune
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.tuning import tune
 from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, judgements_of
 from tasks.matching.pairs.cross_encoder import CrossEncoder
@@ -27,11 +30,10 @@ from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT, with_relevance
 from tasks.matching.training_data import Judgements
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Floats, contains, mean_defined, ndcg
-from tasks.metrics.significance import bootstrap_mean, paired_difference
+from tasks.metrics.bootstrap import bootstrap_mean, paired_difference
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.settings import Settings
-from tasks.settings.point_rule import MOST_ACCURATE, PointRule
 from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER
 
 TEACHER = LanguageModelRelevance.name
@@ -155,7 +157,7 @@ class _Rescoring:
         )
         whole = judgements_of(judged, self.window.text_ids, self.window.item_ids)
         ids = self.pairs[USER].unique().sort().to_list()
-        half = dict(zip(ids, out_of_fold(ids, self.settings.seed), strict=True))
+        half = dict(zip(ids, folds_of(ids, self.settings.seed), strict=True))
         of_row = np.array([half[user] for user in judged[USER]])
         of_pair = np.array([half[user] for user in self.pairs[USER]])
         out, fit_seconds, score_seconds, scored = np.zeros(self.pairs.height), 0.0, 0.0, 0
@@ -174,8 +176,7 @@ class _Rescoring:
     @property
     def _plan(self) -> Plan:
         """Accuracy alone, by weighted sums: how much of it a model adds is the question."""
-        accurate = PointRule.parse(MOST_ACCURATE)
-        return Plan(self.k, self.settings.fusion.trials, 0.0, accurate, accurate, seed=self.settings.seed)
+        return Plan(self.k, self.settings.fusion.trials, 0.0, seed=self.settings.seed)
 
     def _ranks(self, scores: Floats) -> Floats:
         """(P,) the rank of each pair among its user's, 1 the best."""
@@ -245,16 +246,10 @@ class _Rescoring:
         )
         categories, _ = category_matrix(self.sample.items["categories"].to_list())
         vectors = mean_text_vectors(self.window.data.text_vectors)
-        tuning = tune(
-            candidates,
-            self.relevant,
-            self.window.user_ids,
-            categories,
-            RerankContext(ItemSimilarity.of(vectors, categories)),
-            self._plan,
-            recommendable=self.sample.recommendable,
-            publish=False,
-        )
+        context = RerankContext.assemble(vectors, categories)
+        shown = self.sample.recommendable
+        validation = Validation(self.relevant, self.window.user_ids, categories, context, shown)
+        tuning = tune(candidates, validation, self._plan, publish=False)
         return self._per_user(tuning.items)
 
 

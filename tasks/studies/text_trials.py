@@ -10,7 +10,7 @@ import polars as pl
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
-from tasks.items.content import ENCODED_AS
+from tasks.items.item import ENCODED_AS
 from tasks.matching.registry import build
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.progress import progress
@@ -199,7 +199,7 @@ def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Vari
 
 
 def _record_look(settings: Settings, split_hash: str, run_id: str) -> None:
-    with writing(settings.data_folder, "polyrec ablate texts --final", settings.lock_timeout_s) as warehouse:
+    with writing(settings.data_folder, "polyrec ablate texts --test", settings.lock_timeout_s) as warehouse:
         warehouse.execute("record_test_look", split_hash=split_hash, fusion_id=LOOKER, mlflow_run_id=run_id)
 
 
@@ -209,4 +209,4 @@ def _notes(settings: Settings, final: bool) -> list[str]:
         return []
     if final:
         return [f"Test holds cold items only (draw {settings.data.draw}); validation has none."]
-    return ["Validation has no cold items under cold_item: they are judged on test, with --final."]
+    return ["Validation has no cold items under cold_item: they are judged on test, with --test."]

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from tasks.arrays.codes import codes
@@ -22,6 +20,7 @@ from tasks.models.engines import engine_identity, load_engine
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.settings.corpus import Corpus
 from warehouse.columns import (
     FIT,
@@ -35,7 +34,7 @@ from warehouse.columns import (
     USER,
 )
 from warehouse.errors import PolyrecError
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "features.relevance"
 STAGE = "relevance"  # of shards
@@ -43,7 +42,7 @@ SHARD_USERS = 4  # about half a minute on two cores
 WARM_UP_TEXTS = 8
 
 
-@task(name="judge relevance", cache_policy=NO_CACHE)
+@step("judge relevance")
 def judge(run: StageRun) -> bool:
     """Ask the language model about the sample, shard by shard; returns whether anything is new."""
     warehouse, settings = run.warehouse, run.settings.matching.relevance
@@ -75,7 +74,7 @@ def judge(run: StageRun) -> bool:
     n_tokens = _announce(teacher, pending, window)
     start = time.perf_counter()
     n_users = pending[USER].n_unique()
-    n_shards = 1 << max(0, -(-n_users // SHARD_USERS) - 1).bit_length()
+    n_shards = number_of_shards(n_users, SHARD_USERS)
     shards: dict[str, list[str]] = defaultdict(list)
     for user_id in pending[USER].unique().sort():
         shards[shard_key(user_id, n_shards)].append(user_id)
@@ -93,7 +92,7 @@ def judge(run: StageRun) -> bool:
     return True
 
 
-@task(name="cross-encode", cache_policy=NO_CACHE)
+@step("cross-encode")
 def cross_encode(run: StageRun) -> bool:
     """Tune the cross-encoder on fit `train` and let it score the sample; False when that was done."""
     warehouse, settings = run.warehouse, run.settings
