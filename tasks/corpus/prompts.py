@@ -15,9 +15,8 @@ from tasks.items.content import MARKS, neutral, shortened
 from tasks.items.item import Item
 from tasks.models.engine import Prompt, Sampling
 from tasks.run.fingerprint import fingerprint
-from tasks.settings.angles import Angle
+from tasks.settings.angles import LANGUAGES, Angle
 from tasks.settings.corpus import Corpus
-from tasks.settings.languages import LANGUAGES
 from tasks.settings.templates import Columns, rendered
 
 SEPARATOR = "\x1e"  # between the parts of a stored prompt

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.fusion.tuning import HALVES
+from tasks.fusion.tuning import FOLDS
 from tasks.matching.contract import Matcher
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT
@@ -77,7 +77,7 @@ def _results(window: Window, names: Sequence[str], extra: Sequence[str], baselin
     proposing = {matcher.name for matcher in matchers if matcher.proposes}
     chosen = [(name, "without", others[name]) for name in names if not proposing.isdisjoint(others[name])]
     chosen += [(name, "with", [*names, name]) for name in extra]
-    total = len(HALVES) * settings.fusion.trials * (1 + len(chosen))
+    total = len(FOLDS) * settings.fusion.trials * (1 + len(chosen))
     with progress("searching fusion weights", total, "trials") as advance:
 
         def result(name: str, kind: str, some: Sequence[str], more: Mapping[str, Any]) -> Result:

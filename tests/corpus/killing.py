@@ -20,8 +20,7 @@ from tasks.items.item import Item
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.run.stage import stage_run
 from tasks.settings import Settings
-from tasks.settings.corpus import Corpus
-from tasks.settings.rewrite import Rewrite
+from tasks.settings.corpus import Corpus, Rewrite
 from tests.corpus.scripted import words_as_vector
 from tests.killing import Match, Request, Steps, always, arm, die, named, serve
 from warehouse.connection import Warehouse, writing

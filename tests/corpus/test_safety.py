@@ -33,9 +33,8 @@ from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_
 from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
 from tasks.items.item import Item
 from tasks.models.encoder import load_encoder
-from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
+from tasks.settings.angles import ANGLE_SETS, LANGUAGES, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus, Safety
-from tasks.settings.languages import LANGUAGES
 
 HELD_OUT = Path(__file__).parent / "data" / "safety_held_out.tsv"
 ITEM = Item("Heat", 1995, ["Crime"])

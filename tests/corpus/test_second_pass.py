@@ -15,8 +15,7 @@ from tasks.corpus.writing import Writer, write_texts
 from tasks.items.item import items_by_id
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
-from tasks.settings.corpus import Corpus
-from tasks.settings.rewrite import Rewrite
+from tasks.settings.corpus import Corpus, Rewrite
 from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_rewriting import FIRST, NEW, answering, by_form, items, new_text
 from warehouse.connection import Warehouse, writing
