@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.ingest import infer_schema
 from tasks.ingest.infer_schema import Guess, Kind
-from tasks.ingest.sample import Peek, peek
+from tasks.ingest.sample import Sample, sample
 from tasks.ingest.sets.catalogue import set_of
 from tasks.settings.angles import angle_set_for
 from tasks.settings.data import Data, Table
@@ -82,18 +82,18 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
 
     Args:
         folder: Where the configuration will lie.
-        given: Files by table. When empty, the folder is looked through.
+        given: Files by table. When empty, the folder is sampled through.
 
     Raises:
         SettingsError: there is no catalogue or no event log among them.
         SourceError: a file cannot be read at all.
     """
     made = Draft()
-    tables: Mapping[Kind, Sequence[Peek]]
+    tables: Mapping[Kind, Sequence[Sample]]
     if not any(given.values()):
         tables = _sorted_out(folder, made)
     else:
-        tables = {kind: [_look(folder, path) for path in paths] for kind, paths in given.items() if paths}
+        tables = {kind: [_sample(folder, path) for path in paths] for kind, paths in given.items() if paths}
     logs = tables.get("interactions", [])
     if not logs:
         raise SettingsError(
@@ -143,30 +143,30 @@ def _corpus(made: Draft, noun: str, why: str) -> None:
     made.key("corpus", "angle_set", angle_set_for(noun), why)
 
 
-def _look(folder: Path, path: Path) -> Peek:
+def _sample(folder: Path, path: Path) -> Sample:
     if not path.exists():
         raise SettingsError(f"there is no file {path}; correct the path")
-    return peek(Table(files=(_relative(folder, path),)), folder)
+    return sample(Table(files=(_relative(folder, path),)), folder)
 
 
 def _relative(folder: Path, path: Path) -> str:
     return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
 
 
-def _describes(one: Peek) -> bool:
+def _describes(one: Sample) -> bool:
     return "title" in infer_schema.guess_items(one.rows)
 
 
-def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
+def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Sample]]:
     """Which file of a folder is which table; of several logs, the one that says most."""
-    tables: dict[Kind, list[Peek]] = {}
+    tables: dict[Kind, list[Sample]] = {}
     for path in look_through(folder):
-        looked = _look(folder, path)
-        kind = infer_schema.kind_of(looked.rows)
+        sampled = _sample(folder, path)
+        kind = infer_schema.kind_of(sampled.rows)
         if kind is None:
             made.unused.append(f"{path.name}: no table that can be told")
         else:
-            tables.setdefault(kind, []).append(looked)
+            tables.setdefault(kind, []).append(sampled)
     logs = tables.get("interactions", [])
     logs.sort(key=lambda one: len(infer_schema.guess_interactions(one.rows)), reverse=True)
     made.unused += [f"{one.source}: {logs[0].source} says more about events" for one in logs[1:]]
@@ -176,7 +176,7 @@ def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
     return tables
 
 
-def _items(made: Draft, items: Sequence[Peek]) -> None:
+def _items(made: Draft, items: Sequence[Sample]) -> None:
     """The catalogue and, from further files with the same id, `also`."""
     main, *rest = sorted(items, key=lambda one: infer_schema.find(one.rows, "title") is None)
     found = infer_schema.guess_items(main.rows)
@@ -206,7 +206,7 @@ def _items(made: Draft, items: Sequence[Peek]) -> None:
         _also(made, found["id"], one)
 
 
-def _also(made: Draft, id_: Guess, one: Peek) -> None:
+def _also(made: Draft, id_: Guess, one: Sample) -> None:
     wanted = infer_schema.plain_name(id_.column)
     shared = next((name for name in one.columns if infer_schema.plain_name(name) == wanted), None)
     text = infer_schema.find(one.rows, "description")
@@ -224,7 +224,7 @@ def _also(made: Draft, id_: Guess, one: Peek) -> None:
         made.key(name, "content", content, "Columns that say what an item is.")
 
 
-def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
+def _interactions(made: Draft, logs: Sequence[Sample]) -> None:
     first, name = logs[0], "data.interactions"
     found = infer_schema.guess_interactions(first.rows)
     for role in ("user", "item"):
@@ -248,7 +248,7 @@ def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
         made.lines.append("# No column of times: the order in the files is the time.")
 
 
-def _others(made: Draft, tables: Mapping[Kind, Sequence[Peek]]) -> None:
+def _others(made: Draft, tables: Mapping[Kind, Sequence[Sample]]) -> None:
     roles = {"users": {"user": "id"}, "searches": {"user": "user", "query": "query", "time": "time"}}
     roles["triples"] = {"head": "head", "relation": "relation", "tail": "tail"}
     for kind, keys in roles.items():

@@ -7,10 +7,10 @@ from polars.testing import assert_frame_equal
 
 from tasks.ingest import movielens
 from tasks.ingest.content import content_hash
-from tasks.ingest.frames import COLUMNS, described, stage_delivery
 from tasks.ingest.loading import load
 from tasks.ingest.movielens import parse_title, read_movielens
 from tasks.ingest.sets.errors import SetError
+from tasks.ingest.sources import COLUMNS, described, stage_delivery
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
