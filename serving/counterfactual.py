@@ -144,9 +144,8 @@ def rescored(
     for place, name in enumerate(candidates.matchers):
         if name in matchers:
             scores[:, :, place] = _in_blocks(matchers[name], visitors, columns)
-    facts = None if candidates.facts is None else np.repeat(candidates.facts, n, axis=0)
-    items = np.repeat(candidates.items, n, axis=0)
-    return replace(candidates, users=np.arange(n), items=items, scores=scores, facts=facts)
+    same = candidates.take(np.zeros(n, dtype=np.int64))
+    return replace(same, users=np.arange(n), scores=scores)
 
 
 def _in_blocks(matcher: VisitorMatcher, visitors: VisitorBatch, columns: IntArray) -> FloatArray:

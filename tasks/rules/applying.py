@@ -8,12 +8,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.types import Codes, Flags, Floats
-from tasks.fusion.candidates import Candidates
-from tasks.fusion.rerank import Positions, by_score
 from tasks.rules.arranging import arrange
 from tasks.rules.book import RuleBook
-from warehouse.columns import ITEM, RANK, USER
+from warehouse.columns import ITEM, RANK, RULES, USER
 
+Positions = NDArray[np.int64]
+"""Columns of candidates; -1 is none."""
 FALLBACK = "fallback"
 """Recorded with an item that stands where rules left a gap."""
 POOL = 1000
@@ -63,9 +63,24 @@ def apply_hard_rules(lists: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
     return kept.with_columns(place.alias(RANK)).select(lists.columns)
 
 
+def around_rules(published: pl.DataFrame, reranked: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order of `reranked`, but for those that a rule put in their place: these stay there.
+
+    Args:
+        published: a user's rows with rank and rules, by rank.
+        reranked: the same rows, or the first of them, in another order.
+    """
+    moved = pl.col(RULES).list.len() > 0
+    fixed, others = published.filter(moved), reranked.filter(~moved.fill_null(False))
+    free = np.setdiff1d(np.arange(1, published.height + 1), fixed[RANK].to_numpy())[: others.height]
+    places = pl.concat([fixed[RANK].cast(pl.Int64), pl.Series(RANK, free, dtype=pl.Int64)])
+    return pl.concat([fixed, others]).with_columns(place=places).sort("place").drop("place")
+
+
 def ruled_lists(
     scores: Floats,
-    candidates: Candidates,
+    users: Codes,
+    items: Codes,
     book: RuleBook | None,
     k: int,
     rerank: Callable[[Floats], Positions],
@@ -78,19 +93,20 @@ def ruled_lists(
 
     Args:
         scores: (U, C) fused scores; -inf where there is no item.
-        candidates: of the U users.
+        users: (U,) codes.
+        items: (U, C) codes of the users' candidates, -1 padded.
         book: the rules of the day; None without.
         k: length of the lists.
         rerank: from scores (U, C) to positions (U, k), best first, -1 padded.
     """
-    users, items = candidates.users, candidates.items
     if book is None or not book.rules:
         places = rerank(scores)
         return RuledLists(_at(items, places), places, {})
-    allowed = candidates.present & book.allowed(users[:, None], items)
-    adjusted = adjusted_scores(scores, candidates, book, allowed)
+    present = items >= 0
+    allowed = present & book.allowed(users[:, None], items)
+    adjusted = _adjusted_scores(scores, users, items, book, allowed)
     order = _whole_order(rerank(adjusted), adjusted)
-    wanted = np.minimum(candidates.present.sum(axis=1), k)
+    wanted = np.minimum(present.sum(axis=1), k)
     outside = _pinned_outside(book, users, items)
     choice = np.concatenate([_at(items, order), outside], axis=1)
     movers = [rule.name for rule in book.rules if not rule.hard]
@@ -117,27 +133,21 @@ def ruled_lists(
         if short.size:
             pool = _pool(book, users[short], choice[short], k)
             fill(short, np.concatenate([choice[short], pool], axis=1))
-    _mark_adjusted(lists, book, users, scores, candidates.present)
+    _mark_adjusted(lists, book, users, scores, present)
     _mark_gaps(lists, scores, allowed, wanted)
     return lists
 
 
-def adjusted_scores(scores: Floats, candidates: Candidates, book: RuleBook, allowed: Flags) -> Floats:
-    """(U, C) scores for re-ranking: -inf where forbidden, boosts added, buries taken off.
+def _adjusted_scores(scores: Floats, users: Codes, items: Codes, book: RuleBook, allowed: Flags) -> Floats:
+    """(U, C) scores for re-ranking: -inf where not `allowed` (U, C), boosts added, buries taken off.
 
     The unit of both is the standard deviation of the fused scores of all candidates of the user.
-
-    Args:
-        scores: (U, C) fused scores; -inf where there is no item.
-        candidates: of the U users.
-        book: the rules of the day.
-        allowed: (U, C) what hard rules let through.
     """
-    spread = _spread(scores, candidates.present)[:, None]
+    spread = _spread(scores, items >= 0)[:, None]
     out = np.where(allowed, scores, -np.inf)
     for rule in book.of_kind("boost", "bury"):
         change = (rule.strength or 0) * (spread if rule.kind == "boost" else -spread)
-        out += np.where(book.about(rule, candidates.users[:, None], candidates.items), change, 0)
+        out += np.where(book.about(rule, users[:, None], items), change, 0)
     return out
 
 
@@ -180,14 +190,7 @@ def _pinned_outside(book: RuleBook, users: Codes, items: Codes) -> NDArray[np.in
 
 
 def _pool(book: RuleBook, users: Codes, choice: Codes, k: int) -> NDArray[np.int64]:
-    """(B, W) further items that users may be shown, the most popular first, -1 padded.
-
-    Args:
-        book: the rules of the day.
-        users: (B,) codes.
-        choice: (B, C) what they have already, -1 padded.
-        k: length of the lists.
-    """
+    """(B, W) further items than `choice` (B, C) that users (B,) may be shown, the most popular first."""
     free = book.allowed(users[:, None], np.arange(len(book.item_ids)))
     row, column = np.nonzero(choice >= 0)
     free[row, choice[row, column]] = False
@@ -215,10 +218,10 @@ def _mark_gaps(lists: RuledLists, scores: Floats, allowed: Flags, wanted: NDArra
     """Record `fallback` with items that came up because hard rules took better ones out."""
     if not scores.shape[1]:
         return
-    best = by_score(scores, scores.shape[1])
-    rank = np.full(scores.shape, scores.shape[1], dtype=np.int64)
-    row, column = np.nonzero(best >= 0)
-    rank[row, best[row, column]] = column
+    rank = np.empty(scores.shape, dtype=np.int64)
+    np.put_along_axis(
+        rank, np.argsort(-scores, axis=1, kind="stable"), np.arange(scores.shape[1])[None], axis=1
+    )
     lost = ((rank < wanted[:, None]) & ~allowed).any(axis=1)
     by_rule: Flags = np.any(list(lists.moved.values()), axis=0)
     beyond = (lists.places >= 0) & (_at(rank, lists.places) >= wanted[:, None])

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.fusion.rule_effects import effects_table, rule_effects
-from tasks.fusion.rules import FALLBACK, apply_hard_rules, ruled_lists
+from tasks.rules.applying import FALLBACK, apply_hard_rules, around_rules, ruled_lists
 from tasks.rules.book import RuleBook
-from tests.fusion import ruling
-from tests.fusion.ruling import ITEMS, USERS, book, candidates, listed, lists, named
+from tasks.rules.effects import effects_table, rule_effects
+from tests.rules import ruling
+from tests.rules.ruling import ITEMS, USERS, book, candidates, listed, lists, named
 from warehouse.errors import PolyrecError
 
 
@@ -32,6 +32,11 @@ def rows_of(made: Any) -> pl.DataFrame:
             "rules": made.names(row, rank),
         }
     )
+
+
+def effects_of(rows: pl.DataFrame, told: RuleBook) -> pl.DataFrame:
+    given = candidates()
+    return rule_effects(rows, given.users, given.items, told)
 
 
 def test_without_rules_lists_are_those_of_re_ranking() -> None:
@@ -163,7 +168,7 @@ def test_a_cap_takes_from_outside_and_yields_only_when_there_is_nothing_else() -
     made = lists(told, n=10)  # three brands for five places
     assert listed(made) == ["i0", "i1", "i2", "i3", "i4"]
     rows = rows_of(made)
-    assert rule_effects(rows, candidates(), told).filter(effect="unmet").rows() == [
+    assert effects_of(rows, told).filter(effect="unmet").rows() == [
         (user, "cap", "unmet", 2) for user in USERS
     ]
     made = lists(book(rule("cap", "cap", categories=["toy"], at_most=2)), k=5, n=4)
@@ -194,7 +199,7 @@ def test_new_items_that_there_are_not_leave_a_share_unmet() -> None:
     told = book(rule("fresh", "new_share", share=1.0, first=5))
     made = lists(told)
     assert listed(made) == ["i9", "i10", "i11", "i0", "i1"]
-    effects = rule_effects(rows_of(made), candidates(), told)
+    effects = effects_of(rows_of(made), told)
     assert effects.filter(user_id="adult").rows() == [
         ("adult", "fallback", "moved", 2),
         ("adult", "fresh", "moved", 3),
@@ -224,14 +229,14 @@ def test_effects_are_counted() -> None:
         rule("pin", "pin", items=["i9"], rank=1),
         seen=seen,
     )
-    effects = rule_effects(rows_of(lists(told)), candidates(), told)
+    effects = effects_of(rows_of(lists(told)), told)
     assert effects.filter(user_id="adult", effect="excluded").rows() == [
         ("adult", "seen", "excluded", 2),
         ("adult", "toys", "excluded", 4),
     ]
     assert effects.filter(user_id="child", rule="grown")["items"].to_list() == [2]
     assert {"rule": "pin", "effect": "moved", "items": 3, "users": 3} in effects_table(effects)
-    assert effects_table(rule_effects(rows_of(lists(book())), candidates(), book())) == []
+    assert effects_table(effects_of(rows_of(lists(book())), book())) == []
 
 
 def test_a_pin_that_a_hard_rule_forbids_to_some_is_unmet() -> None:
@@ -240,7 +245,7 @@ def test_a_pin_that_a_hard_rule_forbids_to_some_is_unmet() -> None:
     )
     made = lists(told)
     assert listed(made)[0] == "i9" and listed(made, "child")[0] == "i0"
-    unmet = rule_effects(rows_of(made), candidates(), told).filter(effect="unmet")
+    unmet = effects_of(rows_of(made), told).filter(effect="unmet")
     assert unmet["user_id"].to_list() == ["child", "secret"]
 
 
@@ -324,7 +329,7 @@ def test_hard_rules_are_never_broken(hard: Any, soft: Any, seen: Any, k: int, se
     shown = np.take_along_axis(shown, np.argsort(shown < 0, axis=1, kind="stable"), axis=1)
     mine = type(given_)(given_.users, shown, given_.scores, given_.matchers)
     scores = np.where(shown >= 0, generator.normal(size=(3, 12)), -np.inf)
-    made = ruled_lists(scores, mine, ruled, k, lambda adjusted: ruling.by_score(adjusted, k))
+    made = ruled_lists(scores, mine.users, shown, ruled, k, lambda told: ruling.by_score(told, k))
     for user, row in enumerate(made.items):
         items = row[row >= 0]
         assert (row[: len(items)] >= 0).all(), "ranks have gaps"
@@ -352,3 +357,24 @@ def check_caps(ruled: RuleBook, items: np.ndarray, shown: np.ndarray, k: int) ->
             first = items[user][: cap.n_first]
             counts = np.bincount(first[first >= 0] % 3, minlength=3)
             assert counts.max() <= (cap.at_most or 0)
+
+
+def ordered(items: str, rules: dict[str, list[str]]) -> pl.DataFrame:
+    told = [rules.get(item, []) for item in items]
+    return pl.DataFrame(
+        {
+            "rank": pl.Series(range(1, len(items) + 1), dtype=pl.Int32),
+            "item_id": list(items),
+            "rules": pl.Series(told, dtype=pl.List(pl.String)),
+        }
+    )
+
+
+def test_other_rows_go_around() -> None:
+    published = ordered("abcde", {"a": ["pin"], "d": ["cap", "fallback"]})
+    for order, wanted in (("edcba", "aecdb"), ("abcde", "abcde"), ("bceda", "abcde"), ("ced", "acede"[:4])):
+        reranked = pl.concat([published.filter(item_id=item) for item in order])
+        made = around_rules(published, reranked)
+        assert "".join(made["item_id"]) == wanted
+    plain = ordered("abc", {})
+    assert around_rules(plain, plain.reverse())["item_id"].to_list() == ["c", "b", "a"]

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
-from tasks.fusion.candidates import Candidates
+from tasks.arrays.types import Codes
 from tasks.rules.arranging import new_items
 from tasks.rules.book import RuleBook
 from tasks.settings.rules import Rule
@@ -17,7 +17,7 @@ EXCLUDED, MOVED, UNMET = "excluded", "moved", "unmet"
 SCHEMA = {USER: pl.String, "rule": pl.String, "effect": pl.String, "items": pl.Int32}
 
 
-def rule_effects(lists: pl.DataFrame, candidates: Candidates, book: RuleBook) -> pl.DataFrame:
+def rule_effects(lists: pl.DataFrame, users: Codes, items: Codes, book: RuleBook) -> pl.DataFrame:
     """One row a user, rule and effect: user_id, rule, effect, items; sorted.
 
     excluded: the user's candidates that a hard rule keeps out (of several rules, each counts); by
@@ -26,13 +26,13 @@ def rule_effects(lists: pl.DataFrame, candidates: Candidates, book: RuleBook) ->
 
     Args:
         lists: user_id, rank, item_id, rules.
-        candidates: of the U users.
+        users: (U,) codes, ascending.
+        items: (U, C) codes of the users' candidates, -1 padded.
         book: the rules of the day.
     """
-    users = candidates.users
     names = pl.Series(book.user_ids, dtype=pl.String).gather(users)
     frames = [pl.DataFrame(schema=SCHEMA)]
-    frames += [_rows(names, rule.name, EXCLUDED, _excluded(rule, candidates, book)) for rule in book.hard]
+    frames += [_rows(names, rule.name, EXCLUDED, _excluded(rule, users, items, book)) for rule in book.hard]
     named = lists.select(USER, "rules").explode("rules").drop_nulls()
     for (rule_name,), rows in named.group_by("rules", USER).len("items").group_by("rules"):
         frames.append(_rows(rows[USER], str(rule_name), MOVED, rows["items"].to_numpy()))
@@ -55,12 +55,10 @@ def _rows(users: pl.Series, rule: str, effect: str, items: NDArray[np.integer]) 
     )
 
 
-def _excluded(rule: Rule, candidates: Candidates, book: RuleBook) -> NDArray[np.int64]:
+def _excluded(rule: Rule, users: Codes, items: Codes, book: RuleBook) -> NDArray[np.int64]:
     """(U,) how many items a hard rule keeps from each user."""
-    users = candidates.users
     if rule.kind != "exclude_seen":
-        told = candidates.present & book.forbids(rule, users[:, None], candidates.items)
-        return told.sum(axis=1)
+        return ((items >= 0) & book.forbids(rule, users[:, None], items)).sum(axis=1)
     by, had = np.divmod(book.seen[rule.name], max(len(book.item_ids), 1))
     return np.bincount(by[book.about(rule, by, had)], minlength=len(book.user_ids))[users]
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank import by_score
-from tasks.fusion.rules import RuledLists, ruled_lists
+from tasks.rules.applying import RuledLists, ruled_lists
 from tasks.rules.book import RuleBook, read_rules
 from tasks.settings import Settings
 
@@ -96,7 +96,7 @@ def lists(told: RuleBook, k: int = 5, n: int = 10) -> RuledLists:
     """The first k of n candidates under rules, re-ranked by score alone."""
     given = candidates(n)
     scores = given.scores[:, :, 0].astype(np.float64)
-    return ruled_lists(scores, given, told, k, lambda adjusted: by_score(adjusted, k))
+    return ruled_lists(scores, given.users, given.items, told, k, lambda adjusted: by_score(adjusted, k))
 
 
 def listed(made: RuledLists, user: str = "adult") -> list[str]:

@@ -1,37 +1,14 @@
-"""What rules put in its place stays there, whatever the dial of a reader."""
+"""A published list says which rules moved it."""
 
 from pathlib import Path
 
 import polars as pl
 
 from serving.lists import recommend
-from serving.ruled import around_rules
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish
 from warehouse.connection import writing
 from warehouse.snapshot import reading, write_snapshot
-
-
-def rows(items: str, rules: dict[str, list[str]]) -> pl.DataFrame:
-    told = [rules.get(item, []) for item in items]
-    return pl.DataFrame(
-        {
-            "rank": pl.Series(range(1, len(items) + 1), dtype=pl.Int32),
-            "item_id": list(items),
-            "rules": pl.Series(told, dtype=pl.List(pl.String)),
-        }
-    )
-
-
-def test_other_rows_go_around() -> None:
-    published = rows("abcde", {"a": ["pin"], "d": ["cap", "fallback"]})
-    for order, wanted in (("edcba", "aecdb"), ("abcde", "abcde"), ("bceda", "abcde"), ("ced", "acede"[:4])):
-        reranked = pl.concat([published.filter(item_id=item) for item in order])
-        made = around_rules(published, reranked)
-        assert "".join(made["item_id"]) == wanted
-    plain = rows("abc", {})
-    assert around_rules(plain, plain.reverse())["item_id"].to_list() == ["c", "b", "a"]
-    assert around_rules(plain.drop("rules"), plain.reverse())["item_id"].to_list() == ["c", "b", "a"]
 
 
 def test_a_list_says_its_rules_and_what_they_kept_out(tmp_path: Path) -> None:
