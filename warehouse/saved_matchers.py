@@ -1,4 +1,4 @@
-"""Matchers that older versions saved beside the warehouse: today's form of them, without fitting them again."""
+"""Matchers that older versions saved beside the warehouse, brought into today's form without a new fit."""
 
 import json
 from pathlib import Path
