@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.starting import reconcile
 from tasks.fusion import publishing
-from tasks.fusion.rules import apply_hard_rules
+from tasks.rules.applying import apply_hard_rules
 from tasks.rules.book import check_rules
 from tasks.run.stage import data_fingerprint
 from tasks.run.tracking import Tracking

@@ -51,7 +51,7 @@ def warn(alert: str | None) -> None:
 
 def alert_of(reader: "Reader", settings: "Settings") -> str | None:
     """What is wrong with the age of the lists that are served; None when nothing is."""
-    from tasks.fusion.freshness import freshness
+    from tasks.fusion.publications import freshness
 
     found = freshness(reader, settings.fusion.max_list_age_hours, datetime.now(UTC))
     return found.alert if found else None

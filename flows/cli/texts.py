@@ -57,7 +57,7 @@ def show(
 def report(as_json: Json = False, config: Config = None) -> None:
     """Show how good the published texts are: variety, faithfulness, and why plain ones stand in."""
     from flows.cli.tables.texts import quality_table
-    from tasks.corpus.measuring import text_report
+    from tasks.corpus.metrics import text_report
     from warehouse.snapshot import reading
 
     with reading(load(config).data_folder) as snapshot:
@@ -105,7 +105,7 @@ def review_release(text: TextIds, as_json: Json = False, config: Config = None) 
 def review_block(text: TextIds, as_json: Json = False, config: Config = None) -> None:
     """Never show texts again; another or a plain one takes the place of each at once."""
     from tasks.corpus.reviewing import block
-    from tasks.corpus.safety.loading import load_rules
+    from tasks.corpus.safety.check import load_rules
     from tasks.models.engines import load_engine
 
     settings = load(config)

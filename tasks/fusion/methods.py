@@ -3,7 +3,7 @@
 from tasks.arrays.types import Flags
 from tasks.fusion.calibration import fitted
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.learning import learn_gate, learn_ranker
+from tasks.fusion.learning import Examples, learn_gate, learn_ranker
 from tasks.fusion.listwise import likeliest_weights
 from tasks.fusion.model import GATED, LEARNED, RANKER, WEIGHTED, FusionModel
 from tasks.fusion.normalise import RECIPROCAL_RANK
@@ -20,7 +20,7 @@ def accurate_model(
     Args:
         method: of `METHODS`.
         normaliser: its name; reciprocal rank fusion has its own.
-        candidates: of these U users; with the facts about them where the method is "gated".
+        candidates: of these U users; with user features where the method is "gated".
         relevant: (U, C), whether a candidate is relevant.
         seed: of the networks.
     """
@@ -32,17 +32,14 @@ def accurate_model(
     found = likeliest_weights(normalised, relevant, there)
     if found is None:
         return FusionModel(WEIGHTED, scale, dict.fromkeys(names, 1 / len(names)))
+    examples = Examples(normalised, relevant, there)
     weights = dict(zip(names, (found / found.sum()).tolist(), strict=True))
     match method:
         case "gated":
-            if candidates.facts is None:
-                raise ValueError(
-                    "a gated fusion needs the facts about its users; give them with Candidates.with_facts"
-                )
-            gate = learn_gate(normalised, relevant, there, candidates.facts, found, names, seed)
+            gate = learn_gate(examples, candidates.known_features, found, names, seed)
             return FusionModel(GATED, scale, weights, gate=gate)
         case "ranker":
-            ranker = learn_ranker(normalised, relevant, there, found, names, seed)
+            ranker = learn_ranker(examples, found, names, seed)
             return FusionModel(RANKER, scale, {**dict.fromkeys(names, 0.0), LEARNED: 1.0}, ranker=ranker)
         case _:
             return FusionModel(method, scale, weights)

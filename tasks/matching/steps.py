@@ -40,7 +40,7 @@ from warehouse.columns import (
     USER,
     VALIDATION,
 )
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "matching.scores"
 # Fitted and saved for visitors, whichever matchers score users: queries are answered by these.
@@ -57,7 +57,7 @@ def match(run: StageRun, fit: str) -> bool:
     spool = Spool(run.warehouse)
     spool.recover()
     block = run.settings.matching.block_users
-    n_shards = 1 << max(0, -(-len(window.user_ids) // block) - 1).bit_length()
+    n_shards = number_of_shards(len(window.user_ids), block)
     members: dict[str, list[int]] = defaultdict(list)
     for code, user_id in enumerate(window.user_ids):
         members[shard_key(user_id, n_shards)].append(code)

@@ -1,6 +1,6 @@
 """Any server that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, OpenAI.
 
-What servers give as the log-probability of a token differs; docs/architecture.md says which is what.
+What servers give as the log-probability of a token differs; docs/architecture/texts.md says which.
 """
 
 import math
@@ -33,11 +33,7 @@ NO_ECHO = (
 
 
 class OpenAiEngine(Engine):
-    """A model behind one or more OpenAI-compatible servers.
-
-    Args:
-        settings: which servers, which model, how they are asked.
-    """
+    """A model behind one or more OpenAI-compatible servers."""
 
     def __init__(self, settings: OpenAi) -> None:
         self.name = f"openai/{settings.model}"

@@ -7,7 +7,6 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.openai import OpenAi
-from tasks.settings.rewrite import Rewrite
 from tasks.settings.section import Section
 
 Precision = Literal["bf16", "f32"]
@@ -21,9 +20,9 @@ class Quality(Section):
     max_words: int = Field(default=60, ge=5, le=1000)
     """A text has at most so many words."""
     max_repetition: float = Field(default=0.15, ge=0, le=1)
-    """Of a text's pairs of neighbouring words, at most this share may have stood in it before."""
+    """At most this share of a text's pairs of neighbouring words may repeat an earlier pair."""
     min_faithfulness: float = Field(default=1.0, ge=0, le=1)
-    """Of a text's names and numbers, at least this share is in the item's data; in German, of its numbers."""
+    """At least this share of a text's names and numbers (in German: numbers) is in the item's data."""
 
 
 class Safety(Section):
@@ -33,15 +32,26 @@ class Safety(Section):
     """Texts are searched for profanity of these languages: codes such as "de"."""
 
 
+class Rewrite(Section):
+    """A second pass, which reads an item's texts and writes each again to say what the others do not."""
+
+    enabled: bool = False
+    """Whether there is one: it takes longer than the first."""
+    max_minutes: float = Field(default=60.0, gt=0)
+    """After so many minutes a run begins no further batch of it; the next run goes on."""
+    max_item_rank: int = Field(default=1, ge=1)
+    """The highest rank that a text's own item may have among all items, by vector: 1 is the nearest."""
+
+
 class Corpus(Section):
     """How the K recommendation texts of every item are written."""
 
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
     precision: Precision = "bf16"
-    """Of "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
+    """For "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
     transformers_model: Path | None = None
-    """Of "transformers": the folder of another model that reads ChatML, as save_pretrained writes it."""
+    """For "transformers": the folder of another model that reads ChatML, as save_pretrained writes it."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
@@ -49,7 +59,7 @@ class Corpus(Section):
     angles: tuple[Angle, ...] = Field(default=built_in("films").angles, min_length=1, max_length=16)
     """One text per item is written from each angle: K is their number. In place of the angle set's."""
     description_words: int = Field(default=40, ge=0, le=400)
-    """Of a description, and of each column declared as content, prompts hold so many words."""
+    """Prompts hold so many words of a description, and of each column declared as content."""
     max_new_tokens: int = Field(default=40, ge=4, le=512)
     """A cap on the length of a text; a text ends at its first sentence end."""
     attempts: int = Field(default=2, ge=1, le=10)
@@ -100,6 +110,11 @@ class Corpus(Section):
                 "add another [[corpus.angles]], or set enabled = false"
             )
         return rewrite
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """The language of each angle's texts, by the angle's name."""
+        return {angle.name: angle.language for angle in self.angles}
 
     @property
     def written_by(self) -> str:

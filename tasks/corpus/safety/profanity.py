@@ -5,7 +5,7 @@ from functools import cache
 
 from badwords import Options, ProfanityFilter
 
-# In the lists, but a subject as often as an insult: what a text says about them the classifier judges.
+# In the lists, but a subject as often as an insult: what a text says about them is left to the classifier.
 _SUBJECTS = """
 bastard bdsm bloody bondage booty damn damned erotic erotica erotism escort fetish gay goddamned hell
 homosexual incest kinky lesbian lgbt lust nazi nude nudity orgy pervert porn porno pornography queer rape
@@ -22,20 +22,11 @@ def _filter(languages: tuple[str, ...]) -> ProfanityFilter:
     return found
 
 
-def known_languages() -> list[str]:
-    """The languages there are lists for."""
-    return sorted(_filter(("en",)).available_languages())
-
-
 def profane_words(texts: Sequence[str], languages: tuple[str, ...]) -> list[str | None]:
-    """The first profane word of each text; None where there is none.
+    """The first word of each text that is on the list of one of the languages (ISO 639-1); None without one.
 
     >>> profane_words(["A shitty film.", "A sh1t film.", "A film about sex and a bastard."], ("en",))
     ['shitty', 'sh1t', None]
-
-    Args:
-        texts: to look through.
-        languages: ISO 639-1 codes of the lists to use.
     """
     options = Options(split_on_punctuation=True, leetspeak=True)
     found = _filter(languages).find_many(list(texts), options)

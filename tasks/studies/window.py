@@ -1,0 +1,221 @@
+"""A part and the fit that its lists come from, to fuse again what one part of the job is changed in.
+
+Nothing else differs: interests, other matchers, the split, the search's seed and trials are the same. The
+warehouse is read once, then let go of, since searching takes minutes.
+"""
+
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from tasks.arrays.codes import codes
+from tasks.arrays.types import Codes, Floats
+from tasks.evaluation.truth import read_truth
+from tasks.fusion.candidates import Candidates
+from tasks.fusion.model import WEIGHTED, FusionModel
+from tasks.fusion.objective import Validation
+from tasks.fusion.plan import Plan
+from tasks.fusion.points import Trial
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.tuning import Tuning, tune
+from tasks.fusion.user_features import user_features
+from tasks.items.recommendable import FIT_OF_PART
+from tasks.matching.contract import Matcher
+from tasks.matching.data import Fit, read_fit
+from tasks.matching.registry import build
+from tasks.matching.retrieve import top_candidates
+from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
+from tasks.run.stage import data_fingerprint
+from tasks.settings import Settings
+from warehouse.columns import ITEM, MATCHER, SCORE, USER
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError, WarehouseError
+from warehouse.forgetting import exists
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished warehouse that is open, and which data set and split it holds."""
+
+    warehouse: Warehouse
+    data: str
+    """Fingerprint of the data set."""
+    split_hash: str
+
+
+@contextmanager
+def reading(settings: Settings, purpose: str) -> Iterator[Source]:
+    """Open the warehouse; refuse one without data, or a protocol by which nothing is split yet."""
+    if not exists(settings.data_folder):
+        raise WarehouseError(f"there is no data yet in {settings.data_folder}; run `polyrec run`")
+    with writing(settings.data_folder, purpose, settings.lock_timeout_s) as warehouse:
+        split = warehouse.query("split_parts")
+        if settings.data.protocol not in split["protocol"]:
+            raise PolyrecError(
+                f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
+            )
+        yield Source(warehouse, data_fingerprint(warehouse), split["split_hash"][0])
+
+
+def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
+    """Read a fit for which all stages up to embedding have run."""
+    if warehouse.query("user_vectors", fit=fit).is_empty():
+        raise PolyrecError(f"no user has interests of the fit {fit}; run all stages: polyrec run")
+    return read_fit(warehouse, settings, fit)[0]
+
+
+class Window:
+    """A part and the fit that its lists come from, with all that does not depend on texts."""
+
+    def __init__(self, fit: Fit, truth: Truth, judged: Sequence[str], settings: Settings) -> None:
+        """Take a part's tables; nothing is fitted yet.
+
+        Args:
+            fit: its text vectors are not looked at.
+            truth: of the part.
+            judged: user ids, the rows of `truth`.
+            settings: of the run.
+        """
+        self.fit, self.truth, self.settings = fit, truth, settings
+        self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
+
+    @classmethod
+    def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
+        """Read a part, its fit and its users' interests."""
+        truth, judged, _ = read_truth(warehouse, settings, part)
+        return cls(read_window(warehouse, settings, FIT_OF_PART[part]), truth, judged, settings)
+
+    @cached_property
+    def _others(self) -> dict[str, Matcher]:
+        """The matchers that read no texts, fitted once for all variants."""
+        matching = self.settings.matching
+        built = {name: build(name, matching) for name in matching.matchers}
+        others = {name: one for name, one in built.items() if not one.reads_texts}
+        for matcher in others.values():
+            matcher.fit(self.fit.data)
+        return others
+
+    @cached_property
+    def relevant(self) -> csr_array:
+        """(U, N) bool over all users."""
+        return self._of_all(self.truth.relevant)
+
+    def _of_all(self, of_judged: csr_array) -> csr_array:
+        """(U, N) bool over all users of the judged users' (V, N)."""
+        rows, items = of_judged.nonzero()
+        shape = (len(self.fit.user_ids), len(self.fit.item_ids))
+        matrix = csr_array((np.ones(len(rows), dtype=bool), (self.judged[rows], items)), shape=shape)
+        matrix.sort_indices()
+        return matrix
+
+    def candidates(self, vectors: FloatArray | None) -> Candidates:
+        """What every matcher thinks of the judged users' candidates, texts having these vectors."""
+        names = self.settings.matching.matchers
+        matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
+        return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
+
+    def proposed(
+        self, matchers: Sequence[Matcher], seconds: MutableMapping[str, float] | None = None
+    ) -> pl.DataFrame:
+        """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
+
+        Args:
+            matchers: fitted on this window.
+            seconds: when given, each matcher's scoring time is added under its name.
+        """
+        matching = self.settings.matching
+        blocks = top_candidates(
+            matchers,
+            self.fit.data,
+            self.judged,
+            matching.block_users,
+            matching.candidates,
+            seconds,
+            recommendable=self.truth.recommendable,
+        )
+        return pl.concat(list(blocks))
+
+    def pivoted(self, found: pl.DataFrame, names: Sequence[str]) -> Candidates:
+        """Rows by code (user, item, matcher, score) as candidates, matchers in this order."""
+        rows = found.select(
+            pl.Series(USER, pl.Series(self.fit.user_ids, dtype=pl.String).gather(found["user"])),
+            pl.Series(ITEM, pl.Series(self.fit.item_ids, dtype=pl.String).gather(found["item"])),
+            pl.col("matcher").alias(MATCHER),
+            pl.col("score").alias(SCORE),
+        )
+        return Candidates.from_frame(rows, self.fit.user_ids, self.fit.item_ids, names)
+
+    def _matcher(self, name: str, vectors: FloatArray | None) -> Matcher | None:
+        if name in self._others:
+            return self._others[name]
+        if vectors is None:
+            return None
+        matcher = build(name, self.settings.matching)
+        matcher.fit(replace(self.fit.data, text_vectors=vectors))
+        return matcher
+
+    def context(self, vectors: FloatArray | None) -> RerankContext:
+        """What re-ranking goes by: texts, or content if they are left out, and the judged users' tastes."""
+        content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
+        assert content is not None
+        return RerankContext.assemble(
+            mean_text_vectors(content[:, None] if vectors is None else vectors),
+            categories,
+            self._of_all(self.truth.history),
+            reranker=fusion.reranker,
+            category_cap=fusion.category_cap,
+        )
+
+    def search(
+        self,
+        candidates: Candidates,
+        context: RerankContext,
+        publish: bool,
+        on_trial: Callable[[str, Trial], None] | None = None,
+    ) -> Tuning:
+        """Search the weights as fusion does, with the same seed and trials.
+
+        Where methods are to be compared it is the weighted sum, so that what is left out counts alone.
+        """
+        fusion = self.settings.fusion
+        if fusion.method == "auto":
+            fusion = fusion.model_copy(update={"method": WEIGHTED})
+        truth = self.truth
+        validation = Validation(
+            self.relevant, self.fit.user_ids, truth.categories, context, truth.recommendable
+        )
+        plan = Plan.of(fusion, truth.k, self.settings.seed)
+        return tune(self._with_features(candidates), validation, plan, on_trial=on_trial, publish=publish)
+
+    def evaluate(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
+        """Evaluate lists (U', k) of some users; a user of this part without one has an empty list."""
+        items = np.full((len(self.judged), self.truth.k), -1, dtype=np.int32)
+        items[np.searchsorted(self.judged, users)] = lists
+        return evaluate_lists(items, self.truth)
+
+    def evaluate_model(
+        self, candidates: Candidates, context: RerankContext, model: FusionModel
+    ) -> Evaluation:
+        """Evaluate the lists that a fusion chosen elsewhere gives here."""
+        lists = model.lists(self._with_features(candidates), context, self.truth.k)
+        return self.evaluate(candidates.users, lists)
+
+    def _with_features(self, candidates: Candidates) -> Candidates:
+        """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
+        return candidates.with_user_features(self._features)
+
+    @cached_property
+    def _features(self) -> Floats:
+        """(U, F) of all users."""
+        data = self.fit.data
+        vectors = mean_text_vectors(data.text_vectors)
+        return user_features(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
