@@ -247,7 +247,7 @@ def _keep(run: StageRun, tuning: Tuning, catalogue: Catalogue, mlflow_run_id: st
         "reranker": run.settings.fusion.reranker,
         "category_cap": tuning.chosen[FINAL].category_cap,
         **record,
-        "halves": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
+        "folds": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
         "mlflow_run_id": mlflow_run_id,
         "created_at": datetime.now(UTC),
     }
