@@ -20,24 +20,20 @@ def build_report(reader: Reader) -> dict[str, Any]:
     k = settings["evaluation"]["k"]
     split = reader.query("split_parts")
     current = reader.query("current_publication").row(0, named=True)
-    judged = _judged(reader.query("metrics"), k)
+    models = _models(reader.query("metrics"), k)
     comparisons = reader.query("comparisons")
-    fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
+    fusion: dict[str, Any] = {**models.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
-    model = _model(reader, current["fusion_id"])
+    found = reader.query("fusion_model", fusion_id=current["fusion_id"])
+    model = json.loads(found["model"].item() or "{}") if found.height else {}
     fusion |= {"method": model.get("method"), "model_selection": model.get("model_selection")}
     fused = {FUSION: fusion}
-    if (diverse := judged.pop(DIVERSE, None)) is not None:
+    if (diverse := models.pop(DIVERSE, None)) is not None:
         fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
     for row in comparisons.iter_rows(named=True):
         part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
         if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
-            part["vs_best_single"] = {
-                "model": row["other"],
-                "difference": row["difference"],
-                "low": row["low"],
-                "high": row["high"],
-            }
+            part["vs_best_single"] = _against(row)
     protocol = settings["data"]["protocol"]
     order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
     return {
@@ -52,7 +48,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "champion": _champion(reader),
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
-        "models": judged,
+        "models": models,
         "fusion": fusion,
         "comparisons": [
             {
@@ -71,29 +67,18 @@ def build_report(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
-    """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
-    found = reader.query("fusion_model", fusion_id=fusion_id)
-    # Snapshots from before there were methods lack the column.
-    return json.loads(found.row(0, named=True).get("model") or "{}") if found.height else {}
-
-
-def _champion(reader: Reader) -> dict[str, Any] | None:
-    """Whose lists are served and why; None in a snapshot of a version that kept no decisions."""
-    if reader.query("table_columns", schema="serving", table="decisions").is_empty():
-        return None
+def _champion(reader: Reader) -> dict[str, Any]:
+    """Whose lists are served and, where a decision was made, why."""
     current = reader.query("current_version").row(0, named=True)
+    told = {key: current[key] for key in ("publication_id", "fusion_id", "origin_id")}
     decision = reader.query("decision", decision_id=current["decision_id"] or "")
-    told = {"publication_id": current["publication_id"], "fusion_id": current["fusion_id"]}
-    told |= {"origin_id": current["origin_id"]}
-    if decision.is_empty():
-        return told
-    row = decision.row(0, named=True)
-    del row["decision_id"]
-    return {**told, **row, "decided_at": row["decided_at"].isoformat()}
+    if decision.height:
+        told |= decision.drop("decision_id").row(0, named=True)
+        told["decided_at"] = told["decided_at"].isoformat()
+    return told
 
 
-def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
+def _models(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
     """Model to part to headline figures."""
     out: dict[str, dict[str, Any]] = {}
     for (model, part), rows in metrics.sort("model", "part", "metric").group_by(
@@ -124,10 +109,13 @@ def _groups(groups: pl.DataFrame, compared: pl.DataFrame, k: int) -> dict[str, A
     ndcg = compared.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
     for row in ndcg.iter_rows(named=True):
         part = out[row["group_kind"]][row["group_name"]][PART_KEYS[row["part"]]]
-        part["vs_best_single"] = {"model": row["other"]} | {
-            key: row[key] for key in ("difference", "low", "high")
-        }
+        part["vs_best_single"] = _against(row)
     return out
+
+
+def _against(row: dict[str, Any]) -> dict[str, Any]:
+    """How far the fusion is above a single model."""
+    return {"model": row["other"], **{key: row[key] for key in ("difference", "low", "high")}}
 
 
 def _figure(row: dict[str, Any]) -> dict[str, float]:
