@@ -67,7 +67,7 @@ def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
         whole = {key: answer[key] for key in ("users", "judged_users", "pairs", "texts", "tokens")}
         parameters = {**matching.relevance.model_dump(), "seed": answer["seed"]}
         tracking.log(parent, params=parameters, metrics=whole)
-        tracking.log_dict(parent, answer, "answer.json")
+        tracking.client.log_dict(parent, answer, "answer.json")
         alone = {row["model"]: row for row in answer["models"]}
         added = {row["with"]: row for row in answer["fusion"]}
         for model, (section, cost) in models.items():

@@ -170,7 +170,7 @@ def _search(
         fold = {f"val_ndcg_at_{k}_out_of_fold": answer["out_of_fold"]["value"]}
         tracking.log(parent, params={**params, **chosen}, metrics={**_finite(figures), **gain, **fold})
         tracking.log_figure(parent, search_figure(name, found, spaces, k), "search.html")
-        tracking.log_dict(parent, answer, "search.json")
+        tracking.client.log_dict(parent, answer, "search.json")
     return answer
 
 
