@@ -52,7 +52,7 @@ def compare_on_sample(run: StageRun, window: Fit, pairs: pl.DataFrame) -> dict[s
     return answer
 
 
-def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
+def _track(run: StageRun, answer: dict[str, Any]) -> None:
     """A run of MLflow for each of the three, below one for the sample."""
     tracking = Tracking.of(run, fit=TRAIN)
     matching, ndcg = run.settings.matching, f"ndcg_at_{answer['k']}"
