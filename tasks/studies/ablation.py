@@ -5,7 +5,7 @@ matchers, the split, the search's seed and trials are the same. The warehouse is
 since searching takes minutes.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -31,7 +31,7 @@ from tasks.items.recommendable import FIT_OF_PART
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
-from tasks.matching.retrieve import top_candidates
+from tasks.matching.retrieve import Retrieval
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
 from tasks.metrics.ranking import Codes, Floats, mean_defined
 from tasks.metrics.significance import paired_difference
@@ -83,8 +83,7 @@ class Window:
         fit = FIT_OF_PART[part]
         if warehouse.query("user_vectors", fit=fit).is_empty():
             raise PolyrecError(f"no user has interests of the fit {fit}; run all stages: polyrec run")
-        window, _, _ = read_fit(warehouse, settings, fit)
-        return cls(window, truth, judged, settings)
+        return cls(read_fit(warehouse, settings, fit), truth, judged, settings)
 
     @cached_property
     def _others(self) -> dict[str, Matcher]:
@@ -112,7 +111,7 @@ class Window:
         return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
 
     def proposed(
-        self, matchers: Sequence[Matcher], seconds: MutableMapping[str, float] | None = None
+        self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None
     ) -> pl.DataFrame:
         """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
 
@@ -121,16 +120,15 @@ class Window:
             seconds: when given, each matcher's scoring time is added under its name.
         """
         matching = self.settings.matching
-        blocks = top_candidates(
+        retrieval = Retrieval(
             matchers,
             self.fit.data,
-            self.judged,
             matching.block_users,
             matching.candidates,
-            seconds,
-            recommendable=self.truth.recommendable,
+            self.truth.recommendable,
+            seconds={} if seconds is None else seconds,
         )
-        return pl.concat(list(blocks))
+        return pl.concat(list(retrieval.candidates(self.judged)))
 
     def pivoted(self, found: pl.DataFrame, names: Sequence[str]) -> Candidates:
         """Rows by code (user, item, matcher, score) as candidates, matchers in this order."""

@@ -58,9 +58,9 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
     with writing(settings.data_folder, "polyrec ablate matchers", settings.lock_timeout_s) as warehouse:
         split_hash = split_of(warehouse, settings)
         window = Window.read(warehouse, settings, VALIDATION)
-    judgements = window.fit.data.judgements
-    if STUDENT in extra and (judgements is None or not len(judgements.value)):
-        raise PolyrecError(f"{STUDENT} has no judgement to learn from; make some: polyrec relevance")
+    labels = window.fit.data.relevance_labels
+    if STUDENT in extra and (labels is None or not len(labels.value)):
+        raise PolyrecError(f"{STUDENT} has no relevance label to learn from; make some: polyrec relevance")
     tracking = Tracking(settings, {"split_hash": split_hash})
     with tracking.run("evaluation", TITLE) as parent:
         rows, judged = _try(window, names, extra)

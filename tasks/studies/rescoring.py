@@ -21,12 +21,12 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.tuning import Plan, tune
 from tasks.matching.contract import PairBatch
-from tasks.matching.data import Fit, judgements_of
+from tasks.matching.data import Fit, relevance_labels_of
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT, with_relevance
-from tasks.matching.training_data import Judgements
+from tasks.matching.training_data import RelevanceLabels
 from tasks.metrics.folds import out_of_fold
 from tasks.metrics.ranking import Floats, contains, mean_defined, ndcg
 from tasks.metrics.significance import bootstrap_mean, paired_difference
@@ -153,7 +153,7 @@ class _Rescoring:
         judged = judged.filter(
             pl.col(TEXT_ID).is_in([text for of in self.window.text_ids for text in of if text])
         )
-        whole = judgements_of(judged, self.window.text_ids, self.window.item_ids)
+        whole = relevance_labels_of(judged, self.window.text_ids, self.window.item_ids)
         ids = self.pairs[USER].unique().sort().to_list()
         half = dict(zip(ids, out_of_fold(ids, self.settings.seed), strict=True))
         of_row = np.array([half[user] for user in judged[USER]])
@@ -162,7 +162,7 @@ class _Rescoring:
         for fold in (0, 1):
             student = build(STUDENT, self.settings.matching)
             start = perf_counter()
-            student.fit(replace(self.window.data, judgements=_some(whole, of_row != fold)))
+            student.fit(replace(self.window.data, relevance_labels=_some(whole, of_row != fold)))
             fit_seconds += perf_counter() - start
             mine = np.flatnonzero(of_pair == fold)
             start = perf_counter()
@@ -258,6 +258,6 @@ class _Rescoring:
         return self._per_user(tuning.items)
 
 
-def _some(judgements: Judgements, kept: NDArray[np.bool_]) -> Judgements:
-    rows = (getattr(judgements, name)[kept] for name in ("group", "item", "slot", "value"))
-    return Judgements(judgements.context, *rows)
+def _some(labels: RelevanceLabels, kept: NDArray[np.bool_]) -> RelevanceLabels:
+    rows = (getattr(labels, name)[kept] for name in ("group", "item", "slot", "value"))
+    return RelevanceLabels(labels.context, *rows)
