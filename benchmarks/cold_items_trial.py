@@ -13,12 +13,12 @@ from rich.console import Console
 
 from benchmarks.cold_items_inputs import TITLES, Draw, Inputs, cut, dataset_of, read_inputs
 from benchmarks.described import described
+from tasks.arrays.types import Flags, Floats
 from tasks.matching.contract import Matcher, UserBatch
 from tasks.matching.registry import KINDS, build, known
 from tasks.matching.retrieve import top_items
 from tasks.metrics.evaluator import evaluate_lists
 from tasks.metrics.groups import NAMES, POPULARITY, Grouping, group_values
-from tasks.metrics.ranking import Flags, Floats
 from tasks.settings import Settings
 from warehouse.connection import DATABASE, writing
 from warehouse.errors import PolyrecError

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from tasks.arrays.codes import text_tensor
+from tasks.arrays.types import Flags, Floats
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
@@ -17,8 +18,8 @@ from tasks.fusion.rerank import RERANKERS, rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.metrics.evaluator import Truth, evaluate_lists
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Flags, Floats, contains
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import contains
 from tasks.settings import Settings
 from warehouse.columns import TRAIN, USER, VALIDATION
 from warehouse.connection import Warehouse
@@ -63,7 +64,7 @@ class Judges:
             tastes(truth.history, truth.categories),
         )
         kept = [user_id for user_id, has in zip(judged, has_candidates, strict=True) if has]
-        return cls(candidates.take(at), truth, context, out_of_fold(kept, settings.seed))
+        return cls(candidates.take(at), truth, context, folds_of(kept, settings.seed))
 
     @property
     def relevant(self) -> Flags:

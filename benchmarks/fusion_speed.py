@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays.types import Codes, Floats
 from tasks.arrays.vectors import unit
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
@@ -14,7 +15,6 @@ from tasks.fusion.rerank import HEAD, by_score, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import membership_values, shapley_values
 from tasks.fusion.similarity import ItemSimilarity
-from tasks.metrics.ranking import Codes, Floats
 
 K = 10
 DIAL = 0.5

@@ -33,13 +33,13 @@ from rich.table import Table
 
 from benchmarks.output import show
 from benchmarks.pipeline import machine
-from tasks.corpus.faithfulness import item_data
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.prompts import prompts_for, text_seed
 from tasks.corpus.safety.prompt_injection import as_data
 from tasks.corpus.writing import SCORED_AT_ONCE, sampling_of
 from tasks.ingest.loading import load
 from tasks.ingest.sources import stage_tables
+from tasks.items.item import items_by_id
 from tasks.models import smollm2
 from tasks.models.engine import END
 from tasks.settings import PROJECT, Settings
@@ -84,13 +84,13 @@ def work_of(items: pl.DataFrame, n_items: int, settings: Settings) -> dict[str, 
     Batches are as the corpus stage makes them: of like length, `batch_items` items each.
     """
     corpus, seed = settings.corpus, settings.seed
-    about = item_data(items)
+    about = items_by_id(items)
     drawn = random.Random(seed).sample(sorted(about), n_items)
-    drawn.sort(key=lambda item_id: (len("".join(prompts_for(corpus, *as_data(about[item_id]))[0])), item_id))
+    drawn.sort(key=lambda item_id: (len("".join(prompts_for(corpus, as_data(about[item_id]))[0])), item_id))
     prompts, seeds, plain = [], [], []
     for item_id in drawn:
         item = as_data(about[item_id])
-        prompts += prompts_for(corpus, *item)
+        prompts += prompts_for(corpus, item)
         for slot, angle in enumerate(corpus.angles):
             seeds.append(text_seed(seed, item_id, slot, 0))
             plain.append(fallback_text(item, corpus.noun, angle.name))

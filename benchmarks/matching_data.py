@@ -17,10 +17,9 @@ from typing import Literal
 import numpy as np
 
 from tasks.arrays.vectors import centred, unit
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.fallback import fallback_text
 from tasks.ingest.movielens import read_movielens
-from tasks.items.content import text_content
+from tasks.items.item import items_of
 from tasks.matching.contract import FloatArray
 from tasks.models.encoder import DIMENSIONS, load_encoder
 
@@ -32,13 +31,8 @@ NEAR, OF_NEAR = 40, 10
 
 def real_vectors() -> FloatArray:
     """Return (films, 4, 384) float32: the vectors of four plain sentences of every film."""
-    rows = read_movielens().items.select("title", "year", "categories").iter_rows()
-    films = [ItemData(title, year, categories) for title, year, categories in rows]
-    texts = [
-        text_content(film.title, film.year, film.categories, fallback_text(film, "film", angle))
-        for film in films
-        for angle in ANGLES
-    ]
+    films = items_of(read_movielens().items.select("title", "year", "categories"))
+    texts = [film.content_with(fallback_text(film, "film", angle)) for film in films for angle in ANGLES]
     return load_encoder().encode(texts).reshape(-1, len(ANGLES), DIMENSIONS)
 
 

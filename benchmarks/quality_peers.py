@@ -24,7 +24,7 @@ from tasks.arrays.codes import codes
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, HALVES
 from tasks.metrics.evaluator import evaluate_lists
-from tasks.metrics.folds import out_of_fold
+from tasks.metrics.folds import folds_of
 from tasks.metrics.lists import lists_from_frame
 from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.studies.ablation import Window
@@ -82,7 +82,7 @@ class Bout:
         self.peer = process.peer
         validation = parts["validation"]
         self._judged_ids = judged_ids(validation)
-        self._half = out_of_fold(self._judged_ids, seed)
+        self._half = folds_of(self._judged_ids, seed)
         self._answered: dict[str, tuple[Path, dict[str, float]]] = {}
 
     def tune(self, budget: Budget, cache: Path, on_trial: Callable[[str, float], None]) -> Tuned:

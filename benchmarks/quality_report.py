@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.quality_ours import Judged
+from tasks.metrics.bootstrap import bootstrap_mean, paired_difference, paired_exposure_difference
 from tasks.metrics.evaluator import Evaluation
-from tasks.metrics.ranking import effective_catalogue
-from tasks.metrics.significance import bootstrap_mean, paired_difference, paired_exposure_difference
+from tasks.metrics.exposure import effective_catalogue
 
 PARTS = ("test", "validation")
 MEASURES = (

@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime, time
 from pathlib import Path
 
+from prefect import get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+)
 from prefect.runtime import flow_run
 
 from flows.starting import reconcile
@@ -13,6 +21,18 @@ from tasks.settings import Settings, load_settings
 from warehouse.connection import writing
 
 _of_this_run: ContextVar[Settings | None] = ContextVar("settings of this run", default=None)
+
+
+def run_name() -> str:
+    """Name the flow run that starts: "nightly 2026-11-30 #3" is the flow's third of that day (UTC)."""
+    flow = str(flow_run.get_flow_name())
+    midnight = datetime.combine(datetime.now(UTC), time(), UTC)
+    with get_client(sync_client=True) as client:
+        started = client.count_flow_runs(  # the one that starts among them
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(after_=midnight)),
+        )
+    return f"{flow} {midnight:%Y-%m-%d} #{started}"
 
 
 def settings_of(config: str | None) -> Settings:

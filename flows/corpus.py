@@ -4,14 +4,14 @@ import polars as pl
 from prefect import flow
 from rich.console import Console
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.corpus import steps
 from tasks.models.engines import forget_engines
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
 
 
-@flow(name="corpus")
+@flow(name="corpus", flow_run_name=run_name)
 def corpus(config: str | None = None) -> None:
     """Write the texts that are missing, shard by shard."""
     with stage(config, "corpus") as run:

@@ -2,12 +2,12 @@
 
 from prefect import flow
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.embedding import steps
 from warehouse.columns import FITS
 
 
-@flow(name="embedding")
+@flow(name="embedding", flow_run_name=run_name)
 def embedding(config: str | None = None) -> None:
     """Encode what has no vector yet; cluster every user's history into interests, per fit."""
     with stage(config, "embedding") as run:

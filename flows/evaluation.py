@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.common import settings_of, stage
+from flows.common import run_name, settings_of, stage
 from tasks.evaluation import steps
 from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import writing
 
 
-@flow(name="evaluation")
+@flow(name="evaluation", flow_run_name=run_name)
 def evaluation(config: str | None = None) -> None:
     """Judge the lists of all models, and let readers see the report."""
     settings = settings_of(config)

@@ -2,11 +2,11 @@
 
 from prefect import flow
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.fusion import steps
 
 
-@flow(name="fusion")
+@flow(name="fusion", flow_run_name=run_name)
 def fusion(config: str | None = None) -> None:
     """Search the weights and publish lists; nothing when scores and settings are those of the last time.
 

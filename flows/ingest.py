@@ -2,11 +2,11 @@
 
 from prefect import flow
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.ingest import steps
 
 
-@flow(name="ingest")
+@flow(name="ingest", flow_run_name=run_name)
 def ingest(config: str | None = None) -> None:
     """Load the data set and split its interactions."""
     with stage(config, "ingest") as run:

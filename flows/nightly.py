@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.common import one_reading
+from flows.common import one_reading, run_name
 from flows.corpus import corpus
 from flows.embedding import embedding
 from flows.evaluation import evaluation
@@ -15,7 +15,7 @@ from tasks.rules.book import check_rules
 from warehouse.connection import writing
 
 
-@flow(name="nightly")
+@flow(name="nightly", flow_run_name=run_name)
 def nightly(config: str | None = None) -> None:
     """From the source's files to published and judged lists; then the past is cut back."""
     with (

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect import flow
-from rich import box
-from rich.console import Group
-from rich.table import Table
 
-from flows.common import stage
+from flows.common import run_name, stage
 from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.matching.pairs import steps
 from tasks.matching.pairs.cross_encoder import CrossEncoder
@@ -19,11 +16,11 @@ from tasks.studies.rescoring import Sample, rescoring
 from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
 
 
-@flow(name="relevance")
+@flow(name="relevance", flow_run_name=run_name)
 def relevance(config: str | None = None) -> dict[str, Any]:
     """Ask the language model, tune the cross-encoder, and judge both beside the other matchers."""
     with stage(config, "relevance") as run:
-        steps.judge(run)
+        steps.label_relevance(run)
         steps.cross_encode(run)
         sample = _read(run)
         run.fingerprint = fingerprint(sample.judged["prompt_hash"].to_list())
@@ -96,34 +93,3 @@ def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
             }
             with tracking.run("matching", f"{model}, sample", {FIT: TRAIN}, parent) as run_id:
                 tracking.log(run_id, params={"matcher": model, **section}, metrics=metrics)
-
-
-def relevance_table(answer: Mapping[str, Any]) -> Group:
-    """For the terminal."""
-    k = answer["k"]
-    name, column = f"ndcg_at_{k}", f"NDCG@{k}"
-    title = f"{answer['pairs']:,} pairs of {answer['users']:,} users ({answer['judged_users']:,} judged)"
-    models = _table(title, "model", column, "95% interval")
-    for row in [*answer["models"], *answer["variants_of_the_language_model"]]:
-        models.add_row(row["model"], f"{row[name]:.4f}", f"{row['low']:.4f} to {row['high']:.4f}")
-    fusion = _table("Fusion of the others, out of fold, with", "", column, "difference")
-    for row in answer["fusion"]:
-        gain = f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})" if row["with"] else ""
-        fusion.add_row(row["with"] or "nothing", f"{row[name]:.4f}", gain)
-    costs = _table("Cost", "model", "seconds to fit", "ms a pair")
-    costs.add_row("language_model", "", f"{answer['language_model']['ms_a_pair']:.1f}")
-    for model, cost in (("relevance_student", answer["student"]), ("cross_encoder", answer["cross_encoder"])):
-        costs.add_row(model, f"{cost['fit_seconds']:.1f}", f"{cost['ms_a_pair']:.4f}")
-    found = answer["student"]["rank_correlation"]
-    learned = _table(
-        "Student and language model, users it did not learn from", "rank correlation", "95% interval"
-    )
-    learned.add_row(f"{found['value']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}")
-    return Group(models, fusion, costs, learned)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
-    return table

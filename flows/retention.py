@@ -2,18 +2,17 @@
 
 from datetime import UTC, datetime
 
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from tasks.run.mlflow_retention import remove_old_runs
+from tasks.run.step import step
 from tasks.run.tracking import MODEL, Tracking
 from tasks.settings import Settings
 from warehouse.connection import writing
 from warehouse.retention import compact
 
 
-@task(name="compact", cache_policy=NO_CACHE)
+@step("compact")
 def retention(settings: Settings, now: datetime | None = None) -> dict[str, int]:
     """Remove what [retention] does not keep, from warehouse, snapshots and MLflow; returns what went."""
     now = now or datetime.now(UTC)

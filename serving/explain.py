@@ -9,7 +9,7 @@ from serving.explain_user import UserFusion
 from serving.lists import titles
 from serving.sentences import label, lacking, sentence, shares, without
 from tasks.fusion.shapley import membership_values
-from tasks.items.content import titled
+from tasks.items.item import Item
 from tasks.settings import Settings
 from warehouse.columns import LISTS
 from warehouse.errors import PolyrecError, WarehouseError
@@ -59,7 +59,7 @@ def explain(
     answer: dict[str, Any] = {
         "user_id": user_id,
         "item_id": item_id,
-        "title": titled(item["title"], item["year"]),
+        "title": Item.of(item).titled,
         "categories": item["categories"],
         "rank": row.get("rank"),
         "score": score,

@@ -9,6 +9,7 @@ import polars as pl
 
 from serving.lists import reranking_context
 from serving.published import published_fusion
+from tasks.arrays.types import Floats
 from tasks.fusion.candidate_store import candidates_of_row
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
@@ -16,7 +17,6 @@ from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import Value
 from tasks.fusion.similarity import Positions
-from tasks.metrics.ranking import Floats
 from warehouse.columns import ITEM
 from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot

@@ -9,7 +9,7 @@ import polars as pl
 from serving.published import published_fusion
 from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
-from tasks.items.content import titled
+from tasks.items.item import Item
 from warehouse.columns import (
     DIVERSE_LISTS,
     ITEM,
@@ -78,7 +78,7 @@ def recommend(
         {
             "rank": rank,
             "item_id": row[ITEM],
-            "title": titled(row["title"], row["year"]),
+            "title": Item.of(row).titled,
             "categories": row["categories"],
             "score": row[SCORE],
             "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
@@ -97,7 +97,7 @@ def recommend(
         "history": [
             {
                 "item_id": row[ITEM],
-                "title": titled(row["title"], row["year"]),
+                "title": Item.of(row).titled,
                 "value": row["value"],
                 "time": row["event_time"],
             }
@@ -121,7 +121,7 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     columns = (SLOT, "angle", "text", "log_prob", "n_tokens", "engine", "pass", TEXT_ID)
     return {
         "item_id": item_id,
-        "title": titled(row["title"], row["year"]),
+        "title": Item.of(row).titled,
         "categories": row["categories"],
         "texts": snapshot.query("item_texts", item_id=item_id).select(columns).to_dicts(),
     }
@@ -130,7 +130,7 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
 def titles(snapshot: Snapshot, item_ids: Sequence[str | None]) -> dict[str | None, str]:
     """What items are called, by id; ids that there is no item of are left out."""
     rows = snapshot.query("titles", items=sorted({item_id for item_id in item_ids if item_id is not None}))
-    return {row[ITEM]: titled(row["title"], row["year"]) for row in rows.iter_rows(named=True)}
+    return {row[ITEM]: Item.of(row).titled for row in rows.iter_rows(named=True)}
 
 
 def dial_of(said: str | None) -> Dial:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from tasks.metrics.ranking import Flags
+from tasks.arrays.types import Flags
 from tasks.rules.book import read_rules
 from tasks.settings import Settings
 from warehouse.columns import RANK, RULES

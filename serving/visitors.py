@@ -25,10 +25,10 @@ from tasks.fusion.nearest import Likeness
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.user_features import user_facts
-from tasks.items.content import titled
-from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
+from tasks.items.item import Item
+from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, Matcher
 from tasks.matching.retrieve import top_items
-from tasks.matching.saved import Manifest, load_for_visitors
+from tasks.matching.saved import Manifest, load_matchers
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
 from warehouse.columns import ITEM, SLOT
@@ -58,7 +58,7 @@ class Visitors:
         snapshot: Snapshot,
         settings: Settings,
         manifest: Manifest,
-        matchers: Mapping[str, VisitorMatcher],
+        matchers: Mapping[str, Matcher],
     ) -> None:
         """Get one from `load`."""
         self._snapshot, self._settings = snapshot, settings
@@ -97,7 +97,7 @@ class Visitors:
         names = sorted({*model.matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
-        return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
+        return cls(snapshot, settings, manifest, load_matchers(folder, names))
 
     def recommend(
         self, visitor: Visitor, k: int = 10, diversity: Dial = None, reranker: str | None = None
@@ -263,7 +263,7 @@ class Shown:
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         """Take the item's rows, one a text."""
         self.head = {
-            "title": titled(rows[0]["title"], rows[0]["year"]),
+            "title": Item.of(rows[0]).titled,
             "categories": rows[0]["categories"],
         }
         self._texts = {row[SLOT]: {"text": row["text"], "angle": row["angle"]} for row in rows}

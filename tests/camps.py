@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from flows.cli import app as cli
 from tasks.corpus.writing import SEPARATOR
 from tasks.ingest.splits import split_interactions
-from tasks.items.content import item_content
+from tasks.items.item import Item
 from tasks.settings import Settings
 from tasks.settings.data import Data
 from tests.empty import with_tracking
@@ -108,7 +108,7 @@ def fill(warehouse: Warehouse) -> None:
     warehouse.append(
         "features.live_texts", pl.DataFrame(live, schema=["item_id", "slot", "text_id"], orient="row")
     )
-    contents = [item_content(title, None, ["any"]) for title in titles]
+    contents = [Item(title, None, ["any"]).content() for title in titles]
     vectors = pl.DataFrame({"owner_kind": ["item"] * ITEMS, "owner_id": ids, "content_hash": ids})
     warehouse.append(
         "features.vectors_minilm",

@@ -22,7 +22,7 @@ def texts(
     config: Config = None,
 ) -> None:
     """Judge fusion with 1 to K texts, each angle and each pass, beside controls that need no model."""
-    from tasks.studies.comparison import variants_table
+    from flows.cli.tables.variants import variants_table
     from tasks.studies.text_trials import ablate_texts
 
     print_answer(ablate_texts(load_settings(config), final), as_json, variants_table)
@@ -40,7 +40,7 @@ def matchers(
     config: Config = None,
 ) -> None:
     """Judge fusion without each matcher in turn, and with others added, out of fold on validation."""
-    from tasks.studies.comparison import variants_table
+    from flows.cli.tables.variants import variants_table
     from tasks.studies.matcher_trials import ablate_matchers
 
     print_answer(ablate_matchers(load_settings(config), extra or []), as_json, variants_table)

@@ -4,6 +4,7 @@ Heavy packages are imported inside the commands that need them, so that --help a
 """
 
 import atexit
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -158,18 +159,18 @@ def report(
 ) -> None:
     """Show how good the models and the fusion are."""
     if draws:
-        from flows.cli.tables.lists import draws_table
+        from flows.cli.tables.report import draws_table
         from tasks.evaluation.draws import mean_of_files
 
         print_answer(mean_of_files(draws), as_json, draws_table)
         return
-    from tasks.evaluation.report import report_renderable
+    from flows.cli.tables.report import report_table
     from tasks.evaluation.summary import build_report
     from warehouse.snapshot import reading
 
     with reading(load_settings(config).data_folder) as snapshot:
         values = build_report(snapshot)
-    print_answer(values, as_json, report_renderable)
+    print_answer(values, as_json, report_table)
 
 
 @app.command()
@@ -177,7 +178,7 @@ def relevance(as_json: Json = False, config: Config = None) -> None:
     """Ask a language model about a sample of users, and say what it, its student and a cross-encoder add."""
     settings = load_settings(config)
     answer = _flow(settings, "relevance")(str(config.resolve()) if config else None)
-    from flows.relevance import relevance_table
+    from flows.cli.tables.relevance import relevance_table
 
     print_answer(answer, as_json, relevance_table)
 
@@ -216,6 +217,7 @@ def _leave(code: object) -> None:
     outlives them as a leak: a page of noise under a report that people are to read. What was registered for
     the exit, such as stopping the temporary server, is done first.
     """
+    logging.shutdown()  # sends what Prefect has still to log while its temporary server is there
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -244,14 +246,14 @@ def _flow(settings: Settings, name: str) -> Callable[[str | None], Any]:
 def _print_outcome(settings: Settings) -> None:
     """The report, three lists, and where to look further."""
     from flows.cli.tables.lists import list_table
+    from flows.cli.tables.report import report_table
     from serving.lists import recommend as read_list
-    from tasks.evaluation.report import report_renderable
     from tasks.evaluation.summary import build_report
     from warehouse.snapshot import reading
 
     console = Console()
     with reading(settings.data_folder) as snapshot:
-        console.print(report_renderable(build_report(snapshot)))
+        console.print(report_table(build_report(snapshot)))
         users = snapshot.query("users")["user_id"].head(3)
         for user in users:
             console.print(list_table(read_list(snapshot, user, k=3, history=3)))

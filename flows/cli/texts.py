@@ -74,7 +74,7 @@ def compare(
     config: Config = None,
 ) -> None:
     """Judge fusion with either version of texts: what each adds to accuracy and variety, and B minus A."""
-    from tasks.studies.comparison import variants_table
+    from flows.cli.tables.variants import variants_table
     from tasks.studies.text_trials import compare_texts
 
     print_answer(compare_texts(load_settings(config), a, b), as_json, variants_table)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tasks.corpus.faithfulness import ItemData, faithfulness
+from tasks.corpus.faithfulness import faithfulness
 from tasks.corpus.quality import is_refusal, repetition, words_of
+from tasks.items.item import Item
 from tasks.settings.corpus import Quality
 
 # Texts and their items to the safety rule that each breaks, or None.
-SafetyCheck = Callable[[Sequence[str], Sequence[ItemData]], list[str | None]]
+SafetyCheck = Callable[[Sequence[str], Sequence[Item]], list[str | None]]
 
 
 class Draft(NamedTuple):
@@ -17,7 +18,7 @@ class Draft(NamedTuple):
     text: str
     whole_sentence: bool
     opening: str
-    item: ItemData
+    item: Item
     language: str = "en"
 
 
@@ -38,7 +39,7 @@ class Verdict(NamedTuple):
 def fault_of(draft: Draft, quality: Quality) -> str | None:
     """The first threshold that a text misses; None when it misses none.
 
-    >>> item = ItemData("Heat", 1995, ["Crime"])
+    >>> item = Item("Heat", 1995, ["Crime"])
     >>> fault_of(Draft("A story about Los Angeles.", True, "A story about", item), Quality())
     'faithfulness: not in the item data: Los, Angeles'
     """

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from tasks.corpus.faithfulness import item_data
 from tasks.corpus.fallback import fallback_text
+from tasks.items.item import items_by_id
 from warehouse.columns import ITEM, SLOT
 
 TEXTS = {ITEM: pl.String, SLOT: pl.Int32, "text": pl.String}
@@ -22,7 +22,7 @@ def template_texts(items: pl.DataFrame, angles: Mapping[int, str], noun: str) ->
     """
     rows = [
         (item_id, slot, fallback_text(item, noun, angle))
-        for item_id, item in item_data(items).items()
+        for item_id, item in items_by_id(items).items()
         for slot, angle in angles.items()
     ]
     return pl.DataFrame(rows, schema=TEXTS, orient="row")

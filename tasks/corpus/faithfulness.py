@@ -6,15 +6,12 @@ each name and number of a text is among the item's data.
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import polars as pl
-
 from tasks.corpus.quality import WORD
+from tasks.items.item import Item
 from tasks.settings.languages import CAPITAL_NOUNS
-from warehouse.columns import ITEM
 
 _SENTENCE_START = re.compile(r"(?:^|(?<!\b[A-Z])[.!?…]|[:;]|\n)[\s\"'“‘«(*]*$")
 _DECADE = re.compile(r"(?:(\d\d)?(\d)0)s")
@@ -24,26 +21,6 @@ a an and as at but by for from he her his i in into is it its my no nor not of o
 the their they this to up we who with you your
 """
 _SMALL = frozenset(_SMALL_WORDS.split())
-
-
-class ItemData(NamedTuple):
-    """What is known of an item: its content columns, as they are in the warehouse."""
-
-    title: str
-    year: int | None
-    categories: Sequence[str]
-    description: str | None = None
-    content: str | None = None
-
-    def fields(self) -> list[str]:
-        """All of it as texts."""
-        more = [part for part in (self.description, self.content) if part]
-        return [self.title, *([str(self.year)] if self.year is not None else []), *self.categories, *more]
-
-
-def item_data(items: pl.DataFrame) -> dict[str, ItemData]:
-    """What is known of each item, by its id."""
-    return {item_id: ItemData(*of) for item_id, *of in items.select(ITEM, *ItemData._fields).iter_rows()}
 
 
 class Faithfulness(NamedTuple):
@@ -58,13 +35,13 @@ class Faithfulness(NamedTuple):
         return 1.0 - len(self.unfounded) / self.claims if self.claims else 1.0
 
 
-def faithfulness(text: str, item: ItemData, opening: str = "", language: str = "en") -> Faithfulness:
+def faithfulness(text: str, item: Item, opening: str = "", language: str = "en") -> Faithfulness:
     """Look up a text's names and numbers in the item's data; the measure is `share`.
 
     A name is a word with a capital that begins no sentence; a number is a word that begins with a digit. A
     plural and a possessive count as the word itself, and "1990s" is known of an item from 1995.
 
-    >>> item = ItemData("Toy Story", 1995, [])
+    >>> item = Item("Toy Story", 1995, [])
     >>> found = faithfulness("A story about Woody, a film of the 1990s by J.J. Abrams.", item)
     >>> found.claims, found.unfounded, round(found.share, 2)
     (5, ('Woody', 'J', 'J', 'Abrams'), 0.2)

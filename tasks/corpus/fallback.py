@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tasks.corpus.faithfulness import ItemData
 from tasks.items.content import neutral, shortened
+from tasks.items.item import Item
 
 TITLE_WORDS = 20
 # For the angles of the built-in sets; `{kind}` is "a film from 1995", `{traits}` the categories.
@@ -23,13 +23,13 @@ _ANY_ANGLE = ("{name}, {kind}; {angle}: {traits}.", "{name}, {kind}; {angle}.")
 
 
 def fallback_text(
-    item: ItemData, noun: str, angle: str, may_show: Callable[[str], bool] = lambda _part: True
+    item: Item, noun: str, angle: str, may_show: Callable[[str], bool] = lambda _part: True
 ) -> str:
     """One true sentence from title, year and categories, never empty.
 
-    >>> fallback_text(ItemData("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
+    >>> fallback_text(Item("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
     'For those who like animation and comedy: Toy Story, a film from 1995.'
-    >>> fallback_text(ItemData("", None, []), "article", "as_gift")
+    >>> fallback_text(Item("", None, []), "article", "as_gift")
     'This one, an article; as gift.'
 
     Args:

@@ -5,9 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from tasks.corpus.faithfulness import ItemData, faithfulness
+from tasks.corpus.faithfulness import faithfulness
 from tasks.corpus.quality import distinct, is_refusal, repetition, self_bleu, words_of
 from tasks.corpus.writing import SEPARATOR
+from tasks.items.item import Item
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 
 ROWS = {
@@ -38,10 +39,8 @@ def measured(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
         together = texts["text"].to_list()
         variety = distinct(together, 1), distinct(together, 2)
         for row, bleu in zip(texts.iter_rows(named=True), self_bleu(together), strict=True):
-            item = ItemData(*(row[field] for field in ItemData._fields))
-            found = faithfulness(
-                row["text"], item, row["prompt"].rsplit(SEPARATOR, 1)[-1], languages.get(row[ANGLE], "en")
-            )
+            opening = row["prompt"].rsplit(SEPARATOR, 1)[-1]
+            found = faithfulness(row["text"], Item.of(row), opening, languages.get(row[ANGLE], "en"))
             rows.append(
                 (
                     row[TEXT_ID],

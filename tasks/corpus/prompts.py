@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.items.content import MARKS, columns, described, neutral, shortened, titled
+from tasks.items.content import MARKS, neutral, shortened
+from tasks.items.item import Item
 from tasks.models.engine import Prompt, Sampling
 from tasks.run.fingerprint import fingerprint
 from tasks.settings.angles import Angle
@@ -33,45 +34,7 @@ def task_part(noun: str, angles: Sequence[Angle]) -> str:
     )
 
 
-def facts_part(
-    noun: str,
-    title: str,
-    year: int | None,
-    categories: Sequence[str],
-    description: str | None = None,
-    content: str | None = None,
-    words: int = 40,
-) -> str:
-    r"""The item's content, nothing computed from interactions, on one line: its end is the end of the facts.
-
-    Args:
-        noun: What an item is called.
-        title: Its name.
-        year: The year it is from.
-        categories: Its categories.
-        description: A longer text about it, cut after `words` words.
-        content: JSON object of the further columns declared as content, each cut likewise.
-        words: See above; 0 leaves both out.
-
-    >>> facts_part("film", "Toy Story", 1995, ["Animation", "Comedy"])
-    'Film: Toy Story (1995), animation, comedy.\n'
-    >>> facts_part("film", "Heat", 1995, ["Crime"], "A thief.", '{"director": "Mann"}')
-    'Film: Heat (1995), crime. Director: Mann. A thief.\n'
-    """
-    head = ", ".join([titled(neutral(title), year), *(neutral(category).lower() for category in categories)])
-    more = [part[:1].upper() + part[1:] for part in described(description, content, words)]
-    facts = ". ".join([f"{noun.capitalize()}: {head}", *more])
-    return f"{facts}\n" if more and facts.endswith("...") else f"{facts}.\n"
-
-
-def prompts_for(
-    corpus: Corpus,
-    title: str,
-    year: int | None,
-    categories: Sequence[str],
-    description: str | None = None,
-    content: str | None = None,
-) -> list[Prompt]:
+def prompts_for(corpus: Corpus, item: Item) -> list[Prompt]:
     """The prompts of one item, one per angle.
 
     Raises:
@@ -79,13 +42,13 @@ def prompts_for(
     """
     words = corpus.description_words
     values = {
-        "title": neutral(title),
-        "year": "" if year is None else year,
-        "categories": tuple(filter(None, map(neutral, categories))),
-        "description": shortened(description or "", words),
-        "content": Columns(columns(content, words)),
+        "title": neutral(item.title),
+        "year": "" if item.year is None else item.year,
+        "categories": tuple(filter(None, map(neutral, item.categories))),
+        "description": shortened(item.description or "", words),
+        "content": Columns(item.declared(words)),
         "noun": corpus.noun,
-        "facts": facts_part(corpus.noun, title, year, categories, description, content, words).rstrip("\n"),
+        "facts": item.facts(corpus.noun, words),
     }
     languages = dict.fromkeys(angle.language for angle in corpus.angles)
     tasks = {

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import polars as pl
 
-from tasks.corpus.faithfulness import item_data
 from tasks.corpus.standing import Rules, chosen_texts
 from tasks.corpus.writing import ROWS, fallback_row, scored
+from tasks.items.item import items_by_id
 from tasks.models.engine import Engine
 from tasks.settings.corpus import Corpus
 from warehouse.columns import ITEM, SLOT, TEXT_ID
@@ -77,7 +77,7 @@ def block(
                 one = wanted.row(0, named=True)
                 items = warehouse.query("items").filter(pl.col(ITEM) == one[ITEM])
                 row = fallback_row(
-                    one, item_data(items)[one[ITEM]], corpus, rules(), "blocked: by an operator"
+                    one, items_by_id(items)[one[ITEM]], corpus, rules(), "blocked: by an operator"
                 )
                 warehouse.upsert("features.texts", pl.DataFrame(scored([row], engine()), schema=ROWS))
                 chosen = [row[TEXT_ID]]

@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from tasks.corpus.acceptance import Draft, Verdict, judge
-from tasks.corpus.faithfulness import ItemData, item_data
 from tasks.corpus.prompts import rewrite_prompt, text_seed
 from tasks.corpus.safety.prompt_injection import with_texts, without_orders
 from tasks.corpus.shards import Key
@@ -28,6 +27,7 @@ from tasks.corpus.writing import (
     written_texts,
 )
 from tasks.items.content import shortened
+from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Engine, Generation
 from tasks.models.engines import engine_identity
 from tasks.run.fingerprint import fingerprint
@@ -138,7 +138,7 @@ def rewrite_texts(
     by_item: dict[str, list[dict[str, Any]]] = {}
     for row in ordered.iter_rows(named=True):
         by_item.setdefault(row[ITEM], []).append(row)
-    of_items, about = list(by_item.values()), item_data(items)
+    of_items, about = list(by_item.values()), items_by_id(items)
     rows: list[dict[str, Any]] = []
     for batch in batches(list(range(len(of_items))), corpus.batch_items):
         if not in_time():
@@ -150,7 +150,7 @@ def rewrite_texts(
 
 def _batch(
     of_items: Sequence[Sequence[Mapping[str, Any]]],
-    about: Mapping[str, ItemData],
+    about: Mapping[str, Item],
     corpus: Corpus,
     engine: Engine,
     seed: int,
@@ -198,7 +198,7 @@ def _batch(
 def _verdicts(
     of_items: Sequence[Sequence[Mapping[str, Any]]],
     written: Sequence[Generation],
-    about: Mapping[str, ItemData],
+    about: Mapping[str, Item],
     corpus: Corpus,
     rules: Rules,
 ) -> list[Verdict]:

@@ -17,12 +17,12 @@ from tasks.corpus.rewriting import (
 from tasks.corpus.shards import drafts_of
 from tasks.corpus.similarity import Encode, Nearness
 from tasks.corpus.standing import Rules, chosen_texts, standing_texts
-from tasks.items.content import item_content
+from tasks.items.item import items_of
 from tasks.models.encoder import DIMENSIONS, Encoder
 from tasks.models.engine import Engine
 from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
-from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID, VECTOR
+from warehouse.columns import ITEM, SLOT, TEXT_ID, VECTOR
 from warehouse.connection import Warehouse
 from warehouse.spool import Spool
 
@@ -78,7 +78,7 @@ def nearness_of(warehouse: Warehouse, encode: Encode, words: int) -> Nearness:
     """
     lacking = warehouse.query("items_without_vector", words=words)
     stored = warehouse.query("item_vectors").join(lacking, on=ITEM, how="anti")
-    made = encode([item_content(*row, words=words) for row in lacking.select(*CONTENT).iter_rows()])
+    made = encode([item.content(words) for item in items_of(lacking)])
     vectors = np.concatenate([stored[VECTOR].to_numpy().reshape(-1, DIMENSIONS), made])
     return Nearness(encode, [*stored[ITEM], *lacking[ITEM]], vectors, words)
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays.text_spread import distances, item_ranks
-from tasks.corpus.faithfulness import ItemData
-from tasks.items.content import text_content
+from tasks.items.item import Item
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
@@ -30,15 +29,10 @@ class Nearness:
         self._encode, self._items, self._words = encode, items, words
         self._codes = {item_id: code for code, item_id in enumerate(item_ids)}
 
-    def vectors(self, texts: Sequence[str], about: Sequence[ItemData]) -> Floats:
+    def vectors(self, texts: Sequence[str], about: Sequence[Item]) -> Floats:
         """(T, D): out[i] is the vector of texts[i], which is about about[i]."""
-        contents = [
-            text_content(
-                item.title, item.year, item.categories, text, item.description, item.content, self._words
-            )
-            for text, item in zip(texts, about, strict=True)
-        ]
-        return self._encode(contents)
+        contents = (item.content_with(text, self._words) for text, item in zip(texts, about, strict=True))
+        return self._encode(list(contents))
 
     def ranks(self, vectors: Floats, item_ids: Sequence[str]) -> list[int]:
         """Rank of each text's item among all items by nearness to the text, from 1.

@@ -8,9 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
 from tasks.corpus import second_pass
 from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
@@ -24,6 +22,7 @@ from tasks.models.engine import Engine
 from tasks.models.engines import load_engine
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.spool import Spool
@@ -38,7 +37,7 @@ class Plan(NamedTuple):
     """Those of them that are missing, by the key of the shard that they belong to."""
 
 
-@task(name="plan texts", cache_policy=NO_CACHE)
+@step("plan texts")
 def plan(run: StageRun) -> Plan:
     """Recover what a killed run left; find the texts that there should be and those that are missing."""
     corpus = run.settings.corpus
@@ -51,7 +50,7 @@ def plan(run: StageRun) -> Plan:
     return Plan(wanted, shards_of(missing, wanted, corpus.shard_items))
 
 
-@task(name="write texts", task_run_name="write texts {key}", cache_policy=NO_CACHE)
+@step("write texts", "write texts {key}")
 def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
     """Write, judge and commit the missing texts of one shard, as planned; returns how many there are."""
     corpus, seed = run.settings.corpus, run.settings.seed
@@ -71,7 +70,7 @@ def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
     return missing.height
 
 
-@task(name="plan rewriting", cache_policy=NO_CACHE)
+@step("plan rewriting")
 def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return what the second pass still has to write, by the key of its shard."""
     found = second_pass.rewrites(run.warehouse, run.settings, _rules(run), wanted)
@@ -80,7 +79,7 @@ def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFram
     return shards_of(found.missing, wanted, run.settings.corpus.shard_items)
 
 
-@task(name="vectors of items", cache_policy=NO_CACHE)
+@step("vectors of items")
 def item_nearness(run: StageRun) -> Nearness:
     """Return the vectors of all items, which say whether a text leads back to its own."""
     start = time.perf_counter()
@@ -90,7 +89,7 @@ def item_nearness(run: StageRun) -> Nearness:
     return nearness
 
 
-@task(name="rewrite texts", task_run_name="rewrite texts {key}", cache_policy=NO_CACHE)
+@step("rewrite texts", "rewrite texts {key}")
 def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Nearness) -> int:
     """Rewrite, judge and commit the texts of one shard, as long as there is time; returns how many."""
     start, corpus = time.perf_counter(), run.settings.corpus
@@ -116,7 +115,7 @@ def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Near
     return done.texts.height
 
 
-@task(name="make texts live", cache_policy=NO_CACHE)
+@step("make texts live")
 def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
     live = second_pass.make_live(run.warehouse, run.settings, _rules(run), wanted)
@@ -133,7 +132,7 @@ def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     run.fingerprint = fingerprint(live.select(ITEM, SLOT, TEXT_ID))
 
 
-@task(name="measure texts", cache_policy=NO_CACHE)
+@step("measure texts")
 def measure(run: StageRun) -> None:
     """Measure the live texts of items that have a new one; keep the run's means."""
     languages = {angle.name: angle.language for angle in run.settings.corpus.angles}
@@ -167,7 +166,7 @@ def left_over(texts: int, minutes: float) -> str:
     )
 
 
-@task(name="show texts", cache_policy=NO_CACHE)
+@step("show texts")
 def show(run: StageRun) -> None:
     """Keep counts and a few texts in both UIs."""
     texts = run.warehouse.query("live_texts")

@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 
 from tasks.corpus.acceptance import Draft, Verdict, judge
-from tasks.corpus.faithfulness import ItemData, item_data
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.prompts import prompt_hash, prompts_for, text_seed
 from tasks.corpus.safety.prompt_injection import as_data
 from tasks.corpus.shards import Key
 from tasks.corpus.standing import Rules
+from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
 from tasks.models.engines import engine_identity
 from tasks.run.fingerprint import fingerprint
@@ -65,8 +65,8 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
     """
     sampling, engine = sampling_of(corpus), engine_identity(corpus)
     rows = []
-    for item_id, item in item_data(items).items():
-        prompts = prompts_for(corpus, *as_data(item))
+    for item_id, item in items_by_id(items).items():
+        prompts = prompts_for(corpus, as_data(item))
         for slot, (angle, prompt) in enumerate(zip(corpus.angles, prompts, strict=True)):
             digest = prompt_hash(engine, prompt, sampling, corpus.attempts, text_seed(seed, item_id, slot, 0))
             rows.append((item_id, slot, angle.name, SEPARATOR.join(prompt), digest))
@@ -112,7 +112,7 @@ def write_texts(
     missing = missing.with_columns(length=pl.Series(lengths, dtype=pl.Int64))
     missing = missing.sort(pl.col("length").max().over(ITEM), ITEM, SLOT)
     wanted = list(missing.iter_rows(named=True))
-    about = item_data(items)
+    about = items_by_id(items)
     languages = {angle.name: angle.language for angle in corpus.angles}
     rows: list[dict[str, Any]] = []
     faults: list[str | None] = [None] * len(wanted)
@@ -152,7 +152,7 @@ def write_texts(
 
 
 def fallback_row(
-    wanted: Mapping[str, Any], item: ItemData, corpus: Corpus, rules: Rules, reason: str
+    wanted: Mapping[str, Any], item: Item, corpus: Corpus, rules: Rules, reason: str
 ) -> dict[str, Any]:
     """A row of features.texts with the plain text of an item and angle; `scored` completes it.
 
@@ -187,7 +187,7 @@ def scored(rows: Sequence[dict[str, Any]], engine: Engine) -> list[dict[str, Any
 
 def _fallbacks(
     wanted: Sequence[tuple[Mapping[str, Any], str]],
-    about: Mapping[str, ItemData],
+    about: Mapping[str, Item],
     corpus: Corpus,
     engine: Engine,
     rules: Rules,

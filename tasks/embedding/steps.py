@@ -2,21 +2,19 @@
 
 import numpy as np
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances, item_ranks
 from tasks.embedding.interests import interest_vectors
-from tasks.items.content import ENCODED_AS, item_content, text_content
+from tasks.items.item import ENCODED_AS, items_of
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
-    CONTENT,
     FIT,
     HISTORY_OF_FIT,
     INTEREST,
@@ -35,7 +33,7 @@ SHARD_ROWS = 256
 TABLE = "features.vectors_minilm"
 
 
-@task(name="encode items and texts", cache_policy=NO_CACHE)
+@step("encode items and texts")
 def encode(run: StageRun) -> None:
     """Encode what has no vector yet, shard by shard."""
     spool = Spool(run.warehouse)
@@ -51,9 +49,7 @@ def encode(run: StageRun) -> None:
                     "owner_kind": pl.repeat("item", items.height, dtype=pl.String, eager=True),
                     "owner_id": items[ITEM],
                     "content_hash": items["content_hash"],
-                    "content": [
-                        item_content(*row, words=words) for row in items.select(*CONTENT).iter_rows()
-                    ],
+                    "content": [item.content(words) for item in items_of(items)],
                 },
                 schema_overrides={"content": pl.String},
             ),
@@ -63,8 +59,8 @@ def encode(run: StageRun) -> None:
                     "owner_id": texts[TEXT_ID],
                     "content_hash": texts["content_hash"],
                     "content": [
-                        text_content(title, year, categories, text, *more, words=words)
-                        for text, title, year, categories, *more in texts.select("text", *CONTENT).iter_rows()
+                        item.content_with(text, words)
+                        for item, text in zip(items_of(texts), texts["text"], strict=True)
                     ],
                 },
                 schema_overrides={"content": pl.String},
@@ -96,7 +92,7 @@ def encode(run: StageRun) -> None:
     run.counts |= {"encoded": pending.height, "encoded_items": items.height, "encoded_texts": texts.height}
 
 
-@task(name="spread of texts", cache_policy=NO_CACHE)
+@step("spread of texts")
 def spread(run: StageRun) -> None:
     """Measure how far apart an item's texts are and whether each leads back to it, where a vector is new."""
     texts = run.warehouse.query("texts_to_spread")
@@ -112,7 +108,7 @@ def spread(run: StageRun) -> None:
     run.counts |= {key: float(value) for key, value in totals.items() if value is not None}
 
 
-@task(name="interest vectors", task_run_name="interest vectors of {fit}", cache_policy=NO_CACHE)
+@step("interest vectors", "interest vectors of {fit}")
 def interests(run: StageRun, fit: str) -> None:
     """Cluster every user's history of a fit window into interests, unless nothing changed."""
     warehouse, settings = run.warehouse, run.settings
@@ -158,7 +154,7 @@ def interests(run: StageRun, fit: str) -> None:
     run.counts[f"interests_{fit}"] = rows.height
 
 
-@task(name="show vectors", cache_policy=NO_CACHE)
+@step("show vectors")
 def show(run: StageRun) -> None:
     """Keep the counts in both UIs."""
     run.fingerprint = fingerprint(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances
-from tasks.items.content import item_content, text_content
+from tasks.items.item import items_of
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
 
 FloatArray = NDArray[np.float32]
@@ -35,10 +35,8 @@ def text_vectors(
     known = known or {}
     rows = texts.join(items.select(ITEM, *CONTENT), on=ITEM, how="inner", maintain_order="left")
     ids = rows[TEXT_ID].to_list() if TEXT_ID in rows.columns else [""] * rows.height
-    contents = [
-        text_content(title, year, categories, text, *more, words=words)
-        for text, title, year, categories, *more in rows.select("text", *CONTENT).iter_rows()
-    ]
+    about = zip(items_of(rows), rows["text"], strict=True)
+    contents = [item.content_with(text, words) for item, text in about]
     pending = {content for text_id, content in zip(ids, contents, strict=True) if text_id not in known}
     # Like lengths lie side by side, so that a batch is padded little.
     ordered = sorted(pending, key=lambda content: (len(content), content))
@@ -60,7 +58,7 @@ def content_vectors(items: pl.DataFrame, words: int, encode: Encode) -> FloatArr
         words: of description and declared columns; 0 leaves title, year and categories alone.
         encode: texts to vectors.
     """
-    return encode([item_content(*row, words=words) for row in items.select(*CONTENT).iter_rows()])[:, None]
+    return encode([item.content(words) for item in items_of(items)])[:, None]
 
 
 def item_spread(vectors: FloatArray) -> NDArray[np.float64]:

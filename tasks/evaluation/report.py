@@ -1,17 +1,12 @@
-"""The report as people read it: tables for the terminal and Markdown for Prefect and MLflow.
+"""The report as people read it: tables and sentences, and their Markdown for Prefect and MLflow.
 
-Everything is rendered from one dictionary, the one that `polyrec report --json` prints.
+Everything is made from one dictionary, the one that `polyrec report --json` prints.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from tasks.metrics.significance import Interval
+from tasks.metrics.bootstrap import Interval
 
 HEADLINES = {
     "ndcg": "NDCG",
@@ -25,12 +20,20 @@ REPORTED = (*HEADLINES, "hit_coverage", "calibration")
 FUSION, DIVERSE = "fusion", "fusion_diverse"
 FUSIONS = (FUSION, DIVERSE)
 """The published fusion, and the second point of the same search; all other models are single ones."""
+Cell = str | tuple[str, ...]
+"""A figure, or a figure and its interval."""
 GLOBAL = "temporal_global"
-GROUPS_TITLE = "By group: users by history, items by age and popularity; NDCG@"
-GROUP_COLUMNS = ("group", "users", "best single", "fusion", "difference")
 KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
 OUTCOMES = {"first": "First champion", "promoted": "New champion", "kept": "Champion kept"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
+
+
+class Sheet(NamedTuple):
+    """A table of the report: the first cell of a row is a name, the others are figures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
 
 
 def notes(protocol: str, order_is_time: bool) -> list[str]:
@@ -44,8 +47,8 @@ def notes(protocol: str, order_is_time: bool) -> list[str]:
     if protocol != GLOBAL:
         found.append(
             f"Protocol {protocol} does not cut the whole log at one time, so models have learned from what "
-            f'others did later than a judged event. For figures without that, set protocol = "{GLOBAL}" in '
-            "[data] and run again: texts and their vectors are kept."
+            "others did later than the events they are measured on. For figures without that, set protocol = "
+            f'"{GLOBAL}" in [data] and run again: texts and their vectors are kept.'
         )
     if order_is_time:
         found.append(
@@ -100,56 +103,27 @@ def champion_line(report: Mapping[str, Any]) -> str:
     )
 
 
-def report_renderable(report: Mapping[str, Any]) -> RenderableType:
-    """The report for a rich console: one table a part, the weights, and what the comparison says."""
-    blocks: list[RenderableType] = []
+def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
+    """What people read, in its order: the parts, the weights, the groups, and sentences about them."""
+    k = report.get("k", 10)
     for part, title in PARTS.items():
-        rows = list(_rows(report, part))
-        if not rows:
-            continue
-        columns = _columns(rows)
-        table = Table(
-            title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
-        )
-        table.add_column("model", min_width=max(len(model) for model, _ in rows))
-        for name in columns:
-            table.add_column(_heading(name), justify="right")
-        for model, values in rows:
-            cells = [Text(_figure(values, name)) for name in columns]
-            for cell, name in zip(cells, columns, strict=True):
-                if spread := _spread(values, name):
-                    cell.append(f"\n{spread}", style="dim")
-            table.add_row(model, *cells, style="bold" if model == FUSION else None)
-        blocks.append(table)
+        if rows := [(model, parts[part]) for model, parts in every_model(report).items() if part in parts]:
+            yield _part(title, rows)
     if weights := report.get("fusion", {}).get("weights"):
-        table = Table(title="Fusion weights", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        table.add_column("model")
-        table.add_column("weight", justify="right")
-        for model, weight in _by_weight(weights):
-            table.add_row(model, f"{weight:.3f}")
-        blocks.append(table)
-    if sentence := method_sentence(report):
-        blocks.append(sentence)
-    if rows := group_rows(report):
-        table = Table(
-            title=f"{GROUPS_TITLE}{report['k']}",
-            box=box.SIMPLE_HEAD,
-            title_justify="left",
-            title_style="bold",
-            padding=(0, 1, 0, 0),
+        ordered = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
+        yield Sheet(
+            "Fusion weights", ("model", "weight"), [(name, f"{weight:.3f}") for name, weight in ordered]
         )
-        for name in GROUP_COLUMNS:
-            table.add_column(name, justify="left" if name == GROUP_COLUMNS[0] else "right")
-        for row in rows:
-            table.add_row(*row)
-        blocks.append(table)
-    blocks += [Text(line) for line in (comparison(report), champion_line(report)) if line]
-    blocks += [Text(f"\n{note}") for note in report["notes"]]
-    return Group(*blocks)
+    if sentence := method_sentence(report):
+        yield sentence
+    if groups := _groups(report, f"ndcg_at_{k}"):
+        title = f"By group: users by history, items by age and popularity; NDCG@{k}"
+        yield Sheet(title, ("group", "users", "best single", "fusion", "difference"), groups)
+    yield from filter(None, (comparison(report), champion_line(report), *report["notes"]))
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:
-    """The same report as Markdown, headed by what the figures are comparable within."""
+    """The report as Markdown, headed by what the figures are comparable within."""
     lines = [
         f"# {report['dataset']}: {report['users']:,} users, {report['items']:,} items, "
         f"{report['interactions']:,} interactions",
@@ -157,55 +131,48 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         f"Protocol `{report['protocol']}`, split `{report['split_hash']}`, seed {report['seed']}. "
         "Intervals are 95%, by bootstrap over users.",
     ]
-    for part, title in PARTS.items():
-        rows = list(_rows(report, part))
-        if not rows:
+    for block in blocks(report):
+        if isinstance(block, str):
+            lines += ["", block]
             continue
-        columns = _columns(rows)
-        lines += ["", f"## {title}", "", f"| model | {' | '.join(_heading(name) for name in columns)} |"]
-        lines.append(f"|---|{'---:|' * len(columns)}")
-        for model, values in rows:
-            cells = [f"{_figure(values, name)} {_spread(values, name)}".strip() for name in columns]
-            label = f"**{model}**" if model == FUSION else model
-            lines.append(f"| {label} | {' | '.join(cells)} |")
-    if weights := report.get("fusion", {}).get("weights"):
-        lines += ["", "## Fusion weights", "", "| model | weight |", "|---|---:|"]
-        lines += [f"| {model} | {weight:.3f} |" for model, weight in _by_weight(weights)]
-    if sentence := method_sentence(report):
-        lines += ["", sentence]
-    if rows := group_rows(report):
-        lines += ["", f"## {GROUPS_TITLE}{report['k']}", "", f"| {' | '.join(GROUP_COLUMNS)} |"]
-        lines.append(f"|---|{'---:|' * len(GROUP_COLUMNS[1:])}")
-        lines += [f"| {' | '.join(row)} |" for row in rows]
-    for sentence in (comparison(report), champion_line(report)):
-        lines += ["", sentence] if sentence else []
-    for note in report["notes"]:
-        lines += ["", note]
+        lines += ["", f"## {block.title}", "", f"| {' | '.join(block.columns)} |"]
+        lines.append(f"|---|{'---:|' * len(block.columns[1:])}")
+        for name, *cells in block.rows:
+            label = f"**{name}**" if name == FUSION else name
+            shown = [cell if isinstance(cell, str) else " ".join(filter(None, cell)) for cell in cells]
+            lines.append(f"| {label} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
 
 
-def group_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _part(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Sheet:
+    """Each model's headline metrics; a dash where the data cannot give one."""
+    present = {name for _, values in rows for name in values}
+    names = [name for metric in HEADLINES for name in present if name.split("_at_")[0] == metric]
+
+    def cell(values: Mapping[str, Any], name: str) -> tuple[str, str]:
+        bounds = values["intervals"].get(name)
+        value = f"{values[name]:.3f}" if name in values else "-"
+        return value, f"{bounds[0]:.3f}-{bounds[1]:.3f}" if bounds else ""
+
+    shown = [(model, *(cell(values, name) for name in names)) for model, values in rows]
+    return Sheet(title, ("model", *map(_heading, names)), shown)
+
+
+def _groups(report: Mapping[str, Any], ndcg: str) -> list[tuple[Cell, ...]]:
     """Fusion beside the best single model in every group, on test; or on validation before a look at test."""
-    found = []
     for part in ("test", "val"):
+        found: list[tuple[Cell, ...]] = []
         for kind, groups in report.get("groups", {}).items():
             for name, parts in groups.items():
-                against = parts.get(part, {}).get("vs_best_single")
-                if against:
-                    models = parts[part]["models"]
-                    ndcg = f"ndcg_at_{report['k']}"
-                    found.append(
-                        (
-                            f"{KINDS[kind]}: {name}",
-                            f"{models['fusion']['users']:,}",
-                            f"{models[against['model']][ndcg]['value']:.3f}",
-                            f"{models['fusion'][ndcg]['value']:.3f}",
-                            f"{against['difference']:+.3f} ({against['low']:+.3f} to {against['high']:+.3f})",
-                        )
-                    )
+                if against := parts.get(part, {}).get("vs_best_single"):
+                    single, fused = (parts[part]["models"][model] for model in (against["model"], FUSION))
+                    interval = f"({against['low']:+.3f} to {against['high']:+.3f})"
+                    values = (f"{model[ndcg]['value']:.3f}" for model in (single, fused))
+                    difference = (f"{against['difference']:+.3f}", interval)
+                    found.append((f"{KINDS[kind]}: {name}", f"{fused['users']:,}", *values, difference))
         if found:
-            break
-    return found
+            return found
+    return []
 
 
 def comparison(report: Mapping[str, Any]) -> str:
@@ -236,10 +203,10 @@ def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def method_sentence(report: Mapping[str, Any]) -> str:
     """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
     fusion = report.get("fusion", {})
-    if not fusion.get("contest"):
+    if not fusion.get("model_selection"):
         return ""
     parts = []
-    for entry in fusion["contest"]:
+    for entry in fusion["model_selection"]:
         name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
         gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
         first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
@@ -249,34 +216,6 @@ def method_sentence(report: Mapping[str, Any]) -> str:
     )
 
 
-def _rows(report: Mapping[str, Any], part: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each model's values in a part, then fusion's, at its diverse point last."""
-    for model, parts in every_model(report).items():
-        if part in parts:
-            yield model, parts[part]
-
-
-def _columns(rows: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Metric names that any row has, in the order of HEADLINES."""
-    present = {name for _, values in rows for name in values}
-    order = list(HEADLINES)
-    known = (name for name in present if name.split("_at_")[0] in HEADLINES)
-    return sorted(known, key=lambda name: order.index(name.split("_at_")[0]))
-
-
 def _heading(name: str) -> str:
-    measure, k = name.split("_at_")
-    return f"{HEADLINES[measure]}@{k}" if measure in ("ndcg", "recall") else HEADLINES[measure]
-
-
-def _figure(values: Mapping[str, Any], name: str) -> str:
-    return f"{values[name]:.3f}" if name in values else "-"
-
-
-def _spread(values: Mapping[str, Any], name: str) -> str:
-    bounds = values.get("intervals", {}).get(name)
-    return f"{bounds[0]:.3f}-{bounds[1]:.3f}" if bounds else ""
-
-
-def _by_weight(weights: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
+    metric, k = name.split("_at_")
+    return f"{HEADLINES[metric]}@{k}" if metric in ("ndcg", "recall") else HEADLINES[metric]

@@ -1,10 +1,9 @@
 """Evaluation: judge every model's lists on validation and, once, on test; compare; report."""
 
 import polars as pl
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
+from tasks.arrays.types import Codes
 from tasks.evaluation.plots import comparison_figure
 from tasks.evaluation.report import FUSIONS, report_markdown
 from tasks.evaluation.summary import build_report
@@ -20,15 +19,15 @@ from tasks.evaluation.truth import read_truth
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
-from tasks.metrics.ranking import Codes
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import MATCHER, USER, VALIDATION
 from warehouse.snapshot import write_snapshot
 
 
-@task(name="is anything new", cache_policy=NO_CACHE)
+@step("is anything new")
 def is_new(run: StageRun) -> bool:
     """Whether the lists, the split or the settings differ from those of the last evaluation."""
     run.fingerprint = fingerprint(
@@ -43,7 +42,7 @@ def is_new(run: StageRun) -> bool:
     return not run.unchanged
 
 
-@task(name="judge", task_run_name="judge {part}", cache_policy=NO_CACHE)
+@step("judge", "judge {part}")
 def judge(run: StageRun, part: str) -> None:
     """Judge all lists of a part: figures with intervals, of users, by group, fusion against each model."""
     warehouse, settings = run.warehouse, run.settings.evaluation
@@ -66,7 +65,7 @@ def judge(run: StageRun, part: str) -> None:
     write_groups(run, part, lists, truth, judged, best)
 
 
-@task(name="look at test", cache_policy=NO_CACHE)
+@step("look at test")
 def record_look(run: StageRun) -> None:
     """Record that test was looked at, and by which fusion."""
     made = run.warehouse.query("last_made").row(0, named=True)
@@ -78,7 +77,7 @@ def record_look(run: StageRun) -> None:
     )
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@step("report")
 def report(run: StageRun) -> None:
     """Show the report in both UIs, and let readers see it."""
     values = build_report(run.warehouse)
@@ -102,7 +101,7 @@ def report(run: StageRun) -> None:
                 tracking.log(run_id, params={"model": model}, metrics=named)
 
 
-@task(name="let readers see the report", cache_policy=NO_CACHE)
+@step("let readers see the report")
 def refresh_snapshot(run: StageRun) -> None:
     """Write the snapshot again, with this evaluation in it."""
     current = run.warehouse.query("current_publication")

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
+from tasks.metrics.bootstrap import Interval
 from tasks.metrics.groups import NAMES
-from tasks.metrics.significance import Interval
 from warehouse.sql import Reader
 
 PART_KEYS = {"validation": "val", "test": "test"}
@@ -25,7 +25,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
     model = _model(reader, current["fusion_id"])
-    fusion |= {name: model.get(name) for name in ("method", "contest")}
+    fusion |= {"method": model.get("method"), "model_selection": model.get("contest")}
     fused = {FUSION: fusion}
     if (diverse := judged.pop(DIVERSE, None)) is not None:
         fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from tasks.arrays.types import Codes, Floats
 from tasks.evaluation.report import FUSION, FUSIONS
 from tasks.evaluation.truth import read_item_age
 from tasks.metrics import exposure
+from tasks.metrics.bootstrap import Spread, bootstrap_means, spread_of
 from tasks.metrics.evaluator import Evaluation, Truth
+from tasks.metrics.exposure import effective_catalogue
 from tasks.metrics.groups import group_shares, group_values, groupings
-from tasks.metrics.ranking import Codes, Floats, effective_catalogue
-from tasks.metrics.significance import Spread, bootstrap_means, spread_of
 from tasks.run.stage import StageRun
 from warehouse.columns import USER, VALIDATION
 

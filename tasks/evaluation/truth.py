@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix
+from tasks.arrays.types import Floats
 from tasks.items.recommendable import FIT_OF_PART, recommendable_items, relevant_events
 from tasks.metrics.evaluator import Truth
-from tasks.metrics.ranking import Floats
 from tasks.settings import Settings
 from warehouse.columns import HISTORY_OF_FIT, ITEM, PART, PARTS_OF_FIT, TIME, USER, VECTOR
 from warehouse.connection import Warehouse

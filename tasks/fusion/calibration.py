@@ -6,9 +6,9 @@ Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 import numpy as np
 from scipy.special import expit
 
+from tasks.arrays.types import Flags, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.normalise import SIGMOID, Normaliser, zscore
-from tasks.metrics.ranking import Flags, Floats
 
 MAX_STEPS = 50
 CLOSE = 1e-10  # a step this small ends the search

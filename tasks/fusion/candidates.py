@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
-from tasks.metrics.ranking import Flags, Floats
+from tasks.arrays.types import Flags, Floats
 from warehouse.columns import ITEM, MATCHER, SCORE, USER
 
 

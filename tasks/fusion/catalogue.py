@@ -8,12 +8,12 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
+from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.user_features import user_facts
 from tasks.items.recommendable import recommendable_items, relevant_events
-from tasks.metrics.ranking import Codes, Floats
 from tasks.run.stage import StageRun
 from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
 

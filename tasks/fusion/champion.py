@@ -8,13 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank_head import RerankContext
 from tasks.metrics.bootstrap import paired_difference
-from tasks.metrics.folds import half_of, last_of_half_0
-from tasks.metrics.ranking import Codes, Floats, contains, ndcg
+from tasks.metrics.folds import fold_of, last_of_fold_0
+from tasks.metrics.ranking import contains, ndcg
 
 Promote = Literal["when_better", "always", "never"]
 
@@ -46,7 +47,7 @@ class Halves:
             users: ids of those who were halved.
             seed: of the halving.
         """
-        return cls((chosen_on[1], chosen_on[0]), seed, last_of_half_0(users, seed))
+        return cls((chosen_on[1], chosen_on[0]), seed, last_of_fold_0(users, seed))
 
     @classmethod
     def of_whole(cls, model: FusionModel) -> "Halves":
@@ -62,7 +63,7 @@ class Halves:
             context: what re-ranking goes by, of all users.
             k: length of the lists.
         """
-        half = half_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_half_0)
+        half = fold_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_half_0)
         items = np.full((len(half), k), -1, dtype=np.int32)
         for code, model in enumerate(self.models):
             rows = np.flatnonzero(half == code)

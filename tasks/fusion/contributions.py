@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.metrics.ranking import Floats
+from tasks.arrays.types import Floats
 
 
 def contributions(normalised: Floats, weights: Floats) -> Floats:

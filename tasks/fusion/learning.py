@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tasks.arrays.types import Flags, Floats
 from tasks.fusion.networks import MOST, Gate, Layers, Ranker
-from tasks.metrics.ranking import Flags, Floats
 
 FOLDS = 5
 SAMPLED = 100  # candidates of a user to learn from, beside the relevant ones

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from tasks.arrays.types import Codes
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rules import ruled_lists
-from tasks.metrics.ranking import Codes
 from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, RULES, SCORE, USER
 

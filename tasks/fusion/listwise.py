@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from tasks.metrics.ranking import Flags, Floats
+from tasks.arrays.types import Flags, Floats
 
 MAX_ITERATIONS = 200
 

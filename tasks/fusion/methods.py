@@ -1,12 +1,12 @@
 """Each way of fusing at its most accurate: what it learns from users whom the choice may see."""
 
+from tasks.arrays.types import Flags
 from tasks.fusion.calibration import fitted
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.learning import learn_gate, learn_ranker
 from tasks.fusion.listwise import likeliest_weights
 from tasks.fusion.model import GATED, LEARNED, RANKER, WEIGHTED, FusionModel
 from tasks.fusion.normalise import RECIPROCAL_RANK
-from tasks.metrics.ranking import Flags
 from warehouse.errors import SettingsError
 
 

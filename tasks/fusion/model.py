@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import contributions, fused_scores
 from tasks.fusion.networks import Gate, Ranker, as_dict
@@ -16,7 +17,6 @@ from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import shapley_values
 from tasks.fusion.similarity import Positions
-from tasks.metrics.ranking import Floats
 from warehouse.errors import SettingsError
 
 WEIGHTED, GATED, RANKER = "weighted", "gated", "ranker"

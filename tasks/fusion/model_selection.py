@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import METHODS, WEIGHTED
 from tasks.fusion.normalise import NORMALISERS, RECIPROCAL_RANK
 from tasks.fusion.rerank import by_score
 from tasks.metrics.bootstrap import paired_difference
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Codes, Flags, Floats, mean_defined, ndcg
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import mean_defined, ndcg
 
 AUTO = "auto"
 FEWEST_USERS = 20  # with fewer nothing can be told
@@ -77,7 +78,7 @@ def winner(
     simplest = Winner(methods[0], normalisers[0])
     if len(methods) == len(normalisers) == 1 or len(user_ids) < FEWEST_USERS:
         return simplest
-    half = out_of_fold(user_ids, seed)
+    half = folds_of(user_ids, seed)
     values: dict[tuple[str, str], Floats] = {}
 
     def judged(pair: tuple[str, str]) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.metrics.ranking import Floats
+from tasks.arrays.types import Floats
 
 BLOCK_ROWS = 1 << 18
 MOST = 4.0  # a gate makes a weight at most so many times larger, or smaller

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from tasks.arrays.types import Flags, Floats
 from tasks.fusion.candidates import Candidates
-from tasks.metrics.ranking import Flags, Floats
 from warehouse.errors import SettingsError
 
 RANK_CONSTANT = 60  # of reciprocal ranks, as the paper has it

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.contributions import fused_scores
 from tasks.fusion.model import FusionModel
@@ -12,7 +13,9 @@ from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import Positions
 from tasks.fusion.weights import Judged
-from tasks.metrics.ranking import Codes, Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.exposure import effective_catalogue
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 
 
 class Objective:

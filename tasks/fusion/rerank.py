@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Flags, Floats
 from tasks.fusion.rerank_calibrated import Calibrated
 from tasks.fusion.rerank_caps import Caps
 from tasks.fusion.rerank_dpp import Dpp
 from tasks.fusion.rerank_head import Head, RerankContext, Reranker, Singles
 from tasks.fusion.rerank_mmr import Mmr
 from tasks.fusion.similarity import Positions
-from tasks.metrics.ranking import Flags, Floats
 
 HEAD = 100
 PAGE = 10  # how many items are looked at together

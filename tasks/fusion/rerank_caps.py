@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tasks.arrays.types import Flags
 from tasks.fusion.rerank_head import Head
 from tasks.fusion.similarity import Positions
-from tasks.metrics.ranking import Flags
 
 
 class Caps:

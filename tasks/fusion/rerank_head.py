@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.similarity import ItemSimilarity, Positions
-from tasks.metrics.ranking import Codes, Flags, Floats, category_shares
+from tasks.metrics.diversity import category_shares
 
 Singles = NDArray[np.float32]
 

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank import Positions, by_score
-from tasks.metrics.ranking import Codes, Flags, Floats
 from tasks.rules.arranging import arrange
 from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, USER

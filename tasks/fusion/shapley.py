@@ -12,7 +12,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.ranking import Flags, Floats
+from tasks.arrays.types import Flags, Floats
 
 MAX_MODELS = 12  # 4,096 coalitions
 BLOCK_ROWS = 1 << 18  # rows that are valued in one call: 25 MB with 12 models

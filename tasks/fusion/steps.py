@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Codes
 from tasks.fusion import publishing
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.catalogue import Catalogue
@@ -28,11 +28,11 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.rule_effects import effects_table, rule_effects
 from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
 from tasks.fusion.weights import Trial
-from tasks.metrics.ranking import Codes
 from tasks.rules.book import check_rules
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from warehouse.columns import (
     DIVERSE_LISTS,
@@ -50,7 +50,7 @@ MODEL, DIVERSE = "fusion", "fusion_diverse"
 DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
 
 
-@task(name="is anything new", cache_policy=NO_CACHE)
+@step("is anything new")
 def is_new(run: StageRun) -> bool:
     """Whether scores, settings or rules differ from those behind the last lists that were made.
 
@@ -68,7 +68,7 @@ def is_new(run: StageRun) -> bool:
     return not run.unchanged
 
 
-@task(name="model without a search", cache_policy=NO_CACHE)
+@step("model without a search")
 def known_model(run: StageRun) -> str | None:
     """The published fusion model where only rules changed, which no search looks at; else None.
 
@@ -83,7 +83,7 @@ def known_model(run: StageRun) -> str | None:
     return published if published == current["fusion_id"][0] else None
 
 
-@task(name="search weights", cache_policy=NO_CACHE)
+@step("search weights")
 def search(run: StageRun) -> str:
     """Search weights on validation, out of fold; keep the fusion model and return its id."""
     settings, fusion = run.settings, run.settings.fusion
@@ -138,7 +138,7 @@ def search(run: StageRun) -> str:
     return fusion_id
 
 
-@task(name="choose champion", cache_policy=NO_CACHE)
+@step("choose champion")
 def choose_champion(run: StageRun, challenger_id: str) -> str:
     """Judge the champion beside tonight's challenger, out of fold; returns the id of the one to publish."""
     settings = run.settings
@@ -171,7 +171,7 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
     return chosen_id
 
 
-@task(name="lists for test", cache_policy=NO_CACHE)
+@step("lists for test")
 def lists_for_test(run: StageRun, fusion_id: str) -> None:
     """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
     catalogue = Catalogue.read(run)
@@ -184,7 +184,7 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
         _judge_later(run, name, TEST, catalogue.rows(candidates.users, items))
 
 
-@task(name="publish", cache_policy=NO_CACHE)
+@step("publish")
 def publish(run: StageRun, fusion_id: str) -> str:
     """Make every user's lists from the `all` fit and put them in the place of the old ones, in one step."""
     record, catalogue = _record(run, fusion_id), Catalogue.read(run)
@@ -233,7 +233,7 @@ def publish(run: StageRun, fusion_id: str) -> str:
     return publication_id
 
 
-@task(name="are the lists old", cache_policy=NO_CACHE)
+@step("are the lists old")
 def warn_of_old_lists(run: StageRun) -> None:
     """Warn in the run's log, and by an event that automations can act on, where the lists are too old."""
     found = freshness(run.warehouse, run.settings.fusion.max_list_age_hours, datetime.now(UTC))

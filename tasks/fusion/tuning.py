@@ -10,6 +10,7 @@ import optuna
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Flags
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_codes
 from tasks.fusion.methods import accurate_model
@@ -18,8 +19,8 @@ from tasks.fusion.model_selection import Entry, winner
 from tasks.fusion.objective import Objective
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.weights import Trial, choose, search
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Flags, contains
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import contains
 from tasks.settings.fusion import Fusion
 from tasks.settings.point_rule import PointRule
 
@@ -130,7 +131,7 @@ def tune(
             "to choose on one half and judge on the other; raise [data] max_users"
         )
     ids = [user_ids[int(user)] for user in judged.users]
-    half = out_of_fold(ids, plan.seed)
+    half = folds_of(ids, plan.seed)
     tuning = Tuning(
         {},
         {},

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tasks.metrics.ranking import Floats
+from tasks.arrays.types import Floats
 
 FACTS = ("history_length", "taste_spread", "days_since_last")
 SECONDS_A_DAY = 86400

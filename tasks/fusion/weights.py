@@ -14,9 +14,9 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import create_trial
 
+from tasks.arrays.types import Floats
 from tasks.fusion.model import LEARNED
 from tasks.fusion.trial_file import TrialFile
-from tasks.metrics.ranking import Floats
 from tasks.settings.point_rule import PointRule
 
 

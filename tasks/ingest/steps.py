@@ -1,21 +1,20 @@
 """Ingest: from the source's tables to core tables, bad rows to quarantine, events to parts."""
 
-from prefect import task
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from tasks.ingest.loading import load
 from tasks.ingest.sources import MEMORY, stage_tables
 from tasks.ingest.splits import split_interactions
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from warehouse.errors import SourceError
 from warehouse.staging import clear
 
 REASONS_SHOWN = 20
 
 
-@task(name="load core tables", cache_policy=NO_CACHE)
+@step("load core tables")
 def load_core(run: StageRun) -> None:
     """Merge what the source delivers now into the core tables; what cannot be used goes to quarantine."""
     with run.warehouse.memory_limit(MEMORY):
@@ -35,7 +34,7 @@ def load_core(run: StageRun) -> None:
             )
 
 
-@task(name="split interactions", cache_policy=NO_CACHE)
+@step("split interactions")
 def split(run: StageRun) -> None:
     """Put every event into its part, by the protocol."""
     with run.warehouse.memory_limit(MEMORY):
@@ -44,7 +43,7 @@ def split(run: StageRun) -> None:
     run.fingerprint = fingerprint(items, events, hashed)
 
 
-@task(name="show what came in", cache_policy=NO_CACHE)
+@step("show what came in")
 def show(run: StageRun) -> None:
     """Keep the counts as a table in the Prefect UI."""
     rows = [

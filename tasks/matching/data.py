@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import category_matrix, codes, text_tensor
-from tasks.items.content import titled
+from tasks.items.item import items_of
 from tasks.items.recommendable import recommendable_items
 from tasks.matching.relevance_labels import read_relevance
 from tasks.matching.training_data import (
@@ -141,7 +141,7 @@ def _names(user_ids: Sequence[str], items: pl.DataFrame, texts: Sequence[Sequenc
     return Names(
         user_ids=user_ids,
         item_ids=items[ITEM].to_list(),
-        titles=[titled(*row) for row in items.select("title", "year").iter_rows()],
+        titles=[item.titled for item in items_of(items)],
         descriptions=items["description"].fill_null("").to_list(),
         texts=texts,
         categories=items["categories"].to_list(),

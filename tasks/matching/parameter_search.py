@@ -23,9 +23,9 @@ from optuna.distributions import (
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from tasks.arrays.types import Floats
 from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.validation_metrics import Figures
-from tasks.metrics.ranking import Floats
 from tasks.settings.space import Choice, Real, Space, contains, plain
 from warehouse.errors import PolyrecError
 

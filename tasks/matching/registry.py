@@ -27,6 +27,7 @@ from tasks.matching.slit import Slit
 from tasks.matching.two_tower import TwoTower
 from tasks.settings.matchers import ExternalSettings
 from tasks.settings.matching import Matching
+from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 from tasks.settings.space import Space, spaces_of
 from warehouse.errors import PolyrecError, SettingsError
@@ -115,6 +116,8 @@ def load(folder: Path) -> Matcher:
 
 def known(name: str) -> str:
     """Refuse a name that no matcher has."""
+    if told := renamed_matcher(name):
+        raise SettingsError(told)
     if name not in KINDS:
         raise SettingsError(
             f"no matcher is called {name!r}; choose among {', '.join(sorted(KINDS))} in [matching] matchers"

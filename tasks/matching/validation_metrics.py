@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Flags, Floats
 from tasks.matching.contract import Matcher, TrainingData, UserBatch
 from tasks.matching.retrieve import check_finite, top_items
-from tasks.metrics.ranking import Flags, Floats, contains, effective_catalogue, ild, mean_defined, ndcg
+from tasks.metrics.diversity import ild
+from tasks.metrics.exposure import effective_catalogue
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 
 
 @dataclass(frozen=True)

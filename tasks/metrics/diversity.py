@@ -1,17 +1,39 @@
-"""What is in a list beside hits: variety by vectors, novelty, fit to the history's taste, serendipity.
-
-The variety that a report leads with is `ild` in tasks.metrics.ranking: it looks at categories only.
-"""
+"""What is in a list beside hits: diversity, novelty, fit to the history's categories, serendipity."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial.distance import jensenshannon
 
-from tasks.metrics.ranking import Codes, Flags, Floats, category_shares, contains, mean_over_pairs, shape_of
+from tasks.arrays.types import Codes, Flags, Floats
+from tasks.metrics.ranking import contains, shape_of
 
-NEAREST = 10
+MOST_SIMILAR = 10
 BLOCK_CELLS = 2**22  # cells of one (users, N) block: 32 MB
+
+
+def ild(items: Codes, categories: Flags) -> Floats:
+    """(U,) intra-list diversity: mean of 1 - Jaccard of category sets over the pairs of a list.
+
+    Two items without any category count as equal. A list of fewer than two items has no pairs: NaN.
+
+    >>> ild(np.array([[0, 1]]), np.array([[True, True], [True, False]]))
+    array([0.5])
+
+    Args:
+        items: (U, k) codes.
+        categories: (N, C), the category set of each item.
+    """
+    present = items >= 0
+    padded = np.vstack([categories, np.zeros((1, categories.shape[1]), dtype=bool)])  # row -1: no item
+    chosen = padded[items].astype(np.float32)  # (U, k, C)
+    shared = (chosen @ chosen.transpose(0, 2, 1)).astype(
+        np.float64
+    )  # (U, k, k), whole numbers: exact in float32
+    size = chosen.sum(axis=2)
+    union = size[:, :, None] + size[:, None, :] - shared
+    distance = 1.0 - np.divide(shared, union, out=np.ones(union.shape), where=union > 0)
+    return mean_over_pairs(distance, present)
 
 
 def ild_embedding(items: Codes, vectors: NDArray[np.float32]) -> Floats:
@@ -78,7 +100,7 @@ def obvious_items(
 ) -> csr_array:
     """(U, N) bool: what anyone would have guessed for a user, among the items not in the user's history.
 
-    These are the k most popular, and the NEAREST by cosine of the item's categories with the history's
+    These are the k most popular, and the MOST_SIMILAR by cosine of the item's categories with the history's
     category shares. Ties go to the lower item code.
     """
     n_users, n_items = shape_of(history)
@@ -96,8 +118,8 @@ def obvious_items(
         profiles = profile[start : start + block]
         norm = np.maximum(np.linalg.norm(profiles, axis=1, keepdims=True), 1e-12)
         # Rounded, so that items with the same categories tie exactly, whatever the order of the sums.
-        nearness = ((profiles / norm) @ unit.T).round(9)
-        for score, count in ((np.broadcast_to(popularity, seen.shape), k), (nearness, NEAREST)):
+        similarity = ((profiles / norm) @ unit.T).round(9)
+        for score, count in ((np.broadcast_to(popularity, seen.shape), k), (similarity, MOST_SIMILAR)):
             order = np.argsort(np.where(seen, np.inf, -score), axis=1, kind="stable")[:, :count]
             unseen = ~np.take_along_axis(seen, order, axis=1)
             rows.append(start + np.nonzero(unseen)[0])
@@ -119,3 +141,18 @@ def serendipity(items: Codes, hits: Flags, obvious: csr_array) -> Floats:
     n_hits = hits.sum(axis=1)
     surprising = (hits & ~contains(obvious, items)).sum(axis=1)
     return np.divide(surprising, n_hits, out=np.full(len(items), np.nan), where=n_hits > 0)
+
+
+def category_shares(categories: Flags) -> Floats:
+    """(N, C) float64: each item's categories, in equal shares that add up to 1 (or to 0 without any)."""
+    n_categories = categories.sum(axis=1, keepdims=True)
+    return np.divide(categories, n_categories, out=np.zeros(categories.shape), where=n_categories > 0)
+
+
+def mean_over_pairs(values: Floats, present: Flags) -> Floats:
+    """(U,) mean of values (U, k, k) over the pairs i < j of which both are present; NaN without a pair."""
+    first, second = np.triu_indices(present.shape[1], k=1)
+    pairs = present[:, first] & present[:, second]  # (U, P)
+    n_pairs = pairs.sum(axis=1)
+    total = np.where(pairs, values[:, first, second], 0.0).sum(axis=1)
+    return np.divide(total, n_pairs, out=np.full(len(total), np.nan), where=n_pairs > 0)

@@ -1,6 +1,6 @@
-"""The one evaluator: every list, ours or a peer's, gets all its measures here.
+"""The one evaluator: every list, ours or a peer's, gets all its metrics here.
 
-Metric names are `<measure>_at_<k>`, the same in the warehouse, in MLflow and in reports.
+Metric names are `<name>_at_<k>`, the same in the warehouse, in MLflow and in reports.
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tasks.metrics import accuracy, diversity, exposure
+from tasks.arrays.types import Codes, Flags, Floats
+from tasks.metrics import diversity, exposure, ranking
 from tasks.metrics.lists import check_lists
-from tasks.metrics.ranking import (
-    Codes,
-    Flags,
-    Floats,
-    contains,
-    effective_catalogue,
-    ild,
-    mean_defined,
-    ndcg,
-    shape_of,
-)
+from tasks.metrics.ranking import contains, mean_defined, shape_of
 
 
 @dataclass(frozen=True)
@@ -75,12 +66,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The measures of one model's lists."""
+    """The metrics of one model's lists."""
 
     metrics: dict[str, float]
-    """Name to value: means over users with relevant items, and measures over all lists together."""
+    """Name to value: means over users with relevant items, and metrics of all lists together."""
     per_user: dict[str, Floats]
-    """Name to (U,) values; NaN for users without relevant items, and where a measure is not defined."""
+    """Name to (U,) values; NaN for users without relevant items, and where a metric is not defined."""
     exposure: csr_array
     """(U, N') times an item is in a user's list, of the N' items that may be recommended."""
     hit_exposure: csr_array
@@ -93,7 +84,7 @@ def truths_at(truth: Truth, all_k: Sequence[int]) -> list[Truth]:
 
 
 def evaluate_at(items: Codes, truths: Sequence[Truth]) -> Evaluation:
-    """Judge the same lists at several lengths: all their measures; exposures are those of the first length.
+    """Judge the same lists at several lengths: all their metrics; exposures are those of the first length.
 
     Args:
         items: (U, the largest k or more) codes.
@@ -116,13 +107,13 @@ def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
     hits = contains(truth.relevant, items)
     n_relevant = truth.n_relevant
     per_user = {
-        "ndcg": ndcg(hits, n_relevant),
-        "recall": accuracy.recall(hits, n_relevant),
-        "precision": accuracy.precision(hits, n_relevant),
-        "hit_rate": accuracy.hit_rate(hits, n_relevant),
-        "mrr": accuracy.mrr(hits, n_relevant),
-        "map": accuracy.average_precision(hits, n_relevant),
-        "ild": ild(items, truth.categories),
+        "ndcg": ranking.ndcg(hits, n_relevant),
+        "recall": ranking.recall(hits, n_relevant),
+        "precision": ranking.precision(hits, n_relevant),
+        "hit_rate": ranking.hit_rate(hits, n_relevant),
+        "mrr": ranking.mrr(hits, n_relevant),
+        "map": ranking.average_precision(hits, n_relevant),
+        "ild": diversity.ild(items, truth.categories),
         "novelty": diversity.novelty(
             items, truth.history if truth.all_history is None else truth.all_history
         ),
@@ -145,6 +136,6 @@ def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
     metrics = {name: mean_defined(values) for name, values in named.items()}
     metrics[f"coverage_at_{k}"] = float(exposure.coverage(counts))
     metrics[f"hit_coverage_at_{k}"] = float(exposure.coverage(shown_hits.sum(axis=0)))
-    metrics[f"effective_catalogue_at_{k}"] = float(effective_catalogue(counts))
+    metrics[f"effective_catalogue_at_{k}"] = float(exposure.effective_catalogue(counts))
     metrics[f"gini_at_{k}"] = float(exposure.gini(counts))
     return Evaluation(metrics, named, shown, shown_hits)

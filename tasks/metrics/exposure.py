@@ -1,4 +1,4 @@
-"""How lists use the catalogue: measures over how often each item is shown to anyone.
+"""How lists use the catalogue: metrics of how often each item is shown to anyone.
 
 Every function takes counts (..., N) and reduces the last axis, so that resampled counts (R, N) give (R,).
 """
@@ -6,7 +6,7 @@ Every function takes counts (..., N) and reduces the last axis, so that resample
 import numpy as np
 from scipy.sparse import csr_array
 
-from tasks.metrics.ranking import Codes, Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats
 
 
 def exposure_matrix(items: Codes, n_items: int, shown: Flags | None = None) -> csr_array:
@@ -39,3 +39,18 @@ def gini(counts: Floats) -> Floats:
     total = counts.sum(axis=-1)
     spread = (ascending * place).sum(axis=-1)
     return np.divide(spread, n_items * total, out=np.zeros(np.shape(total)), where=total > 0)
+
+
+def effective_catalogue(counts: Floats) -> Floats:
+    """exp(entropy of the exposure shares) / items in the catalogue; 0 when nothing is shown.
+
+    It is the share of the catalogue that would be used if what is used were used evenly.
+
+    >>> float(effective_catalogue(np.array([5, 5, 0, 0])))
+    0.5
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    logarithm = np.log(share, out=np.zeros(share.shape), where=share > 0)
+    entropy = -(share * logarithm).sum(axis=-1)
+    return np.where(total[..., 0] > 0, np.exp(entropy) / counts.shape[-1], 0.0)

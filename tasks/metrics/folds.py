@@ -1,4 +1,4 @@
-"""Two halves of the users, so that what is chosen on the one is judged on the other."""
+"""Two folds of the users: what is chosen on the one is validated on the other."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,39 +7,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def out_of_fold(users: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """(U,) 0 or 1: which half each user is in, halves of equal size (or one more in half 0).
+def folds_of(users: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """(U,) 0 or 1: the fold of each user; both have as many users, or fold 0 has one more.
 
-    Users are ordered by a hash of their id, so neither the order given nor the size of an id matters.
+    Users are ordered by a hash of their id, so the order given does not matter.
 
     Args:
         users: external ids, each once.
-        seed: another seed halves otherwise.
+        seed: another seed makes other folds.
     """
     keys = _keys(users, seed)
-    half = np.zeros(len(users), dtype=np.int64)
-    half[_order(users, keys)[_size_of_half_0(users) :]] = 1
-    return half
+    fold = np.zeros(len(users), dtype=np.int64)
+    fold[_order(users, keys)[_size_of_fold_0(users) :]] = 1
+    return fold
 
 
-def last_of_half_0(users: Sequence[str], seed: int) -> str:
-    """Where `out_of_fold` cuts: by this, `half_of` finds the half of each again, whoever else there is.
+def last_of_fold_0(users: Sequence[str], seed: int) -> str:
+    """Where `folds_of` cuts: with this, `fold_of` finds a user's fold again, whoever else there is by then.
 
     Args:
         users: external ids, each once; at least one.
-        seed: of the halving.
+        seed: of the folds.
     """
     keys = _keys(users, seed)
-    return keys[_order(users, keys)[_size_of_half_0(users) - 1]]
+    return keys[_order(users, keys)[_size_of_fold_0(users) - 1]]
 
 
-def half_of(users: Sequence[str], seed: int, last: str) -> NDArray[np.int64]:
-    """(U,) 0 or 1: the half that `out_of_fold` gave each user, or would have given.
+def fold_of(users: Sequence[str], seed: int, last: str) -> NDArray[np.int64]:
+    """(U,) 0 or 1: the fold in which `folds_of` put each user, or would have put a user who is new.
 
     Args:
         users: external ids, any of them.
-        seed: of that halving.
-        last: of that halving, from `last_of_half_0`.
+        seed: of the folds.
+        last: from `last_of_fold_0`.
     """
     return np.array([key > last for key in _keys(users, seed)], dtype=np.int64)
 
@@ -52,5 +52,5 @@ def _order(users: Sequence[str], keys: Sequence[str]) -> list[int]:
     return sorted(range(len(users)), key=lambda at: (keys[at], users[at]))
 
 
-def _size_of_half_0(users: Sequence[str]) -> int:
+def _size_of_fold_0(users: Sequence[str]) -> int:
     return (len(users) + 1) // 2

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics import accuracy
+from tasks.arrays.types import Codes, Floats
 from tasks.metrics.evaluator import Truth
 from tasks.metrics.exposure import exposure_matrix
-from tasks.metrics.ranking import Codes, Floats, contains, ndcg, shape_of
+from tasks.metrics.ranking import contains, ndcg, recall, shape_of
 
 HISTORY, AGE, POPULARITY = "history_length", "item_age", "popularity"
 NAMES = {
@@ -102,7 +102,7 @@ def group_values(
             n_relevant = np.diff(truth.relevant[:, inside].indptr).astype(np.int64)
             of_group = hits & np.append(inside, False)[items[:, :k]]  # row -1: no item
             out[name, f"ndcg_at_{k}"] = ndcg(of_group, n_relevant)
-            out[name, f"recall_at_{k}"] = accuracy.recall(of_group, n_relevant)
+            out[name, f"recall_at_{k}"] = recall(of_group, n_relevant)
     return out
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
-from tasks.metrics.ranking import Codes
+from tasks.arrays.types import Codes
 from warehouse.columns import ITEM, RANK, USER
 
 

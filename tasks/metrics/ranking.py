@@ -1,18 +1,16 @@
-"""The measures that choosing and reporting share, so that a search optimises what a report prints.
+"""Ranking metrics: whether lists hold what users went on to choose, and how high.
 
-Stages do not import one another: the weight search and the evaluator both take these from here.
-Lists are dense item codes, best first, padded with -1. A value that is not defined is NaN.
+Lists are item codes, best first, padded with -1. Metrics take hits (U, k) bool, whether the item at each rank
+is relevant, and n_relevant (U,), how many items are, and give (U,) float64, NaN for a user without any.
+A list shorter than k is padded with misses.
 """
 
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Codes = NDArray[np.integer]
+from tasks.arrays.types import Codes, Flags, Floats
 
 
 def shape_of(matrix: csr_array) -> tuple[int, int]:
@@ -50,10 +48,6 @@ def ndcg(hits: Flags, n_relevant: Codes) -> Floats:
 
     >>> ndcg(np.array([[True, False, True]]), np.array([2])).round(4)  # (1 + 1/2) / (1 + 1/log2(3))
     array([0.9197])
-
-    Args:
-        hits: (U, k), whether the item at each rank is relevant.
-        n_relevant: (U,) relevant items of each user, in a list or not.
     """
     discount = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))  # (k,)
     gained = np.where(hits, discount, 0.0).sum(axis=1)
@@ -61,58 +55,59 @@ def ndcg(hits: Flags, n_relevant: Codes) -> Floats:
     return gained / ideal[np.minimum(n_relevant, hits.shape[1])]
 
 
-def ild(items: Codes, categories: Flags) -> Floats:
-    """(U,) intra-list diversity: mean of 1 - Jaccard of category sets over the pairs of a list.
+def recall(hits: Flags, n_relevant: Codes) -> Floats:
+    """Hits / relevant items.
 
-    Two items without any category count as equal. A list of fewer than two items has no pairs: NaN.
-
-    >>> ild(np.array([[0, 1]]), np.array([[True, True], [True, False]]))
+    >>> recall(np.array([[True, False, True]]), np.array([4]))
     array([0.5])
-
-    Args:
-        items: (U, k) codes.
-        categories: (N, C), the category set of each item.
     """
-    present = items >= 0
-    padded = np.vstack([categories, np.zeros((1, categories.shape[1]), dtype=bool)])  # row -1: no item
-    chosen = padded[items].astype(np.float32)  # (U, k, C)
-    shared = (chosen @ chosen.transpose(0, 2, 1)).astype(
-        np.float64
-    )  # (U, k, k), whole numbers: exact in float32
-    size = chosen.sum(axis=2)
-    union = size[:, :, None] + size[:, None, :] - shared
-    distance = 1.0 - np.divide(shared, union, out=np.ones(union.shape), where=union > 0)
-    return mean_over_pairs(distance, present)
+    return _per_relevant(hits.sum(axis=1), n_relevant)
 
 
-def category_shares(categories: Flags) -> Floats:
-    """(N, C) float64: each item's categories, in equal shares that add up to 1 (or to 0 without any)."""
-    n_categories = categories.sum(axis=1, keepdims=True)
-    return np.divide(categories, n_categories, out=np.zeros(categories.shape), where=n_categories > 0)
+def precision(hits: Flags, n_relevant: Codes) -> Floats:
+    """Hits / k, also for a list shorter than k.
 
-
-def effective_catalogue(counts: Floats) -> Floats:
-    """exp(entropy of the exposure shares) / items in the catalogue; 0 when nothing is shown.
-
-    It is the share of the catalogue that would be used if what is used were used evenly.
-
-    >>> float(effective_catalogue(np.array([5, 5, 0, 0])))
-    0.5
+    >>> precision(np.array([[True, False, True, False]]), np.array([2]))
+    array([0.5])
     """
-    total = counts.sum(axis=-1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
-    logarithm = np.log(share, out=np.zeros(share.shape), where=share > 0)
-    entropy = -(share * logarithm).sum(axis=-1)
-    return np.where(total[..., 0] > 0, np.exp(entropy) / counts.shape[-1], 0.0)
+    return _where_relevant(np.asarray(hits.mean(axis=1)), n_relevant)
 
 
-def mean_over_pairs(values: Floats, present: Flags) -> Floats:
-    """(U,) mean of values (U, k, k) over the pairs i < j of which both are present; NaN without a pair."""
-    first, second = np.triu_indices(present.shape[1], k=1)
-    pairs = present[:, first] & present[:, second]  # (U, P)
-    n_pairs = pairs.sum(axis=1)
-    total = np.where(pairs, values[:, first, second], 0.0).sum(axis=1)
-    return np.divide(total, n_pairs, out=np.full(len(total), np.nan), where=n_pairs > 0)
+def hit_rate(hits: Flags, n_relevant: Codes) -> Floats:
+    """1 when the list has a hit, else 0.
+
+    >>> hit_rate(np.array([[False, True], [False, False]]), np.array([1, 1]))
+    array([1., 0.])
+    """
+    return _where_relevant(np.asarray(hits.any(axis=1), dtype=np.float64), n_relevant)
+
+
+def mrr(hits: Flags, n_relevant: Codes) -> Floats:
+    """1 / rank of the first hit, 0 without one.
+
+    >>> mrr(np.array([[False, True, True], [False, False, False]]), np.array([2, 1]))
+    array([0.5, 0. ])
+    """
+    first = hits.argmax(axis=1) + 1
+    return _where_relevant(np.where(hits.any(axis=1), 1.0 / first, 0.0), n_relevant)
+
+
+def average_precision(hits: Flags, n_relevant: Codes) -> Floats:
+    """Sum of precision@rank over the hits / relevant items; its mean over users is MAP.
+
+    >>> average_precision(np.array([[True, False, True]]), np.array([2])).round(4)  # (1/1 + 2/3) / 2
+    array([0.8333])
+    """
+    at_rank = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
+    return _per_relevant(np.where(hits, at_rank, 0.0).sum(axis=1), n_relevant)
+
+
+def _per_relevant(values: Floats, n_relevant: Codes) -> Floats:
+    return np.divide(values, n_relevant, out=np.full(len(values), np.nan), where=n_relevant > 0)
+
+
+def _where_relevant(values: Floats, n_relevant: Codes) -> Floats:
+    return np.where(n_relevant > 0, values, np.nan)
 
 
 def mean_defined(values: Floats) -> float:

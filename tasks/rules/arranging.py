@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.ranking import Codes, Flags
+from tasks.arrays.types import Codes, Flags
 from tasks.rules.book import RuleBook
 from tasks.settings.rules import Rule
 

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from tasks.arrays.codes import codes
+from tasks.arrays.types import Flags
 from tasks.items.recommendable import recommendable_items
-from tasks.metrics.ranking import Flags
 from tasks.rules.targets import Columns, age_limits, cap_groups, item_targets, user_members
 from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.metrics.ranking import Flags
+from tasks.arrays.types import Flags
 from tasks.settings.rules import Rule
 from warehouse.columns import ITEM, TIME, USER
 from warehouse.errors import PolyrecError

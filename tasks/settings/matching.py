@@ -23,6 +23,7 @@ from tasks.settings.matchers import (
     SlitSettings,
     TwoTowerSettings,
 )
+from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 
 
@@ -66,6 +67,13 @@ class Matching(Section):
     relevance_student: RelevanceStudentSettings = RelevanceStudentSettings()
     cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
     external: tuple[ExternalSettings, ...] = ()
+
+    @field_validator("matchers")
+    @classmethod
+    def _check_matchers(cls, matchers: tuple[str, ...]) -> tuple[str, ...]:
+        if told := next(filter(None, map(renamed_matcher, matchers)), None):
+            raise ValueError(told)
+        return matchers
 
     @field_validator("external")
     @classmethod

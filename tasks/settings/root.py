@@ -4,10 +4,13 @@ Sections map to stages. A nested key in the environment uses two underscores:
 `POLYREC_FUSION__TRIALS=20`.
 """
 
+import json
 import os
 import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,8 +22,12 @@ from tasks.settings.embedding import Embedding
 from tasks.settings.evaluation import Evaluation
 from tasks.settings.fusion import Fusion
 from tasks.settings.matching import Matching
+from tasks.settings.renamed import replacement
 from tasks.settings.visitors import Visitors
 from warehouse.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "POLYREC_"
 MOST_SHOWN = 200  # characters of a value in a message
@@ -135,17 +142,45 @@ def load_settings(config: Path | None = None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        variable = f"{PREFIX}{key.replace('.', '__')}".upper()
-        source = f"environment variable {variable}" if variable in os.environ else f"{path}: key '{key}'"
-        raise SettingsError(
-            f"{source} is {_shown(first.get('input'))}: {first['msg']}; see the comments in polyrec.toml"
-        ) from None
+        raise SettingsError(_one_line(error.errors()[0], path)) from None
     except EnvironmentSettingsError as error:
         raise SettingsError(
             f"an environment variable {PREFIX}... cannot be read: {error}; give JSON"
         ) from None
+
+
+def _one_line(error: "ErrorDetails", path: Path) -> str:
+    """What is wrong with a value, and where it was given."""
+    loc, value = error["loc"], error.get("input")
+    key = ".".join(str(part) for part in loc)
+    variable = _variable_of(loc)
+    source = f"environment variable {variable}" if variable else f"{path}: key '{key}'"
+    if new := replacement(key, value):
+        return f"{source} has another name now: write {_written(new, bool(variable))} in its place"
+    return f"{source} is {_shown(value)}: {error['msg']}; see the comments in polyrec.toml"
+
+
+def _variable_of(loc: tuple[int | str, ...]) -> str | None:
+    """The environment variable that gave a value, alone or in JSON; None where the file did."""
+    for n in range(len(loc), 0, -1):
+        variable = f"{PREFIX}{'__'.join(str(part) for part in loc[:n])}".upper()
+        with suppress(KeyError, ValueError, TypeError, IndexError):
+            value = os.environ[variable]
+            for part in loc[n:]:
+                value = (json.loads(value) if isinstance(value, str) else value)[part]
+            return variable
+    return None
+
+
+def _written(values: Mapping[str, object], as_variables: bool) -> str:
+    """Keys and values as a person writes them, in a section of the file or in the environment."""
+    names = [
+        f"{PREFIX}{key.replace('.', '__')}".upper() if as_variables else key.rpartition(".")[2]
+        for key in values
+    ]
+    sign = "=" if as_variables else " = "
+    pairs = zip(names, values.values(), strict=True)
+    return " and ".join(name if value is None else f"{name}{sign}{_shown(value)}" for name, value in pairs)
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.arrays.codes import codes
+from tasks.arrays.types import Codes, Floats
 from tasks.embedding.variants import item_spread
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
@@ -32,9 +33,9 @@ from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import Retrieval
+from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
-from tasks.metrics.ranking import Codes, Floats, mean_defined
-from tasks.metrics.significance import paired_difference
+from tasks.metrics.ranking import mean_defined
 from tasks.settings import Settings
 from tasks.studies.comparison import as_values, differences, headline_metrics
 from warehouse.columns import ITEM, MATCHER, SCORE, TEST, USER, VALIDATION

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix
+from tasks.arrays.types import Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
@@ -27,9 +28,9 @@ from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT, with_relevance
 from tasks.matching.training_data import RelevanceLabels
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.ranking import Floats, contains, mean_defined, ndcg
-from tasks.metrics.significance import bootstrap_mean, paired_difference
+from tasks.metrics.bootstrap import bootstrap_mean, paired_difference
+from tasks.metrics.folds import folds_of
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.settings import Settings
 from tasks.settings.point_rule import MOST_ACCURATE, PointRule
 from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER
@@ -155,7 +156,7 @@ class _Rescoring:
         )
         whole = relevance_labels_of(judged, self.window.text_ids, self.window.item_ids)
         ids = self.pairs[USER].unique().sort().to_list()
-        half = dict(zip(ids, out_of_fold(ids, self.settings.seed), strict=True))
+        half = dict(zip(ids, folds_of(ids, self.settings.seed), strict=True))
         of_row = np.array([half[user] for user in judged[USER]])
         of_pair = np.array([half[user] for user in self.pairs[USER]])
         out, fit_seconds, score_seconds, scored = np.zeros(self.pairs.height), 0.0, 0.0, 0

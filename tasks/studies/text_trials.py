@@ -10,7 +10,7 @@ import polars as pl
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
-from tasks.items.content import ENCODED_AS
+from tasks.items.item import ENCODED_AS
 from tasks.matching.registry import build
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.progress import progress

@@ -18,8 +18,8 @@ from tasks.matching.parameter_search import OutOfFold, Search, Trial, best, out_
 from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
 from tasks.matching.validation_metrics import Judge
-from tasks.metrics.folds import out_of_fold
-from tasks.metrics.significance import paired_difference
+from tasks.metrics.bootstrap import paired_difference
+from tasks.metrics.folds import folds_of
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.tracking import Tracking
@@ -113,7 +113,7 @@ def _read(settings: Settings) -> Inputs:
             "on one half and judge on the other; set another [data] protocol, or loosen min_value in "
             "[evaluation]"
         )
-    half = out_of_fold([window.user_ids[int(user)] for user in judge.users], settings.seed)
+    half = folds_of([window.user_ids[int(user)] for user in judge.users], settings.seed)
     return Inputs(judge, half, fingerprint(window.digest, events, k), split["split_hash"][0])
 
 
@@ -128,7 +128,6 @@ def _search(
     """Search one matcher, keep it in MLflow, and return what is printed."""
     spaces = searched(name)
     section, k = KINDS[name].section, settings.evaluation.k
-    assert section is not None
     values = getattr(settings.matching, section).model_dump()
     fixed = {key: value for key, value in values.items() if key not in spaces}
     key = fingerprint(name, inputs.digest, {key: repr(space) for key, space in spaces.items()}, fixed)

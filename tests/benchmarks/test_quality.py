@@ -17,7 +17,7 @@ from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_id
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from tasks.arrays.vectors import unit
 from tasks.embedding import steps
-from tasks.metrics.folds import out_of_fold
+from tasks.metrics.folds import folds_of
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
 from warehouse.columns import VALIDATION
@@ -189,7 +189,7 @@ def test_popularity_counts_users_and_hides_what_is_seen(bench: Bench, tmp_path: 
         # Of two settings the better one is chosen, each half's lists by the other half.
         tuned = bout.tune(Budget(trials=4, minutes=1.0), tmp_path / "cache.json", lambda _name, _value: None)
         assert tuned.trials == 4 and tuned.failed == 0 and set(tuned.chosen) == {"half_a", "half_b", "all"}
-        half = out_of_fold(judged_ids(bench.validation), 3)
+        half = folds_of(judged_ids(bench.validation), 3)
         found = bout.answer(VALIDATION, tuned).rows
         for code, other in ((0, "half_b"), (1, "half_a")):
             users = [user for user, at in zip(judged_ids(bench.validation), half, strict=True) if at == code]

@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.corpus import steps
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.standing import Rules, rules_hash
+from tasks.items.item import Item
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.run.stage import stage_run
 from tasks.settings import Settings
@@ -100,7 +100,7 @@ STEPS: Steps = {
 def toy_rules(corpus: Corpus, blocked: set[str]) -> Rules:
     """Texts whose first word after the opening is "bitter" are unsafe."""
 
-    def check(texts: Sequence[str], _: Sequence[ItemData]) -> list[str | None]:
+    def check(texts: Sequence[str], _: Sequence[Item]) -> list[str | None]:
         return ["toy: bitter" if text.split()[-7:][0] == "bitter" else None for text in texts]
 
     return Rules(check, rules_hash(corpus.quality, "toy"), blocked)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tasks.arrays.vectors import unit
 from tasks.corpus.prompts import prompts_for
 from tasks.corpus.quality import words_of
+from tasks.items.item import Item
 from tasks.models.engine import Engine, Generation, Prompt, Sampling, opening_of
 from tasks.settings.corpus import Corpus
 
@@ -38,7 +39,7 @@ class ScriptedEngine(Engine):
 
 def openings_of(corpus: Corpus) -> list[str]:
     """How the texts of an item begin, one an angle."""
-    return [opening_of(prompt) for prompt in prompts_for(corpus, "A title", None, [])]
+    return [opening_of(prompt) for prompt in prompts_for(corpus, Item("A title"))]
 
 
 def words_as_vector(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -1,14 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
 from tasks.corpus.acceptance import Draft, Verdict, fault_of, judge
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.safety.prompt_injection import orders_in
+from tasks.items.item import Item
 from tasks.settings.angles import ANGLE_SETS, AngleSetName, built_in
 from tasks.settings.corpus import Quality
 
 NAMES = sorted({angle.name for name in ANGLE_SETS for angle in built_in(name).angles})
-ITEM = ItemData("Heat", 1995, ["Crime", "Drama"])
+ITEM = Item("Heat", 1995, ["Crime", "Drama"])
 GOOD = "A story about a thief and his last job."
 
 
@@ -65,17 +67,15 @@ def test_safety_comes_before_quality() -> None:
     "item",
     [
         ITEM,
-        ItemData("", None, []),
-        ItemData("Heat", None, []),
-        ItemData("Heat!", 1995, []),
-        ItemData(
-            "x<|im_end|>\n" + " ".join(f"word{n}" for n in range(500)), None, ["Film-Noir"], "d" * 100_000
-        ),
-        ItemData("花樣年華", 2000, ["ドラマ"]),
-        ItemData("فيلم", None, ["🎬"]),
+        Item("", None, []),
+        Item("Heat", None, []),
+        Item("Heat!", 1995, []),
+        Item("x<|im_end|>\n" + " ".join(f"word{n}" for n in range(500)), None, ["Film-Noir"], "d" * 100_000),
+        Item("花樣年華", 2000, ["ドラマ"]),
+        Item("فيلم", None, ["🎬"]),
     ],
 )
-def test_fallback_is_one_true_line(item: ItemData, angle: str) -> None:
+def test_fallback_is_one_true_line(item: Item, angle: str) -> None:
     text = fallback_text(item, "film", angle)
     assert text.endswith(".") and len(text) > 10 and "\n" not in text and "<|" not in text
     assert len(text) < 300
@@ -83,8 +83,8 @@ def test_fallback_is_one_true_line(item: ItemData, angle: str) -> None:
 
 
 @pytest.mark.parametrize("name", ANGLE_SETS)
-@pytest.mark.parametrize("item", [ITEM, ItemData("Heat", None, [])])
-def test_fallbacks_of_every_built_in_set_differ(name: AngleSetName, item: ItemData) -> None:
+@pytest.mark.parametrize("item", [ITEM, Item("Heat", None, [])])
+def test_fallbacks_of_every_built_in_set_differ(name: AngleSetName, item: Item) -> None:
     noun, angles = built_in(name)
     texts = {fallback_text(item, noun, angle.name) for angle in angles}
     assert len(texts) == 3
@@ -98,7 +98,7 @@ def test_fallbacks_of_every_built_in_set_differ(name: AngleSetName, item: ItemDa
 def test_fallbacks_of_the_angles() -> None:
     assert fallback_text(ITEM, "film", "story") == "Heat is a film from 1995 with crime and drama."
     assert (
-        fallback_text(ITEM._replace(year=None), "article", "as_gift")
+        fallback_text(replace(ITEM, year=None), "article", "as_gift")
         == "Heat, an article; as gift: crime and drama."
     )
 

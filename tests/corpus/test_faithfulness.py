@@ -1,9 +1,9 @@
-import polars as pl
 import pytest
 
-from tasks.corpus.faithfulness import ItemData, faithfulness, item_data
+from tasks.corpus.faithfulness import faithfulness
+from tasks.items.item import Item
 
-HEAT = ItemData("Heat", 1995, ["Action", "Crime"], "A detective hunts Neil McCauley.", '{"director": "Mann"}')
+HEAT = Item("Heat", 1995, ["Action", "Crime"], "A detective hunts Neil McCauley.", '{"director": "Mann"}')
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_share() -> None:
 
 
 def test_accents_and_case_do_not_matter() -> None:
-    item = ItemData("LES MISÉRABLES", None, [])
+    item = Item("LES MISÉRABLES", None, [])
     assert faithfulness("A story of Les Miserables.", item).unfounded == ()
     assert faithfulness("A story of 1995.", item).unfounded == ("1995",)
 
@@ -43,18 +43,3 @@ def test_words_of_the_opening_claim_nothing_new() -> None:
     text = "Perfect for Netflix fans."
     assert faithfulness(text, HEAT).unfounded == ("Netflix",)
     assert faithfulness(text, HEAT, "Perfect for Netflix").unfounded == ()
-
-
-def test_item_data_of_a_frame() -> None:
-    frame = pl.DataFrame(
-        {
-            "item_id": ["1"],
-            "title": ["Heat"],
-            "year": [1995],
-            "categories": [["Crime"]],
-            "description": [None],
-            "content": [None],
-            "content_hash": ["x"],
-        }
-    )
-    assert item_data(frame)["1"].fields() == ["Heat", "1995", "Crime"]

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from tasks.corpus.acceptance import SafetyCheck
-from tasks.corpus.faithfulness import ItemData, item_data
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.loading import load_safety
 from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
 from tasks.corpus.standing import Rules, chosen_texts
 from tasks.corpus.writing import wanted_texts, write_texts
+from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Engine, Generation
 from tasks.settings.corpus import Corpus
 from tests.corpus.injections import KINDS, PLACES, ObedientEngine, planted_items
@@ -87,7 +87,7 @@ def test_model_that_writes_what_was_planted_is_caught(by_form: SafetyCheck) -> N
     for one in PLANTED:
         if one.place == "first text":
             continue  # its data hold nothing that could leak; its first text is judged as in the other tests
-        title = as_data(item_data(ITEMS)[one.item_id], f"untitled {one.item_id}").title
+        title = as_data(items_by_id(ITEMS)[one.item_id], f"untitled {one.item_id}").title
         leaks[title] = KINDS[one.kind][1]
     engine = ObedientEngine(leaks)
     texts = shown(engine, by_form)
@@ -99,10 +99,8 @@ def test_model_that_writes_what_was_planted_is_caught(by_form: SafetyCheck) -> N
 def test_each_kind_is_an_order_and_its_answer_follows_it(kind: str) -> None:
     order, answer, _ = KINDS[kind]
     assert orders_in(order) == [order]
-    assert follows_order(answer, ItemData("The Town", 1990, [], f"A quiet place. {order}"))
-    assert not follows_order(
-        "A story about a quiet place.", ItemData("The Town", 1990, [], f"Quiet. {order}")
-    )
+    assert follows_order(answer, Item("The Town", 1990, [], f"A quiet place. {order}"))
+    assert not follows_order("A story about a quiet place.", Item("The Town", 1990, [], f"Quiet. {order}"))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +124,7 @@ def test_each_kind_is_an_order_and_its_answer_follows_it(kind: str) -> None:
 )
 def test_titles_and_plots_are_no_orders(text: str) -> None:
     assert orders_in(text, title=True) == []
-    item = ItemData(text, 1990, ["Drama"])
+    item = Item(text, 1990, ["Drama"])
     assert as_data(item) == item
 
 

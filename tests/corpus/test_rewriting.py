@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.corpus.faithfulness import ItemData, item_data
 from tasks.corpus.rewriting import (
     decided_rewrites,
     missing_rewrites,
@@ -19,7 +18,7 @@ from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.similarity import Nearness
 from tasks.corpus.standing import Rules
 from tasks.corpus.writing import ROWS, wanted_texts
-from tasks.items.content import item_content
+from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Generation
 from tasks.settings.corpus import Corpus, Quality
 from tests.corpus.injections import KINDS
@@ -46,7 +45,7 @@ def items() -> pl.DataFrame:
     return catalogue(3).with_columns(title=pl.Series(TITLES))
 
 
-def by_form(texts: Sequence[str], about: Sequence[ItemData]) -> list[str | None]:
+def by_form(texts: Sequence[str], about: Sequence[Item]) -> list[str | None]:
     """The safety rules without the classifier, which needs the encoder."""
     return [SafetyRules.by_form(text, item, None) for text, item in zip(texts, about, strict=True)]
 
@@ -61,7 +60,7 @@ def firsts(texts: Sequence[str] = FIRST, corpus: Corpus = CORPUS) -> pl.DataFram
 
 
 def nearness() -> Nearness:
-    contents = [item_content(*item) for item in item_data(items()).values()]
+    contents = [item.content() for item in items_by_id(items()).values()]
     return Nearness(words_as_vector, items()["item_id"].to_list(), words_as_vector(contents), 40)
 
 

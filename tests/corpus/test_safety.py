@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from tasks.arrays.vectors import unit
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.safety import loading
 from tasks.corpus.safety.check import SafetyRules
 from tasks.corpus.safety.classifier import ARRAYS, DESCRIPTION, TEXTS, Classifier, Vectors, fit, labelled
@@ -21,13 +20,14 @@ from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
 from tasks.corpus.safety.profanity import known_languages, profane_words
 from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
 from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
+from tasks.items.item import Item
 from tasks.models.encoder import load_encoder
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus, Safety
 from tasks.settings.languages import LANGUAGES
 
 HELD_OUT = Path(__file__).parent / "data" / "safety_held_out.tsv"
-ITEM = ItemData("Heat", 1995, ["Crime"])
+ITEM = Item("Heat", 1995, ["Crime"])
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_luhn_catches_every_single_wrong_digit() -> None:
 )
 def test_long_text_takes_no_long_time(part: str) -> None:
     text = part * (100_000 // len(part))
-    assert as_data(ItemData("Heat", 1995, [], text)).title == "Heat"
-    assert follows_order("A calm film.", ItemData("Heat", 1995, [], text)) is False
+    assert as_data(Item("Heat", 1995, [], text)).title == "Heat"
+    assert follows_order("A calm film.", Item("Heat", 1995, [], text)) is False
     personal_data(text[:10_000])
     has_link(text[:10_000])
 

@@ -5,11 +5,11 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.prompts import text_seed
 from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
 from tasks.corpus.writing import ROWS, missing_texts, wanted_texts
 from tasks.corpus.writing import write_texts as write
+from tasks.items.item import Item
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings.corpus import Corpus, Quality
 from tests.models.toys import ToyEngine
@@ -19,7 +19,7 @@ SEED = 3
 LENIENT = Quality(min_words=1, max_repetition=1, min_faithfulness=0)
 
 
-def safe(texts: Sequence[str], items: Sequence[ItemData]) -> list[str | None]:
+def safe(texts: Sequence[str], items: Sequence[Item]) -> list[str | None]:
     assert len(texts) == len(items)
     return [None] * len(texts)
 
@@ -196,7 +196,7 @@ def test_nothing_missing_writes_nothing() -> None:
 
 
 def test_unsafe_attempts_are_kept_beside_what_takes_their_place() -> None:
-    def check(texts: Sequence[str], _: Sequence[ItemData]) -> list[str | None]:
+    def check(texts: Sequence[str], _: Sequence[Item]) -> list[str | None]:
         return ["rule: bad" if str(text_seed(SEED, "0", 0, 0)) in text else None for text in texts]
 
     wanted = wanted_texts(catalogue(1), Corpus(), SEED)

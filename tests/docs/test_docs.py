@@ -19,6 +19,7 @@ from typer.main import get_command
 from flows.cli.app import app
 from flows.cli.reference import reference
 from tasks.corpus.prompts import prompts_for
+from tasks.items.item import Item
 from tasks.settings import PROJECT
 from tasks.settings.angles import ANGLE_SETS
 from tasks.settings.corpus import Corpus
@@ -192,7 +193,7 @@ def test_angle_in_the_docs_is_one() -> None:
     section = TEXT["docs/architecture.md"].partition("## Angles")[2].partition("\n## ")[0]
     (example,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     corpus = Corpus(**tomllib.loads(example)["corpus"])
-    (prompt,) = prompts_for(corpus, "Momo", 1973, [], "Graue Herren.", '{"author": "Michael Ende"}')
+    (prompt,) = prompts_for(corpus, Item("Momo", 1973, [], "Graue Herren.", '{"author": "Michael Ende"}'))
     assert prompt[1:] == (
         "Buch: Momo (1973), von Michael Ende. Graue Herren.\n",
         "Ein Buch für alle, die",

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.embedding.variants import content_vectors, item_spread, text_vectors
-from tasks.items.content import item_content, text_content
+from tasks.items.item import Item
 
 ITEMS = pl.DataFrame(
     {
@@ -47,9 +47,9 @@ def vector(text: str) -> list[float]:
 def test_each_text_is_encoded_after_its_item_and_slots_move_together() -> None:
     found = text_vectors(TEXTS.drop("text_id"), ITEMS, 40, Encoder())
     assert found.shape == (3, 2, 2)
-    one = text_content("Toy Story", 1995, ["Animation"], "One.", "A doll is jealous.")
+    one = Item("Toy Story", 1995, ["Animation"], "A doll is jealous.").content_with("One.")
     assert found[0, 0].tolist() == vector(one)
-    assert found[1, 1].tolist() == vector(text_content("Heat", 1995, ["Crime"], "Three."))
+    assert found[1, 1].tolist() == vector(Item("Heat", 1995, ["Crime"]).content_with("Three."))
     assert not found[1, 0].any()
     assert not found[2].any()
 
@@ -67,10 +67,10 @@ def test_known_vectors_are_not_made_again() -> None:
 def test_content_alone() -> None:
     found = content_vectors(ITEMS, 0, Encoder())
     assert found.shape == (3, 1, 2)
-    assert found[0, 0].tolist() == vector(item_content("Toy Story", 1995, ["Animation"]))
+    assert found[0, 0].tolist() == vector(Item("Toy Story", 1995, ["Animation"]).content())
     whole = content_vectors(ITEMS, 40, Encoder())
     assert whole[0, 0].tolist() == vector(
-        item_content("Toy Story", 1995, ["Animation"], "A doll is jealous.")
+        Item("Toy Story", 1995, ["Animation"], "A doll is jealous.").content()
     )
 
 

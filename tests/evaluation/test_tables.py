@@ -10,8 +10,8 @@ import pytest
 from tasks.evaluation.tables import spreads, write_comparisons, write_groups, write_metrics, write_per_user
 from tasks.evaluation.truth import read_item_age, read_truth
 from tasks.ingest.splits import split_interactions
+from tasks.metrics.bootstrap import bootstrap_mean, paired_difference
 from tasks.metrics.evaluator import evaluate_at, evaluate_lists, truths_at
-from tasks.metrics.significance import bootstrap_mean, paired_difference
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.camps import ITEMS, USERS, fill

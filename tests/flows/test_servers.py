@@ -198,9 +198,15 @@ def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(servers_hom
         "from pathlib import Path\nfrom flows.servers import *\nfrom tasks.settings import Settings\n"
         f"settings = Settings(home=Path({str(servers_home)!r}), **{ports})\n"
     )
-    flow = "prefect_environment(settings)\nimport prefect\nprefect.flow(name='before')(lambda: 1)()\n"
+    flow = (
+        "prefect_environment(settings)\nimport prefect\nfrom flows.cli.app import _leave\n"
+        "prefect.flow(name='before')(lambda: prefect.get_run_logger().info('said last'))()\n_leave(0)\n"
+    )
     command = [sys.executable, "-c", head + flow]
-    subprocess.run(command, cwd=PROJECT, env=clean_environment(), check=True, timeout=200)
+    made = subprocess.run(
+        command, cwd=PROJECT, env=clean_environment(), check=True, timeout=200, capture_output=True, text=True
+    )
+    assert "logging to API" not in made.stdout + made.stderr
 
     prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports.values())
     with started("-c", f"{head}serve_ui(settings)\n") as process:
@@ -208,6 +214,7 @@ def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(servers_hom
         assert ask(f"{prefect}/ui-settings")["api_url"] == f"{prefect}/api"
         runs = ask(f"{prefect}/api/flow_runs/filter", {"flows": {"name": {"any_": ["before"]}}})
         assert [run["state_type"] for run in runs] == ["COMPLETED"]
+        assert "said last" in [line["message"] for line in ask(f"{prefect}/api/logs/filter", {})]
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) >= 2
         process.send_signal(signal.SIGINT)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
-from tasks.metrics.folds import half_of, last_of_half_0, out_of_fold
+from tasks.metrics.folds import fold_of, folds_of, last_of_fold_0
 
 USERS = [f"u{number}" for number in range(31)]
 
@@ -17,12 +17,12 @@ def alone(matcher: str) -> FusionModel:
 
 
 def test_a_half_is_found_again_whoever_else_there_is() -> None:
-    half = out_of_fold(USERS, seed=3)
-    last = last_of_half_0(USERS, seed=3)
-    assert half_of(USERS, 3, last).tolist() == half.tolist()
+    half = folds_of(USERS, seed=3)
+    last = last_of_fold_0(USERS, seed=3)
+    assert fold_of(USERS, 3, last).tolist() == half.tolist()
     some = USERS[5:20]
-    assert half_of([*some, "new"], 3, last)[:-1].tolist() == half[5:20].tolist()
-    assert half_of([], 3, last).shape == (0,)
+    assert fold_of([*some, "new"], 3, last)[:-1].tolist() == half[5:20].tolist()
+    assert fold_of([], 3, last).shape == (0,)
 
 
 def test_models_are_for_those_whom_their_choice_did_not_see() -> None:

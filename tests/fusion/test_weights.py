@@ -9,7 +9,7 @@ import pytest
 from tasks.fusion.model import LEARNED
 from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
 from tasks.fusion.weights import Judged, Trial, all_trials, best_alone, choose, pareto_front, search
-from tasks.metrics.folds import out_of_fold
+from tasks.metrics.folds import folds_of
 from tasks.settings.point_rule import PointRule
 
 MATCHERS = ("a", "b", "c")
@@ -129,13 +129,13 @@ def test_no_matcher_is_refused() -> None:
 
 def test_halves_are_equal_and_depend_on_ids_and_seed_only() -> None:
     users = [str(number) for number in range(101)]
-    half = out_of_fold(users, seed=0)
+    half = folds_of(users, seed=0)
     assert np.bincount(half).tolist() == [51, 50]
-    np.testing.assert_array_equal(out_of_fold(users[::-1], seed=0), half[::-1])
-    assert (out_of_fold(users, seed=1) != half).any()
+    np.testing.assert_array_equal(folds_of(users[::-1], seed=0), half[::-1])
+    assert (folds_of(users, seed=1) != half).any()
     # Neighbouring ids do not land together: ids may have been given out by date.
     assert 0.3 < np.mean(half[1:] == half[:-1]) < 0.7
-    assert out_of_fold(["only"], seed=0).tolist() == [0]
+    assert folds_of(["only"], seed=0).tolist() == [0]
 
 
 def test_plots_show_every_trial_and_mark_the_choice() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from tasks.corpus.prompts import prompts_for
+from tasks.items.item import Item
 from tasks.models import smollm2
 from tasks.models.decoding import CausalEngine
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
@@ -37,7 +38,7 @@ REAL = (
 )
 SAMPLING = Sampling(max_new_tokens=30, temperature=0.7, top_k=40)
 FILMS = (("Toy Story", 1995, ["Animation", "Comedy"]), ("Heat", 1995, ["Action", "Crime", "Thriller"]))
-PROMPTS: list[Prompt] = [prompt for film in FILMS for prompt in prompts_for(Corpus(), *film)]
+PROMPTS: list[Prompt] = [prompt for film in FILMS for prompt in prompts_for(Corpus(), Item(*film))]
 SEEDS = [101, 102, 103, 104, 105, 106]
 CONTINUATIONS = [
     " like a good laugh.",

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from flows.relevance import relevance_table
+from flows.cli.tables.relevance import relevance_table
 from tasks.matching.pairs import steps
 from tasks.studies.rescoring import CHANCE, TOGETHER, Sample, rescoring
 from tests.empty import with_warehouse

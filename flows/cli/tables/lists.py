@@ -97,20 +97,6 @@ def check_table(found: "Findings") -> RenderableType:
     return Group(*parts)
 
 
-def draws_table(mean: Mapping[str, Any]) -> RenderableType:
-    """The mean of every figure over draws, with its standard error."""
-    table = _table("Mean over draws, and its standard error")
-    for name in ("model", "part", "figure"):
-        table.add_column(name)
-    for name in ("mean", "standard error"):
-        table.add_column(name, justify="right")
-    for model, parts in mean.items():
-        for part, figures in parts.items():
-            for name, figure in figures.items():
-                table.add_row(model, part, name, f"{figure['mean']:.3f}", f"{figure['standard_error']:.3f}")
-    return table
-
-
 def _problems(problems: Sequence["Problem"]) -> RenderableType:
     """What is wrong, the most frequent first."""
     table = _table("Problems")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.corpus.faithfulness import ItemData
 from tasks.corpus.safety.classifier import Judge
 from tasks.corpus.safety.patterns import has_link, personal_data
 from tasks.corpus.safety.profanity import profane_words
 from tasks.corpus.safety.prompt_injection import follows_order
+from tasks.items.item import Item
 from tasks.run.fingerprint import fingerprint
 from tasks.settings.corpus import Safety
 
@@ -38,7 +38,7 @@ class SafetyRules:
         """Hash of all that decides."""
         return fingerprint(VERSION, self._settings.model_dump(), self._classifier.version)
 
-    def __call__(self, texts: Sequence[str], items: Sequence[ItemData]) -> list[str | None]:
+    def __call__(self, texts: Sequence[str], items: Sequence[Item]) -> list[str | None]:
         """`rule: detail` of the first rule that each text breaks; None where it breaks none."""
         profane = profane_words(texts, self._settings.languages)
         found = [
@@ -53,7 +53,7 @@ class SafetyRules:
         return found
 
     @staticmethod
-    def by_form(text: str, item: ItemData, profane: str | None) -> str | None:
+    def by_form(text: str, item: Item, profane: str | None) -> str | None:
         """The first rule that a text breaks by its form: orders, personal data, links, profanity.
 
         Args:

@@ -11,8 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from tasks.arrays.codes import codes
@@ -26,6 +24,7 @@ from tasks.models.engines import engine_identity, load_engine
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.settings.corpus import Corpus
 from warehouse.columns import (
     FIT,
@@ -47,7 +46,7 @@ SHARD_USERS = 4  # about half a minute on two cores
 WARM_UP_TEXTS = 8
 
 
-@task(name="label relevance", cache_policy=NO_CACHE)
+@step("label relevance")
 def label_relevance(run: StageRun) -> bool:
     """Ask the language model about the sample, shard by shard; returns whether anything is new."""
     warehouse, settings = run.warehouse, run.settings.matching.relevance
@@ -97,7 +96,7 @@ def label_relevance(run: StageRun) -> bool:
     return True
 
 
-@task(name="cross-encode", cache_policy=NO_CACHE)
+@step("cross-encode")
 def cross_encode(run: StageRun) -> bool:
     """Tune the cross-encoder on fit `train` and let it score the sample; False when that was done."""
     warehouse, settings = run.warehouse, run.settings

@@ -1,17 +1,19 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tasks.metrics import significance
-from tasks.metrics.exposure import coverage, exposure_matrix, gini
-from tasks.metrics.ranking import effective_catalogue
-from tasks.metrics.significance import (
-    bootstrap_exposure,
+from tasks.metrics import bootstrap
+from tasks.metrics.bootstrap import (
+    Interval,
     bootstrap_mean,
     bootstrap_means,
     paired_difference,
     paired_exposure_difference,
+    spread_of,
 )
+from tasks.metrics.exposure import coverage, effective_catalogue, exposure_matrix, gini
 
 
 def values(n: int = 400, seed: int = 0) -> np.ndarray:
@@ -25,6 +27,10 @@ def exposures(n_users: int = 300, n_items: int = 200, seed: int = 0, flat: bool 
         [generator.choice(n_items, 10, replace=False, p=share / share.sum()) for _ in range(n_users)]
     )
     return exposure_matrix(items, n_items)
+
+
+def bootstrap_exposure(exposure: csr_array, statistic: Any, resamples: int, seed: int = 0) -> Interval:
+    return spread_of(exposure, {"": statistic}, resamples, seed)[""].interval
 
 
 def test_interval_of_a_mean_is_near_the_normal_one() -> None:
@@ -44,7 +50,7 @@ def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
 
 def test_same_seed_same_interval_whatever_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap_mean(values(), 500, 3), bootstrap_exposure(exposures(), coverage, 500, 3)
-    monkeypatch.setattr(significance, "BLOCK_CELLS", 4000)
+    monkeypatch.setattr(bootstrap, "BLOCK_CELLS", 4000)
     assert (bootstrap_mean(values(), 500, 3), bootstrap_exposure(exposures(), coverage, 500, 3)) == whole
     assert bootstrap_mean(values(), 500, 4) != whole[0]
 
@@ -72,9 +78,9 @@ def test_pairs_with_a_missing_side_are_left_out_and_shapes_must_agree() -> None:
 
 
 @pytest.mark.parametrize("statistic", [coverage, effective_catalogue, gini])
-def test_interval_of_a_set_measure_holds_the_figure_that_resampling_shrinks(statistic: object) -> None:
+def test_interval_of_a_set_metric_holds_the_figure_that_resampling_shrinks(statistic: object) -> None:
     shown = exposures(n_users=60)
-    interval = bootstrap_exposure(shown, statistic, resamples=300)  # type: ignore[arg-type]
+    interval = bootstrap_exposure(shown, statistic, resamples=300)
     assert interval.low < interval.value < interval.high
     assert interval.value == statistic(shown.sum(axis=0))  # type: ignore[operator]
 
@@ -93,7 +99,7 @@ def test_resampled_counts_are_those_of_users_drawn_with_replacement() -> None:
     assert (interval.low, interval.value, interval.high) == (300, 300, 300)
 
 
-def test_difference_of_a_set_measure_is_paired() -> None:
+def test_difference_of_a_set_metric_is_paired() -> None:
     wide, narrow = exposures(), exposures(flat=False)
     difference = paired_exposure_difference(wide, narrow, effective_catalogue, resamples=300)
     assert difference.better

@@ -1,0 +1,32 @@
+"""The report, and the mean of several, for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+
+from flows.cli.tables.table import Table, figure, paragraph, word
+from tasks.evaluation.report import FUSION, Sheet, blocks
+
+
+def report_table(report: Mapping[str, Any]) -> Group:
+    """A table a part, the weights, the groups, and what the comparison says."""
+    return Group(*(paragraph(one) if isinstance(one, str) else _sheet(one) for one in blocks(report)))
+
+
+def _sheet(sheet: Sheet) -> Table:
+    name, *figures = sheet.columns
+    bold = [number for number, row in enumerate(sheet.rows) if row[0] == FUSION]
+    return Table(sheet.title, [word(name), *map(figure, figures)], sheet.rows, bold)
+
+
+def draws_table(mean: Mapping[str, Any]) -> Table:
+    """The mean of every figure over draws, with its standard error."""
+    columns = [word("model"), word("part"), word("figure"), figure("mean"), figure("standard error")]
+    rows = [
+        (model, part, name, f"{found['mean']:.3f}", f"{found['standard_error']:.3f}")
+        for model, parts in mean.items()
+        for part, figures in parts.items()
+        for name, found in figures.items()
+    ]
+    return Table("Mean over draws, and its standard error", columns, rows)

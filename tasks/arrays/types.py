@@ -1,0 +1,9 @@
+"""Names for the arrays that metrics, fusion and rules hand around; shapes are in the docstrings."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.integer]
+"""Codes of items or users; in lists, best first, -1 stands for no item."""
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]

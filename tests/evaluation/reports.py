@@ -1,0 +1,54 @@
+"""Reports as evaluation makes them, small."""
+
+from typing import Any
+
+from tasks.evaluation.report import notes, part_report
+from tasks.metrics.bootstrap import Interval
+
+
+def part(ndcg: float) -> dict[str, Any]:
+    metrics = {
+        "ndcg_at_10": ndcg,
+        "recall_at_10": 0.2,
+        "coverage_at_10": 0.3,
+        "effective_catalogue_at_10": 0.25,
+        "ild_at_10": 0.7,
+        "map_at_10": 0.1,
+    }
+    return part_report(metrics, {"ndcg_at_10": Interval(ndcg, ndcg - 0.01, ndcg + 0.01)}, k=10)
+
+
+def report() -> dict[str, Any]:
+    return {
+        "dataset": "movielens-100k",
+        "protocol": "temporal_user",
+        "order_is_time": False,
+        "notes": notes("temporal_user", order_is_time=False),
+        "seed": 0,
+        "split_hash": "abc123",
+        "items": 1682,
+        "users": 943,
+        "interactions": 100000,
+        "models": {"ease": {"val": part(0.15), "test": part(0.14)}, "popularity": {"val": part(0.05)}},
+        "fusion": {
+            "val": part(0.16),
+            "test": part(0.145) | {"vs_best_single": {"difference": 0.005, "low": -0.001, "high": 0.011}},
+            "weights": {"popularity": 0.25, "ease": 0.75},
+        },
+    }
+
+
+def groups(part: str) -> dict[str, Any]:
+    """One group with figures, and one without users."""
+
+    def figures(value: float) -> dict[str, Any]:
+        return {"ndcg_at_10": {"value": value, "low": 0.0, "high": 0.3}, "users": 281}
+
+    against = {"model": "ease", "difference": 0.034, "low": 0.021, "high": 0.049}
+    models = {"ease": figures(0.124), "fusion": figures(0.158)}
+    return {
+        "popularity": {
+            "tail": {part: {"members": 500, "models": models, "vs_best_single": against}},
+            "head": {},
+        }
+    }
