@@ -21,7 +21,7 @@ from tasks.arrays.types import Floats
 from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.items.item import Item
-from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, Matcher
+from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
 from tasks.matching.saved import load_matchers
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings

@@ -26,7 +26,7 @@ from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
 from tasks.fusion.user_features import user_facts
 from tasks.items.item import Item
-from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, Matcher
+from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_matchers
 from tasks.matching.search_semantic import SearchSemantic

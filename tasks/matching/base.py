@@ -13,6 +13,7 @@ from tasks.arrays.recency import recency_weights
 from tasks.matching.contract import (
     FloatArray,
     IntArray,
+    Matcher,
     PairBatch,
     Parameter,
     SearchSpace,
@@ -33,7 +34,7 @@ MAX_ITEMS = 20_000
 SettingsT = TypeVar("SettingsT", bound=Section)
 
 
-class ArrayMatcher(Generic[SettingsT]):
+class ArrayMatcher(Matcher, Generic[SettingsT]):
     """A matcher that keeps everything it learned in named arrays.
 
     Args:
@@ -41,7 +42,6 @@ class ArrayMatcher(Generic[SettingsT]):
         name: where two matchers of one class differ by their name.
     """
 
-    name: str
     reads_texts = False
     proposes = True
 
@@ -53,10 +53,6 @@ class ArrayMatcher(Generic[SettingsT]):
     def parameters(self) -> dict[str, Parameter]:
         """Return the settings that the matcher was made with."""
         return self.settings.model_dump()
-
-    def score(self, users: UserBatch) -> FloatArray:
-        """Return (B, N) float32 scores."""
-        raise NotImplementedError
 
     def best_slot(self, pairs: PairBatch) -> IntArray:
         """Return (P,) int64 of -1: no text decides."""
@@ -142,7 +138,9 @@ class HistoryMatcher(ArrayMatcher[SettingsT]):
         """Return (B, N) float32; a visitor without history scores 0 everywhere."""
         return self.score_histories(visitors.history(self.n_items, self.applied_half_life_items))
 
-    def _keep(self, data: TrainingData, weights: NDArray[np.float64] | float = 1.0, **arrays: NDArray) -> None:
+    def _keep(
+        self, data: TrainingData, weights: NDArray[np.float64] | float = 1.0, **arrays: NDArray
+    ) -> None:
         """Keep histories, their events weighed by recency times weights (E,), and other arrays."""
         history = data.weighted(recency_weights(data.position_back, self.applied_half_life_items) * weights)
         self._arrays = {

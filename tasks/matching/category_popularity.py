@@ -46,7 +46,8 @@ class CategoryPopularity(ArrayMatcher[CategoryPopularitySettings]):
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32 for the categories of what the visitors did."""
         spread = self._array("spread")
-        return self._from_shares(_shares(visitors.history(len(spread), self.settings.half_life_items), spread))
+        history = visitors.history(len(spread), self.settings.half_life_items)
+        return self._from_shares(_shares(history, spread))
 
     def _from_shares(self, share: FloatArray) -> FloatArray:
         """Score shares (B, C + 1): (B, N)."""

@@ -30,7 +30,7 @@ class TextCosine(ArrayMatcher[TextCosineT]):
     """The best of a user's interests against an item's texts, whose cosines are reduced over K.
 
     Texts are centred on their mean, as interests are on the mean item, and both go through the same whitening
-    map. A missing text is left out; with nothing to match, the score is 0, which is what an average text gets.
+    map. A missing text is left out; with nothing to match the score is 0, which is what an average text gets.
     """
 
     reads_texts = True

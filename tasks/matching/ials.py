@@ -39,7 +39,8 @@ class Ials(ArrayMatcher[IalsSettings]):
         by_user = sparse.csr_matrix(data.learned.seen, dtype=np.float64)
         by_item = sparse.csr_matrix(by_user.T)
         rng = np.random.default_rng(data.seed)
-        items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(self.settings.factors), (data.n_items, self.settings.factors))
+        factors = self.settings.factors
+        items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(factors), (data.n_items, factors))
         for _ in range(self.settings.epochs):
             users = self._solve(by_user, items)
             items = self._solve(by_item, users)

@@ -39,17 +39,17 @@ class InfiniteAutoencoder(HistoryMatcher[InfiniteAeSettings]):
     def fit(self, data: TrainingData) -> None:
         """Choose the landmarks and solve in float64."""
         check_dense_items(self.name, data.n_items)
-        learned = data.learned
-        targets = learned.weighted(recency_weights(learned.position_back, self.settings.learned_half_life_items))
+        learned, settings = data.learned, self.settings
+        targets = learned.weighted(recency_weights(learned.position_back, settings.learned_half_life_items))
         targets = sparse.csr_matrix(targets[np.flatnonzero(np.diff(targets.indptr))], dtype=np.float64)
         n_users = len(targets.indptr) - 1
         drawn = np.arange(n_users)
-        if n_users > self.settings.landmarks:
+        if n_users > settings.landmarks:
             rng = np.random.default_rng(data.seed)
-            drawn = np.sort(rng.choice(n_users, self.settings.landmarks, replace=False))
+            drawn = np.sort(rng.choice(n_users, settings.landmarks, replace=False))
         common = np.asarray(learned.seen.sum(axis=0)).ravel() + 1.0
-        features = item_features(data) if self.settings.content else np.zeros((data.n_items, 0))
-        scale = common**-self.settings.discount
+        features = item_features(data) if settings.content else np.zeros((data.n_items, 0))
+        scale = common**-settings.discount
         self._keep(data, scale=scale, features=features.astype(np.float32))
         events, content = self._described(targets[drawn])
         self._arrays |= {**sparse_parts("landmarks", events), "landmark_content": content}
@@ -90,7 +90,7 @@ class InfiniteAutoencoder(HistoryMatcher[InfiniteAeSettings]):
         if len(some) and len(answers):
             kernel = self._kernel(histories[some])
             # What all kernels share is added once, at the end: the rest is small, so float32 loses little.
-            level = tangent_kernel(np.zeros(1), self.settings.layers)  # of two users who have nothing in common
+            level = tangent_kernel(np.zeros(1), self.settings.layers)  # of users with nothing in common
             answered = (kernel - level).astype(np.float32) @ answers
             out[some] = answered + (level * answers.sum(axis=0, dtype=np.float64)).astype(np.float32)
         return out

@@ -85,7 +85,7 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
             assign=True,
         )
         who = np.repeat(np.arange(len(visitors)), np.diff(visitors.start))
-        return self._read(network, *newest_items(who, visitors.item, len(visitors), self.settings.length)) @ vectors.T
+        return self._read(network, who, visitors.item, len(visitors)) @ vectors.T
 
     def _made(self, n_items: int) -> Network:
         return Network(n_items, self.settings.factors, self.settings.blocks, self.settings.dropout)
@@ -129,7 +129,7 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
         """(U, D) what the network knows of everybody; events of one block are read in a seeded order."""
         ties = np.random.default_rng(data.seed).permutation(data.n_items)
         order = in_order(data, ties[data.item])
-        return self._read(network, *newest_items(data.user, data.item[order], data.n_users, self.settings.length))
+        return self._read(network, data.user, data.item[order], data.n_users)
 
     def _batches(
         self, data: TrainingData, rng: np.random.Generator
@@ -163,10 +163,11 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
         others = others.masked_fill(drawn == target[:, None], -torch.inf)
         return (torch.logsumexp(torch.cat([own, others], dim=1), dim=1) - own[:, 0]).mean()
 
-    def _read(self, network: Network, items: IntArray, size: IntArray) -> FloatArray:
-        """(U, D) what the network knows after the last of `size` (U,) items of each row (U, L)."""
+    def _read(self, network: Network, user: IntArray, item: IntArray, n_users: int) -> FloatArray:
+        """(U, D) what the network knows after the newest items of users: (E,) and (E,), oldest first."""
+        items, size = newest_items(user, item, n_users, self.settings.length)  # (U, L), (U,)
         network.eval()
-        out = np.zeros((len(items), self.settings.factors), dtype=np.float32)
+        out = np.zeros((n_users, self.settings.factors), dtype=np.float32)
         with torch.no_grad():
             for start in range(0, len(items), USERS_AT_ONCE):
                 some = slice(start, start + USERS_AT_ONCE)

@@ -82,9 +82,7 @@ class RelevanceLabels:
             raise ValueError(f"context must have shape (G, L), got {self.context.shape}")
         for name in ("item", "slot", "value"):
             if getattr(self, name).shape != self.group.shape:
-                raise ValueError(
-                    f"{name} must be one value a label, got shape {getattr(self, name).shape}"
-                )
+                raise ValueError(f"{name} must be one value a label, got shape {getattr(self, name).shape}")
         _check_codes("group", self.group, len(self.context))
         if not np.isfinite(self.value).all():
             raise ValueError("value holds NaN or infinity; leave such labels out")
@@ -113,7 +111,7 @@ class TrainingData:
         names: what the codes stand for, where that is known.
         searches: what users searched for; None when nothing is recorded.
         fit: the name of the window, where that is known: for matchers that read files.
-        relevance_labels: of a language model, of some users' candidates in fit `train`. None when there are none.
+        relevance_labels: of a language model, of some users' candidates in fit `train`; None without.
     """
 
     n_users: int

@@ -36,7 +36,8 @@ class TwoTower(ArrayMatcher[TwoTowerSettings]):
 
     def fit(self, data: TrainingData) -> None:
         """Train the towers, then place every item and every user."""
-        inputs = principal_components(content_vectors(data, self.settings.text_share), self.settings.components)  # (N, F)
+        content = content_vectors(data, self.settings.text_share)
+        inputs = principal_components(content, self.settings.components)  # (N, F)
         learned = augmented(data.learned, self.settings.augmentation, np.random.default_rng(data.seed))
         examples = self._examples(learned, inputs)
         weights, epochs = {}, 0

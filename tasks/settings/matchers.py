@@ -69,7 +69,6 @@ class SearchSemanticSettings(SearchSettings):
     """Semantic search: a query's vector against those of items and their texts."""
 
 
-
 class TextCosineSettings(Section):
     """What all matchers by the cosine of interests and texts have in common."""
 

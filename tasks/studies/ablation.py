@@ -111,9 +111,7 @@ class Window:
         matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
         return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
 
-    def proposed(
-        self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None
-    ) -> pl.DataFrame:
+    def proposed(self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None) -> pl.DataFrame:
         """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
 
         Args:

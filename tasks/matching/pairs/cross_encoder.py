@@ -78,8 +78,9 @@ class CrossEncoder:
 
     def _rate(self, step: int) -> float:
         """Return the share of the learning rate at a step: up, then down."""
-        rising = max(1, round(WARM_UP * self.settings.steps))
-        return min((step + 1) / rising, (self.settings.steps - step) / max(1, self.settings.steps - rising + 1))
+        steps = self.settings.steps
+        rising = max(1, round(WARM_UP * steps))
+        return min((step + 1) / rising, (steps - step) / max(1, steps - rising + 1))
 
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Return (P,) float32; pairs of like length are read together."""

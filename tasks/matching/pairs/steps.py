@@ -1,7 +1,7 @@
 """Matchers too expensive for all pairs score the best candidates of some users, fit `train`.
 
-Fusion leaves them out: they would count 0 for everybody outside the sample. `polyrec relevance` says what they
-are worth on the sample, and a cheap student may learn from the language model.
+Fusion leaves them out: they would count 0 for everybody outside the sample. `polyrec relevance` says what
+they are worth on the sample, and a cheap student may learn from the language model.
 """
 
 import json
@@ -107,7 +107,8 @@ def cross_encode(run: StageRun) -> bool:
     assert names is not None
     events = pl.DataFrame({"user": window.data.user, "item": window.data.item, "time": window.data.time})
     words = [list(names.titles), [list(of_item) for of_item in names.texts]]
-    digest = fingerprint(pairs, negatives, section.model_dump(), settings.seed, events, window.item_ids, words)
+    made_of = (section.model_dump(), settings.seed, events, window.item_ids, words)
+    digest = fingerprint(pairs, negatives, *made_of)
     models = warehouse.query("pair_models", fit=TRAIN)
     if digest in models.filter(pl.col(MATCHER) == CrossEncoder.name)["fingerprint"].to_list():
         return False
