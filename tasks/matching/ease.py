@@ -11,14 +11,14 @@ from scipy import linalg
 from tasks.arrays.vectors import centred
 from tasks.matching.base import LinearMatcher, check_dense_items
 from tasks.matching.contract import TrainingData
-from tasks.matching.temporal_co_occurrence import temporal_co_occurrence
+from tasks.matching.temporal_co_occurrence import co_occurrences
 from tasks.settings.matchers import EaseSettings
 
 
 class Ease(LinearMatcher[EaseSettings]):
     """A linear item-item model with a closed form, learned from who has what, and from what items are.
 
-    With X (U, N) binary, F (N, F) the items' features, T (N, N) their `temporal_co_occurrence`, and w and t
+    With X (U, N) binary, F (N, F) the items' features, T (N, N) their `co_occurrences` in time, and w and t
     the weights `side_information_weight` and `temporal_co_occurrence` of the settings,
     P = (X'X + t T + w F F' + regularisation I)^-1, and B[i, j] = -P[i, j] / P[j, j], B[j, j] = 0: each column
     of F counts as w users more (CEASE). A user's scores are h B, where h (N,) holds
@@ -37,7 +37,7 @@ class Ease(LinearMatcher[EaseSettings]):
             features = item_features(data)
             gram += settings.side_information_weight * (features @ features.T)
         if settings.temporal_co_occurrence:
-            together = temporal_co_occurrence(data.learned, settings.co_occurrence_half_life_items)
+            together = co_occurrences(data.learned, settings.co_occurrence_half_life_items)
             gram += settings.temporal_co_occurrence * together
         gram[np.diag_indices_from(gram)] += settings.regularisation
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")

@@ -10,7 +10,7 @@ from tasks.matching.training_prefixes import ranges
 PAIRS_AT_ONCE = 2_000_000
 
 
-def temporal_co_occurrence(data: TrainingData, half_life_items: float) -> NDArray[np.float64]:
+def co_occurrences(data: TrainingData, half_life_items: float) -> NDArray[np.float64]:
     """(N, N) symmetric: out[i, j] is the sum over users of 0.5 ** (d / half_life_items).
 
     d is the number of positions between a user's events with i and j; of repeated events the newest counts.

@@ -15,11 +15,12 @@ from tasks.embedding.interests import interest_vectors
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
-from tasks.matching import search_semantic, steps
+from tasks.matching import search_semantic
 from tasks.matching.contract import VisitorBatch
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
+from tests.matching.matched import match
 from tests.serving.test_visitors import BLOCKED, IDS, WEIGHTS, Toy, fill, publish, words
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
@@ -87,7 +88,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         with writing(with_warehouse(settings.data_folder), "a test") as warehouse:
             fill(warehouse)
             add_user(warehouse)
-            assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+            assert match(StageRun("matching", settings, warehouse, None), "all")
             warehouse.append("core.users", pl.DataFrame({"user_id": [NEW]}))
             publish_lists(warehouse)
         yield settings
