@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.embedding.interests import interest_vectors
+from tasks.arrays.vectors import centred
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.matching.contract import TrainingData
 from tasks.settings.embedding import Embedding
 
@@ -21,15 +22,7 @@ def described(
         texts: (N, K, D) of unit length.
         embedding: how interests are made.
     """
-    interests, _ = interest_vectors(
-        items,
-        data.user,
-        data.item,
-        data.time,
-        data.value,
-        data.n_users,
-        embedding.interests,
-        embedding.half_life_items,
-        data.seed,
-    )
+    histories = Histories(data.user, data.item, data.time, data.value, data.n_users)
+    how = embedding.interests, embedding.half_life_items, data.seed
+    interests, _ = interest_vectors(centred(items), histories, *how)
     return replace(data, text_vectors=texts, item_vectors=items, interests=interests)

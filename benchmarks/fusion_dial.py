@@ -13,10 +13,9 @@ from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import WEIGHTED, FusionModel, Point
-from tasks.fusion.objective import picked_items
-from tasks.fusion.rerank import RERANKERS, rerank
-from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+from tasks.fusion.rerank import RERANKERS, picked_items, rerank
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import mean_text_vectors
 from tasks.metrics.evaluator import Truth, evaluate_lists
 from tasks.metrics.folds import folds_of
 from tasks.metrics.ranking import contains
@@ -58,11 +57,7 @@ class Judges:
         at = np.searchsorted(candidates.users, wanted[has_candidates])
         truth = replace(truth, relevant=truth.relevant[has_candidates], history=truth.history[has_candidates])
         vectors = mean_text_vectors(text_tensor(warehouse.query("live_text_vectors"), item_ids))
-        context = RerankContext(
-            ItemSimilarity.of(vectors, truth.categories),
-            ItemCategories(truth.categories),
-            tastes(truth.history, truth.categories),
-        )
+        context = RerankContext.assemble(vectors, truth.categories, truth.history)
         kept = [user_id for user_id, has in zip(judged, has_candidates, strict=True) if has]
         return cls(candidates.take(at), truth, context, folds_of(kept, settings.seed))
 

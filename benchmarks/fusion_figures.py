@@ -103,7 +103,7 @@ def measured(warehouse: Warehouse, settings: Settings, fusion_id: str) -> dict[s
     judges = Judges.read(warehouse, settings)
     catalogue = Catalogue.read(StageRun("fusion", settings, warehouse, None))
     scores = judges.scores(0.0, settings.seed)
-    speeds = rerank_speeds(scores, judges.candidates.items, catalogue.similarity, ROUNDS, settings.seed)
+    speeds = rerank_speeds(scores, judges.candidates.items, judges.context.similarity, ROUNDS, settings.seed)
     return {
         "dial": dial_figures(judges, settings.seed),
         "users_per_s": speeds,
@@ -120,7 +120,7 @@ def _explaining(
     model = FusionModel.from_record(record)
     rows = warehouse.query("candidate_scores", fit=ALL, matchers=list(model.matchers))
     candidates = Candidates.from_frame(rows, catalogue.user_ids, catalogue.item_ids, list(model.matchers))
-    candidates = candidates.with_facts(catalogue.facts(run, ALL))
+    candidates = candidates.with_user_features(catalogue.user_features(run, ALL))
     context = catalogue.context(run, ALL, record["reranker"], record["category_cap"])
     return explaining(model, candidates, context.of(candidates.users))
 

@@ -34,9 +34,9 @@ from rich.table import Table
 from benchmarks.output import show
 from benchmarks.pipeline import machine
 from tasks.corpus.fallback import fallback_text
-from tasks.corpus.prompts import prompts_for, text_seed
+from tasks.corpus.prompts import prompts_for, sampling_of, text_seed
 from tasks.corpus.safety.prompt_injection import as_data
-from tasks.corpus.writing import SCORED_AT_ONCE, sampling_of
+from tasks.corpus.writing import SCORED_AT_ONCE
 from tasks.ingest.loading import load
 from tasks.ingest.sources import stage_tables
 from tasks.items.item import items_by_id

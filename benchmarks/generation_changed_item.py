@@ -10,9 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.corpus import steps
-from tasks.corpus.safety.loading import load_rules
-from tasks.corpus.standing import Rules
-from tasks.corpus.writing import wanted_texts, write_texts
+from tasks.corpus.acceptance import Rules
+from tasks.corpus.planning import wanted_texts
+from tasks.corpus.safety.check import load_rules
+from tasks.corpus.writing import Writer, write_texts
+from tasks.items.item import items_by_id
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
@@ -47,12 +49,13 @@ def write_all(run: StageRun) -> None:
     corpus, seed = run.settings.corpus, run.settings.seed
     items = run.warehouse.query("items_to_recommend")
     rules = Rules(lambda texts, _: [None] * len(texts), load_rules(corpus, run.settings.models_folder).digest)
-    texts = write_texts(wanted_texts(items, corpus, seed), items, corpus, Canned(), seed, rules)
+    writer = Writer(corpus, Canned(), rules, items_by_id(items), seed)
+    texts = write_texts(wanted_texts(items, corpus, seed), writer)
     run.warehouse.upsert("features.texts", texts)
 
 
 def corpus_stage(warehouse: Warehouse, settings: Settings) -> StageRun:
-    """Plan, write, judge, commit, make live and measure: all of the stage but what is shown in the UIs."""
+    """Plan, write, check, commit, make live and measure: all of the stage but what is shown in the UIs."""
     run = StageRun("corpus", settings, warehouse, None)
     wanted, shards = steps.plan.fn(run)
     for key, part in shards.items():

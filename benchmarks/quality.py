@@ -10,7 +10,8 @@ and popularity; and the same fusion over the peers' own scores. `make peers` ins
 - Polyrec's matchers have the parameters of the settings (polyrec.toml, or --config), which were chosen on
   validation, too (docs/experiments.md). Fusion weights are searched as `polyrec run` does, with [fusion]
   trials, ours and the peers' alike.
-- fusion_diverse is the second, diverse point of the same search (choose_diverse of [fusion]).
+- fusion_diverse is the second, diverse point of the same search (diverse_catalogue_ratio and
+  diverse_ild_ratio of [fusion]).
 - One evaluator judges all. Validation is out of fold for fusions and peers; for our matchers alone it is not.
   The best single peer and the best single matcher are those of validation. Then everything is fitted again on
   train + validation, settings frozen, and test is looked at once; the look is recorded in the home.

@@ -106,9 +106,9 @@ def fuse(
 
 
 def weights_of(fusion: Fusion) -> dict[str, Any]:
-    """What each search chose: that of "half_a" made the lists of half b, and so on; "all" those of test."""
+    """What each search chose: that of "fold_a" made the lists of fold b, and so on; "all" those of test."""
     return {
-        "trials": len(fusion.tuning.studies[FINAL].trials),
+        "trials": len(fusion.tuning.trials[FINAL]),
         "search_s": fusion.search_s,
         "method": {name: model.method for name, model in fusion.tuning.models.items()},
         **{

@@ -22,7 +22,7 @@ from benchmarks.quality_ours import Judged, Scored
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process
 from tasks.arrays.codes import codes
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.tuning import FINAL, HALVES
+from tasks.fusion.tuning import FINAL, FOLDS
 from tasks.metrics.evaluator import evaluate_lists
 from tasks.metrics.folds import folds_of
 from tasks.metrics.lists import lists_from_frame
@@ -49,7 +49,7 @@ class Tuned:
     """What a search found."""
 
     chosen: dict[str, dict[str, Any]]
-    """"half_a", "half_b" (each the best on that half) and "all" to parameters."""
+    """"fold_a", "fold_b" (each the best on that fold) and "all" to parameters."""
     trials: int
     """Those that gave lists."""
     failed: int
@@ -107,7 +107,7 @@ class Bout:
         """Scored lists with the settings found: out of fold on validation."""
         if part != "validation":
             return self.ask(part, tuned.chosen[FINAL], ONE_FIT_S)
-        first, second = (tuned.chosen[half] for half in HALVES)
+        first, second = (tuned.chosen[half] for half in FOLDS)
         for_b = self.ask(part, first, ONE_FIT_S)
         for_a = for_b if second == first else self.ask(part, second, ONE_FIT_S)
         ids = pl.Series(self._judged_ids, dtype=pl.String)
@@ -190,8 +190,8 @@ class Bout:
             raise PeerFailed(f"{self.peer.name}: not one of {budget.trials} trials succeeded: {failures[0]}")
         table = np.stack(values)  # (T, U)
         chosen = {
-            HALVES[0]: tried[int(table[:, self._half == 0].mean(axis=1).argmax())],
-            HALVES[1]: tried[int(table[:, self._half == 1].mean(axis=1).argmax())],
+            FOLDS[0]: tried[int(table[:, self._half == 0].mean(axis=1).argmax())],
+            FOLDS[1]: tried[int(table[:, self._half == 1].mean(axis=1).argmax())],
             FINAL: tried[int(table.mean(axis=1).argmax())],
         }
         return Tuned(chosen, len(tried), len(failures), perf_counter() - start, self._process.package)

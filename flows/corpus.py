@@ -32,10 +32,10 @@ def _rewrite(run: StageRun, wanted: pl.DataFrame) -> None:
     """The second pass, as far as its time goes."""
     shards = steps.plan_rewriting(run, wanted)
     if shards:
-        nearness = steps.item_nearness(run)
+        similarity = steps.item_similarity(run)
         with progress("rewriting texts", int(run.counts["rewrites_left"]), "texts") as advance:
             for key, part in shards.items():
-                advance(steps.rewrite_shard(run, key, part, nearness))
+                advance(steps.rewrite_shard(run, key, part, similarity))
     if left := int(run.counts["rewrites_left"]):
         Console(stderr=True, highlight=False).print(
             steps.left_over(left, run.settings.corpus.rewrite.max_minutes)

@@ -63,7 +63,7 @@ def _cost_of_cross_encoder(run: StageRun, n_pairs: int) -> dict[str, float]:
 
 def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
     """A run of MLflow for each of the three, below one for the sample."""
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, FIT: TRAIN})
+    tracking = Tracking.of(run, fit=TRAIN)
     matching, k = run.settings.matching, answer["k"]
     name = f"ndcg_at_{k}"
     parameters = {

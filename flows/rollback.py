@@ -5,8 +5,9 @@ from typing import Any
 
 from flows.starting import reconcile
 from tasks.fusion import publishing
-from tasks.fusion.rules import apply_hard_rules
+from tasks.rules.applying import apply_hard_rules
 from tasks.rules.book import check_rules
+from tasks.run.stage import data_fingerprint
 from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from warehouse.columns import LISTS, USER
@@ -28,7 +29,7 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
         publishing.publication_before(warehouse, publication_id)  # before MLflow is opened
         publication = publishing.roll_back(
             warehouse,
-            Tracking(settings),
+            Tracking(settings, data=data_fingerprint(warehouse)),
             publication_id,
             lambda rows: apply_hard_rules(rows, check_rules(warehouse, settings)),
             datetime.now(UTC),

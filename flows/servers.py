@@ -22,7 +22,7 @@ import psutil
 from rich.console import Console
 
 from flows.signals import TERMINATED, raising
-from tasks.run.mlflow_quiet import QUIET
+from tasks.run.mlflow_names import QUIET
 from tasks.settings import PROJECT, Settings, load_settings
 from warehouse.errors import PolyrecError
 

@@ -18,7 +18,7 @@ from serving.explain_user import UserFusion
 from serving.published import fitted_matchers
 from serving.visitors import SEMANTIC
 from tasks.arrays.types import Floats
-from tasks.embedding.interests import interest_vectors
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.items.item import Item
 from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
@@ -144,9 +144,8 @@ def rescored(
     for place, name in enumerate(candidates.matchers):
         if name in matchers:
             scores[:, :, place] = _in_blocks(matchers[name], visitors, columns)
-    facts = None if candidates.facts is None else np.repeat(candidates.facts, n, axis=0)
-    items = np.repeat(candidates.items, n, axis=0)
-    return replace(candidates, users=np.arange(n), items=items, scores=scores, facts=facts)
+    same = candidates.take(np.zeros(n, dtype=np.int64))
+    return replace(same, users=np.arange(n), scores=scores)
 
 
 def _in_blocks(matcher: Matcher, visitors: VisitorBatch, columns: IntArray) -> FloatArray:
@@ -178,15 +177,10 @@ def _visitors(
     interests = [
         interest_vectors(
             semantic.directions,
-            np.zeros(len(places), dtype=np.int64),
-            items[places],
-            time[places],
-            value[places].astype(np.float32),
-            1,
+            Histories.of_one(items[places], time[places], value[places].astype(np.float32)),
             embedding.interests,
             embedding.half_life_items,
             settings.seed,
-            are_centred=True,
         )[0]
         for places in histories
     ]

@@ -116,7 +116,9 @@ def _models(
 
 def _membership(fusion: UserFusion, column: int, k: int) -> dict[str, Any]:
     """What each model adds to the item's being among the first k, re-ranked as the published lists are."""
-    held, values = membership_values(fusion.value, fusion.normalised, lambda s: fusion.lists(s, k))
+    held, values = membership_values(
+        fusion.model.value_of(fusion.candidates, 0), fusion.normalised, lambda s: fusion.lists(s, k)
+    )
     place = np.flatnonzero(held == column)
     of_item = values[place[0]] if len(place) else np.zeros(len(fusion.matchers))
     added = dict(zip(fusion.matchers, of_item.tolist(), strict=True))

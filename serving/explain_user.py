@@ -15,10 +15,9 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.shapley import Value
 from tasks.fusion.similarity import Positions
 from warehouse.columns import ITEM
-from warehouse.errors import PolyrecError, WarehouseError
+from warehouse.errors import PolyrecError
 from warehouse.snapshot import Snapshot
 
 
@@ -39,18 +38,11 @@ class UserFusion:
         """Read what was kept with the publication.
 
         Raises:
-            PolyrecError: the user is unknown.
-            WarehouseError: what lists were chosen from was not kept yet when these were published.
+            PolyrecError: the user is unknown, or has no candidates.
         """
         if snapshot.query("user", user_id=user_id).is_empty():
             raise PolyrecError(
                 f"no user {user_id!r} in the published lists; see the ids with `polyrec export`"
-            )
-        kept_in = snapshot.query("tables_with_column", column="item_ids")["table_name"]
-        if "serving.candidates" not in kept_in:
-            raise WarehouseError(
-                "these lists were published before candidates were kept, so there is nothing to explain them "
-                "by; publish again with `polyrec run`"
             )
         rows = snapshot.query("candidates_of_user", user_id=user_id)
         if rows.is_empty():
@@ -77,21 +69,11 @@ class UserFusion:
         """(C,) fused."""
         return self.model.scores(self.candidates)[0]
 
-    @cached_property
-    def value(self) -> Value:
-        """What coalitions of models are worth."""
-        return self.model.value_of(self.candidates, 0)
-
     def contributions(self, column: int) -> dict[str, float]:
         """What each model adds to the score of a candidate."""
-        at = np.array([column])
-        return dict(
-            zip(
-                self.matchers,
-                self.model.contributions(self.candidates, np.zeros(1, dtype=np.int64), at)[0].tolist(),
-                strict=True,
-            )
-        )
+        row = np.zeros(1, dtype=np.int64)
+        parts = self.model.contributions(self.candidates, row, np.array([column]))[0]
+        return dict(zip(self.matchers, parts.tolist(), strict=True))
 
     def place_by_score(self, column: int) -> int:
         """The place of a candidate among all, 1 for the highest score; equals stand by their codes."""

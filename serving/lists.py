@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 
 from serving.published import published_fusion
-from serving.ruled import around_rules, excluded_counts
 from serving.sentences import sentence
 from tasks.items.item import Item
+from tasks.rules.applying import around_rules
 from warehouse.columns import (
     DIVERSE_LISTS,
     ITEM,
@@ -22,7 +22,7 @@ from warehouse.columns import (
     USER,
 )
 from warehouse.errors import PolyrecError
-from warehouse.snapshot import Snapshot, check_published
+from warehouse.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tasks.fusion.rerank_head import RerankContext
@@ -54,7 +54,6 @@ def recommend(
 
     Raises:
         PolyrecError: the user or the re-ranker is unknown, or k or diversity is out of range.
-        WarehouseError: an older version published no diverse lists.
     """
     check_reranking(diversity, reranker)
     if k < 1:
@@ -68,32 +67,15 @@ def recommend(
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
     lists = DIVERSE_LISTS if diversity == DIVERSE else LISTS
-    check_published(snapshot, lists)
     rows = snapshot.query("published_list", lists=lists, user_id=user_id, limit=longest)
     if rows.height and diversity != DIVERSE and not (diversity is None and reranker is None):
-        rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, rows.height, reranker))
-    rows = rows.head(k)
-    like = titles(snapshot, rows["like_item_id"].to_list() if "like_item_id" in rows.columns else [])
-    items = [
-        {
-            "rank": rank,
-            "item_id": row[ITEM],
-            "title": Item.of(row).titled,
-            "categories": row["categories"],
-            "score": row[SCORE],
-            "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
-            "text": row["text"],
-            "angle": row["angle"],
-            "reason": sentence(row["contributions"], row["text"], like.get(row.get("like_item_id"))),
-            "rules": row.get(RULES) or [],
-        }
-        for rank, row in enumerate(rows.iter_rows(named=True), start=1)
-    ]
+        rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, reranker))
     past = snapshot.query("history", user_id=user_id, limit=history)
+    effects = snapshot.query("rule_effects", user_id=user_id).filter(effect="excluded")
     return {
         "user_id": user_id,
-        "items": items,
-        "excluded": excluded_counts(snapshot, user_id),
+        "items": _items(snapshot, rows.head(k)),
+        "excluded": dict(effects.select("rule", "items").iter_rows()),
         "history": [
             {
                 "item_id": row[ITEM],
@@ -104,6 +86,26 @@ def recommend(
             for row in past.iter_rows(named=True)
         ],
     }
+
+
+def _items(snapshot: Snapshot, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Listed items with their reasons, the best first."""
+    like = titles(snapshot, rows["like_item_id"].to_list())
+    return [
+        {
+            "rank": rank,
+            "item_id": row[ITEM],
+            "title": Item.of(row).titled,
+            "categories": row["categories"],
+            "score": row[SCORE],
+            "contributions": dict(sorted(row["contributions"].items(), key=lambda entry: -entry[1])),
+            "text": row["text"],
+            "angle": row["angle"],
+            "reason": sentence(row["contributions"], row["text"], like.get(row["like_item_id"])),
+            "rules": row[RULES] or [],
+        }
+        for rank, row in enumerate(rows.iter_rows(named=True), start=1)
+    ]
 
 
 def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
@@ -170,20 +172,8 @@ def check_reranking(diversity: Dial, reranker: str | None) -> None:
             raise PolyrecError(f"there is no reranker {reranker!r}; give --reranker {', '.join(RERANKERS)}")
 
 
-def published_reranking(snapshot: Snapshot) -> tuple[float, str, int]:
-    """Dial, re-ranker and category cap of the published fusion."""
-    model = published_fusion(snapshot)
-    # Snapshots from before there was a choice lack the columns.
-    return model["diversity"], model.get("reranker") or "mmr", model.get("category_cap") or 0
-
-
 def _reranked(
-    snapshot: Snapshot,
-    user_id: str,
-    rows: pl.DataFrame,
-    diversity: float | None,
-    k: int,
-    reranker: str | None,
+    snapshot: Snapshot, user_id: str, rows: pl.DataFrame, diversity: float | None, reranker: str | None
 ) -> pl.DataFrame:
     """Re-rank published rows: by dial and method of the published fusion, where no others are asked for."""
     from tasks.fusion.rerank import rerank
@@ -192,8 +182,8 @@ def _reranked(
     ordered = rows.sort(SCORE, RANK, descending=[True, False])
     context = reranking_context(snapshot, user_id, ordered[ITEM], reranker)
     scores, items = ordered[SCORE].to_numpy()[None, :], np.arange(ordered.height)[None, :]
-    dial = published_reranking(snapshot)[0] if diversity is None else diversity
-    places = rerank(scores, items, context, dial, k)[0]
+    dial = published_fusion(snapshot)["diversity"] if diversity is None else diversity
+    places = rerank(scores, items, context, dial, ordered.height)[0]
     return ordered[places[places >= 0].tolist()]
 
 
@@ -209,22 +199,20 @@ def reranking_context(
         reranker: that of the published fusion when None.
     """
     from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
-    from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-    from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
+    from tasks.fusion.rerank_head import RerankContext
+    from tasks.fusion.similarity import mean_text_vectors
 
-    _, published_reranker, category_cap = published_reranking(snapshot)
-    catalogue = snapshot.query("items")
+    fusion, catalogue = published_fusion(snapshot), snapshot.query("items")
     item_ids = catalogue[ITEM].to_list()
     vectors = snapshot.query("live_text_vectors").join(catalogue, on=ITEM, how="semi", maintain_order="left")
     categories, _ = category_matrix(catalogue["categories"].to_list())
-    past = snapshot.query("history", user_id=user_id, limit=MOST_EVENTS).with_columns(
-        pl.lit(user_id).alias(USER)
-    )
-    own = codes(items, item_ids)
-    return RerankContext(
-        ItemSimilarity.of(mean_text_vectors(text_tensor(vectors, item_ids))[own], categories[own]),
-        ItemCategories(categories[own]),
-        tastes(interaction_matrix(past, [user_id], item_ids), categories),
-        reranker or published_reranker,
-        category_cap,
+    past = snapshot.query("history", user_id=user_id, limit=MOST_EVENTS)
+    past = past.with_columns(pl.lit(user_id).alias(USER))
+    return RerankContext.assemble(
+        mean_text_vectors(text_tensor(vectors, item_ids)),
+        categories,
+        interaction_matrix(past, [user_id], item_ids),
+        reranker=reranker or fusion["reranker"],
+        category_cap=fusion["category_cap"],
+        items=codes(items, item_ids),
     )

@@ -10,32 +10,33 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from serving.lists import DIVERSE, Dial, check_reranking, published_reranking
+from serving.lists import DIVERSE, Dial, check_reranking
 from serving.published import AGAIN, fitted_matchers, published_fusion
-from serving.ruled import allowed_for_visitors
 from serving.sentences import sentence
 from tasks.arrays.codes import category_matrix
-from tasks.embedding.interests import interest_vectors
+from tasks.arrays.types import Floats
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import LEARNED, FusionModel, Point
 from tasks.fusion.nearest import Likeness
-from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.user_features import user_facts
+from tasks.fusion.rerank_head import RerankContext, tastes
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.user_features import user_features
 from tasks.items.item import Item
 from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
 from tasks.matching.retrieve import top_items
 from tasks.matching.saved import Manifest, load_matchers
 from tasks.matching.search_semantic import SearchSemantic
+from tasks.rules.book import read_rules
 from tasks.settings import Settings
 from warehouse.columns import ITEM, SLOT
 from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot
 
 KEYWORD, SEMANTIC, POPULARITY = "search_keyword", "search_semantic", "popularity"
+VISITOR = np.array(-1)  # the user code of somebody of whom no rule knows anything
 
 
 @dataclass(frozen=True)
@@ -63,23 +64,25 @@ class Visitors:
         """Get one from `load`."""
         self._snapshot, self._settings = snapshot, settings
         self._item_ids = manifest.item_ids
-        self._allowed = allowed_for_visitors(snapshot, settings, manifest.recommendable)
+        book = read_rules(snapshot, settings, manifest.recommendable)
+        self._allowed = book.allowed(VISITOR, np.arange(len(manifest.item_ids)))
         self._code = {item_id: code for code, item_id in enumerate(manifest.item_ids)}
         self._matchers = dict(matchers)
         semantic = matchers[SEMANTIC]
         assert isinstance(semantic, SearchSemantic)
         self._semantic = semantic
-        _, reranker, category_cap = published_reranking(snapshot)
+        fusion = published_fusion(snapshot)
         self._categories, _ = category_matrix(snapshot.query("items")["categories"].to_list())
         self._vectors = mean_text_vectors(semantic.text_vectors.swapaxes(0, 1))
         self._likeness = Likeness(self._vectors, semantic.directions)
-        self._context = RerankContext(
-            ItemSimilarity.of(self._vectors, self._categories, table_items=0),
-            ItemCategories(self._categories),
-            reranker=reranker,
-            category_cap=category_cap,
+        self._context = RerankContext.assemble(
+            self._vectors,
+            self._categories,
+            reranker=fusion["reranker"],
+            category_cap=fusion["category_cap"],
+            table_items=0,
         )
-        self._model = FusionModel.from_record(published_fusion(snapshot))
+        self._model = FusionModel.from_record(fusion)
 
     @classmethod
     def load(cls, snapshot: Snapshot, settings: Settings) -> "Visitors":
@@ -129,37 +132,54 @@ class Visitors:
         places = places[places >= 0]
         parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
+        return {
+            "visitor": {"query": visitor.query, "profile": visitor.profile},
+            **self._told(items, history, total[0, places], parts, found.matchers, wanted),
+            "milliseconds": round(1000 * (perf_counter() - start), 1),
+        }
+
+    def _told(
+        self,
+        items: IntArray,
+        history: IntArray,
+        scores: Floats,
+        parts: Floats,
+        matchers: Sequence[str],
+        wanted: FloatArray,
+    ) -> dict[str, Any]:
+        """A list of k items with its reasons, and the history.
+
+        Args:
+            items: (k,) codes.
+            history: (H,) codes, the latest last.
+            scores: (k,) of the items.
+            parts: (k, M) contributions to them.
+            matchers: the M names.
+            wanted: (Q, D) what the visitor is drawn to.
+        """
         slots = self._semantic.nearest_slots(wanted, items)
         one = np.zeros(len(items) + len(history), dtype=np.int64)
         near = self._likeness.nearest(one[: len(items)], items, one[len(items) :], history)
-        like = [self._item_ids[item] if item >= 0 else None for item in near]
         shown = self._shown([*items, *history])
-        return {
-            "visitor": {"query": visitor.query, "profile": visitor.profile},
-            "items": [
+        listed = []
+        for at, item in enumerate(items):
+            of_item = shown[item]
+            said = of_item.reason(slots[at])
+            of_matchers = dict(zip(matchers, parts[at].tolist(), strict=True))
+            like = None if near[at] < 0 else shown[near[at]].head["title"]
+            listed.append(
                 {
-                    "rank": rank,
+                    "rank": at + 1,
                     "item_id": self._item_ids[item],
-                    **shown[self._item_ids[item]].head,
-                    "score": float(total[0, place]),
-                    "contributions": _largest_first(found.matchers, parts[rank - 1]),
-                    **(said := shown[self._item_ids[item]].reason(slot)),
-                    "reason": sentence(
-                        dict(zip(found.matchers, parts[rank - 1].tolist(), strict=True)),
-                        said["text"],
-                        None if near is None else shown[near].head["title"],
-                    ),
+                    **of_item.head,
+                    "score": float(scores[at]),
+                    "contributions": dict(sorted(of_matchers.items(), key=lambda entry: -entry[1])),
+                    **said,
+                    "reason": sentence(of_matchers, said["text"], like),
                 }
-                for rank, (item, place, slot, near) in enumerate(
-                    zip(items, places, slots, like, strict=True), start=1
-                )
-            ],
-            "history": [
-                {"item_id": self._item_ids[item], **shown[self._item_ids[item]].head}
-                for item in history[::-1]
-            ],
-            "milliseconds": round(1000 * (perf_counter() - start), 1),
-        }
+            )
+        past = [{"item_id": self._item_ids[item], **shown[item].head} for item in history[::-1]]
+        return {"items": listed, "history": past}
 
     def _context_of(self, history: IntArray, reranker: str | None) -> RerankContext:
         """What a visitor's list is re-ranked by."""
@@ -195,15 +215,10 @@ class Visitors:
         embedding, n_events = self._settings.embedding, len(history)
         found, _ = interest_vectors(
             self._semantic.directions,
-            np.zeros(n_events, dtype=np.int64),
-            history,
-            np.arange(n_events),
-            np.ones(n_events, dtype=np.float32),
-            1,
+            Histories.of_one(history, np.arange(n_events), np.ones(n_events, dtype=np.float32)),
             embedding.interests,
             embedding.half_life_items,
             self._settings.seed,
-            are_centred=True,
         )
         said = self._semantic.directions_of([visitor.profile or "", visitor.query or ""])
         profile, query = said[:1], said[1:]
@@ -248,13 +263,15 @@ class Visitors:
         scores = np.stack([row[items] for row in rows.values()], axis=1)  # (C, M)
         nobody = np.zeros(1, dtype=np.int64)  # user 0, the only one
         when = np.zeros(len(batch.item), dtype=np.int64)  # just now, all of it
-        facts = user_facts(1, when, batch.item, when, self._vectors)
-        return Candidates(nobody, items[None].astype(np.int32), scores[None], tuple(rows), facts)
+        features = user_features(1, when, batch.item, when, self._vectors)
+        return Candidates(nobody, items[None].astype(np.int32), scores[None], tuple(rows), features)
 
-    def _shown(self, items: Iterable[int]) -> dict[str, "Shown"]:
-        """What is shown of items, by id."""
+    def _shown(self, items: Iterable[int]) -> dict[int, "Shown"]:
+        """What is shown of items, by code."""
         rows = self._snapshot.query("items_with_texts", items=[self._item_ids[item] for item in items])
-        return {str(item_id): Shown(of_item.to_dicts()) for (item_id,), of_item in rows.group_by(ITEM)}
+        return {
+            self._code[str(item_id)]: Shown(of_item.to_dicts()) for (item_id,), of_item in rows.group_by(ITEM)
+        }
 
 
 class Shown:
@@ -287,8 +304,3 @@ def item_ids(listed: str | None) -> tuple[str, ...]:
             f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
         )
     return ids
-
-
-def _largest_first(names: Sequence[str], parts: NDArray[np.float64]) -> dict[str, float]:
-    """Contributions by matcher, the largest first."""
-    return dict(sorted(zip(names, parts.tolist(), strict=True), key=lambda entry: -entry[1]))

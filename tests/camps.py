@@ -15,7 +15,7 @@ import polars as pl
 from typer.testing import CliRunner
 
 from flows.cli import app as cli
-from tasks.corpus.writing import SEPARATOR
+from tasks.corpus.prompts import SEPARATOR
 from tasks.ingest.splits import split_interactions
 from tasks.items.item import Item
 from tasks.settings import Settings

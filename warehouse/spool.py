@@ -30,6 +30,15 @@ def shard_key(key: str, n_shards: int) -> str:
     return f"{number:04d}_of_{n_shards:04d}"
 
 
+def number_of_shards(n_rows: int, rows_a_shard: int) -> int:
+    """A power of two, so that a growing data set seldom moves rows between shards.
+
+    >>> number_of_shards(1682, 128), number_of_shards(10, 128)
+    (16, 1)
+    """
+    return 1 << max(0, -(-n_rows // rows_a_shard) - 1).bit_length()
+
+
 class Spool:
     """The folder of shards that are written but not yet loaded."""
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Config, Json, print_answer
-from tasks.settings import load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer
 
 ablate = typer.Typer(
     no_args_is_help=True,
@@ -15,17 +15,21 @@ ablate = typer.Typer(
 
 @ablate.command("texts")
 def texts(
-    final: Annotated[
-        bool, typer.Option("--final", help="Look at test, too, with weights frozen; the look is recorded.")
+    test: Annotated[
+        bool, typer.Option("--test", help="Look at test, too, with weights frozen; the look is recorded.")
     ] = False,
+    final: Annotated[bool, typer.Option("--final", hidden=True)] = False,
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Judge fusion with 1 to K texts, each angle and each pass, beside controls that need no model."""
+    """Compare fusion with 1 to K texts, each angle and each pass, beside controls that need no model."""
     from flows.cli.tables.variants import variants_table
     from tasks.studies.text_trials import ablate_texts
+    from warehouse.errors import PolyrecError
 
-    print_answer(ablate_texts(load_settings(config), final), as_json, variants_table)
+    if final:
+        raise PolyrecError("--final is --test now: polyrec ablate texts --test")
+    print_answer(ablate_texts(load(config), test), as_json, variants_table)
 
 
 @ablate.command("matchers")
@@ -39,8 +43,8 @@ def matchers(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Judge fusion without each matcher in turn, and with others added, out of fold on validation."""
+    """Compare fusion without each matcher in turn, and with others added, out of fold on validation."""
     from flows.cli.tables.variants import variants_table
     from tasks.studies.matcher_trials import ablate_matchers
 
-    print_answer(ablate_matchers(load_settings(config), extra or []), as_json, variants_table)
+    print_answer(ablate_matchers(load(config), extra or []), as_json, variants_table)

@@ -4,7 +4,8 @@ import json
 
 import typer
 
-from flows.cli.options import Config, Json, alert_of_published, warn
+from flows.cli.options import Config, Json
+from flows.cli.printing import alert_of_published, warn
 
 
 def check(as_json: Json = False, config: Config = None) -> None:
@@ -14,7 +15,7 @@ def check(as_json: Json = False, config: Config = None) -> None:
     """
     from rich.console import Console
 
-    from flows.cli.tables.lists import check_table
+    from flows.cli.tables.check import check_table
     from tasks.ingest.checking import check as look
 
     with Console(stderr=True).status("reading settings") as status:

@@ -1,14 +1,14 @@
 """The commands `polyrec data ...`: built-in data sets."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from flows.cli.options import Config, Json
-from tasks.settings import load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer, print_json, say
+from flows.cli.tables.table import said
 
 if TYPE_CHECKING:
     from tasks.ingest.sets.catalogue import BuiltIn
@@ -20,19 +20,11 @@ data = typer.Typer(no_args_is_help=True, help="Built-in data sets: list them, ge
 @data.command("list")
 def list_sets(as_json: Json = False, config: Config = None) -> None:
     """Show every built-in data set, and whether it is here."""
-    from rich.table import Table
-
+    from flows.cli.tables.data import sets_table
     from tasks.ingest.sets.get import listing
 
-    settings = load_settings(config)
-    rows = listing(settings.data.category, settings.data_folder)
-    if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    table = Table("name", "what", "publisher", "state")
-    for row in rows:
-        table.add_row(row["name"], row["about"], row["publisher"], row["state"])
-    Console().print(table)
+    settings = load(config)
+    print_answer(listing(settings.data.category, settings.data_folder), as_json, sets_table)
 
 
 @data.command("get")
@@ -47,16 +39,16 @@ def get_set(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Fetch a data set from its publisher; what broke off goes on where it was."""
+    """Fetch a data set from its publisher; a download that broke off is resumed."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from tasks.ingest.sets.get import get
 
-    settings = load_settings(config)
+    settings = load(config)
     console = Console(stderr=True)
 
     def accept(one: "BuiltIn") -> bool:
-        console.print(f"Terms of {one.name}: {one.licence}", highlight=False, markup=False)
+        console.print(said(f"Terms of {one.name}: {one.licence}"), soft_wrap=True)
         return accepted or (sys.stdin.isatty() and typer.confirm("Accept them?", err=True))
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -70,9 +62,9 @@ def get_set(
             name, category or settings.data.category, settings.data_folder, settings.data.mirror, accept, bar
         )
     if as_json:
-        print(json.dumps({key: kept.model_dump() for key, kept in files.items()}, indent=2))
+        print_json({key: kept.model_dump() for key, kept in files.items()})
         return
     for key, kept in files.items():
-        Console().print(f"{key}: {kept.bytes:,} bytes, checked against {kept.checked}", highlight=False)
+        say(f"{key}: {kept.bytes:,} bytes, checked against {kept.checked}")
     if not files:
-        Console().print(f"{name} comes with an installed package: nothing to fetch", highlight=False)
+        say(f"{name} comes with an installed package: nothing to fetch")

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Config, Json, print_answer
-from tasks.settings import load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer
 
 
 def explain(
@@ -29,11 +29,11 @@ def explain(
     Contributions of the models are Shapley values; they add up to the score. The counterfactual leaves each
     of the latest 100 items of the history out in turn.
     """
-    from flows.cli.tables.reasons import explanation
+    from flows.cli.tables.explain import explanation
     from serving.explain import explain as read_explanation
     from warehouse.snapshot import reading
 
-    settings = load_settings(config)
+    settings = load(config)
     with reading(settings.data_folder) as snapshot:
         answer = read_explanation(snapshot, settings, user, item, k, membership, counterfactual)
     print_answer(answer, as_json, explanation)

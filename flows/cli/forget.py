@@ -1,13 +1,11 @@
 """`polyrec forget`: removes a person."""
 
-import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from flows.cli.options import Config
-from tasks.settings import load_settings
+from flows.cli.options import Config, load
+from flows.cli.printing import print_json, say
 
 
 def forget(
@@ -19,13 +17,13 @@ def forget(
     """Remove a person from every table, vector, list and snapshot, and leave them out from now on."""
     from tasks.run import forgetting
 
-    settings = load_settings(config)
+    settings = load(config)
     if as_json and not yes:
         raise typer.BadParameter("nobody can be asked while JSON is printed; add --yes", param_hint="--json")
     if not yes:
         found = forgetting.rows_to_forget(settings, user)
         rows = ", ".join(f"{table}: {count}" for table, count in found.items())
-        typer.echo(
+        say(
             f"User {user} has rows in {rows}."
             if found
             else f"User {user} was forgotten before; what is left of that is done again."
@@ -33,14 +31,13 @@ def forget(
         typer.confirm("Remove this person for good?", abort=True)
     gone = forgetting.forget(settings, user)
     if as_json:
-        print(json.dumps(gone.as_json(), indent=2, ensure_ascii=False))
+        print_json(gone.as_json())
         return
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"User {user} is forgotten. Removed:")
+    say(f"User {user} is forgotten. Removed:")
     for place, rows in {**gone.tables, **gone.tracked}.items():
-        console.print(f"  {place}: {rows} row{'' if rows == 1 else 's'}")
+        say(f"  {place}: {rows} row{'' if rows == 1 else 's'}")
     for name in gone.snapshots:
-        console.print(f"  snapshots/{name}: the file")
+        say(f"  snapshots/{name}: the file")
     for name in gone.matchers:
-        console.print(f"  matchers/{name}: the file, fitted again by the next run")
-    console.print("Left alone: the files that data comes from, and what `polyrec export` wrote.")
+        say(f"  matchers/{name}: the file, fitted again by the next run")
+    say("Left alone: the files that data comes from, and what `polyrec export` wrote.")

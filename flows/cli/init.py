@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cli.printing import print_answer, say
+
 if TYPE_CHECKING:
     from tasks.ingest.infer_schema import Kind
 
@@ -26,11 +28,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing polyrec.toml.")] = False,
 ) -> None:
     """Look at files, or at those in DIR when none is named, or at a set, and write DIR/polyrec.toml."""
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    from flows.cli.tables.data import inferred_table
     from tasks.ingest.draft import draft, draft_set
     from tasks.ingest.sets.catalogue import SETS
     from warehouse.errors import SettingsError
@@ -54,17 +52,10 @@ def init(
         file.write_text(made.text, encoding="utf-8")
     except (OSError, UnicodeEncodeError) as error:
         raise SettingsError(f"cannot write {file}: {error}; give another folder") from error
-    table = Table(title="Guessed", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for name in ("table", "key", "value", "why"):
-        table.add_column(name)
-    for one in made.told:
-        table.add_row(*(escape(text) for text in (one.table, one.key, one.value, one.why)))
-    console = Console()
-    console.print(table)
+    print_answer(made.told, False, inferred_table)
     for line in made.unused:
-        console.print(f"not used: {line}", markup=False, highlight=False)
-    console.print(f"{file} is written. Read it, then:", markup=False, highlight=False, soft_wrap=True)
+        say(f"not used: {line}")
+    say(f"{file} is written. Read it, then:")
     fetched = [f"data get {built_in}"] if built_in and not SETS[built_in].embedded else []
     for command in (*fetched, "check", "run"):
-        line = f"  polyrec {command} --config {shlex.quote(str(file))}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(f"  polyrec {command} --config {shlex.quote(str(file))}")

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from flows.cli.options import Config, Json, print_answer, print_json, warn
-from tasks.settings import load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer, print_json, say, warn
 
 
 def publications(
@@ -27,7 +26,7 @@ def publications(
     from tasks.fusion.publications import listed
     from warehouse.snapshot import reading
 
-    settings = load_settings(config)
+    settings = load(config)
     with reading(settings.data_folder) as snapshot:
         answer = listed(snapshot, settings.fusion.max_list_age_hours, datetime.now(UTC))
     print_answer(answer, as_json, publications_table)
@@ -40,9 +39,8 @@ def rollback(
     publication: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]",
-            help="Of `polyrec publications`; the newest that is older than the lists that are served when "
-            "none.",
+            metavar="ID",
+            help="One of `polyrec publications`; when none is given, the one before that which is served.",
         ),
     ] = None,
     as_json: Json = False,
@@ -55,17 +53,16 @@ def rollback(
     """
     from flows.rollback import roll_back
 
-    answer = roll_back(load_settings(config), publication)
+    answer = roll_back(load(config), publication)
     if as_json:
         print_json(answer)
         return
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(
+    say(
         f"Served again: the lists of {answer['origin_id']}, as {answer['publication_id']}: "
         f"{answer['users']:,} users, {answer['rows']:,} rows; {answer['left_out']:,} rows are left out by "
         "today's rules."
     )
-    console.print(
+    say(
         "They stay until scores or settings change. To keep their fusion model then, whatever the next "
         'search finds, set promote = "never" in [fusion].'
     )

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from typer._click.core import Context
 from typer.core import TyperGroup
 
-from flows.cli.options import Config, Json, print_answer, print_json
-from tasks.settings import Settings, load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer, print_json, say
 
 if TYPE_CHECKING:
+    from tasks.settings import Settings
     from warehouse.connection import Warehouse
 
-TextIds = Annotated[list[str], typer.Argument(metavar="TEXT...", help="Ids, as `review list` shows them.")]
+TextIds = Annotated[list[str], typer.Argument(metavar="TEXT", help="Ids, as `review list` shows them.")]
 
 
 class _ItemOrCommand(TyperGroup):
@@ -44,11 +44,11 @@ def show(
     item: Annotated[str, typer.Argument(help="An item id.")], as_json: Json = False, config: Config = None
 ) -> None:
     """Show an item's texts, their angles, passes and log-probabilities: also `polyrec texts ITEM`."""
-    from flows.cli.tables.lists import texts_table
+    from flows.cli.tables.texts import texts_table
     from serving.lists import texts_of
     from warehouse.snapshot import reading
 
-    with reading(load_settings(config).data_folder) as snapshot:
+    with reading(load(config).data_folder) as snapshot:
         answer = texts_of(snapshot, item)
     print_answer(answer, as_json, texts_table)
 
@@ -56,14 +56,14 @@ def show(
 @texts.command("report")
 def report(as_json: Json = False, config: Config = None) -> None:
     """Show how good the published texts are: variety, faithfulness, and why plain ones stand in."""
-    from flows.cli.tables.lists import figures_table
-    from tasks.corpus.measuring import text_report
+    from flows.cli.tables.texts import quality_table
+    from tasks.corpus.metrics import text_report
     from warehouse.snapshot import reading
 
-    with reading(load_settings(config).data_folder) as snapshot:
+    with reading(load(config).data_folder) as snapshot:
         frames = (snapshot.query(name) for name in ("text_quality", "spread_totals", "rewrites"))
         answer = text_report(*frames)
-    print_answer(answer, as_json, lambda figures: figures_table("Published texts", figures))
+    print_answer(answer, as_json, quality_table)
 
 
 @texts.command("compare")
@@ -73,19 +73,19 @@ def compare(
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Judge fusion with either version of texts: what each adds to accuracy and variety, and B minus A."""
+    """Compare fusion with either version of texts: what each adds to accuracy and variety, and B minus A."""
     from flows.cli.tables.variants import variants_table
     from tasks.studies.text_trials import compare_texts
 
-    print_answer(compare_texts(load_settings(config), a, b), as_json, variants_table)
+    print_answer(compare_texts(load(config), a, b), as_json, variants_table)
 
 
 @review.command("list")
 def review_list(as_json: Json = False, config: Config = None) -> None:
     """Show quarantined texts with the rule that each broke, and what was decided."""
-    from flows.cli.tables.lists import review_table
+    from flows.cli.tables.texts import review_table
 
-    with _open(load_settings(config)) as warehouse:
+    with _open(load(config)) as warehouse:
         rows = warehouse.query("quarantined_texts").to_dicts()
     print_answer(rows, as_json, review_table)
 
@@ -95,7 +95,7 @@ def review_release(text: TextIds, as_json: Json = False, config: Config = None) 
     """Let texts be shown that are held back."""
     from tasks.corpus.reviewing import release
 
-    with _open(load_settings(config)) as warehouse:
+    with _open(load(config)) as warehouse:
         for text_id in text:
             release(warehouse, text_id, datetime.now(UTC))
     _say(text, "released", as_json)
@@ -105,10 +105,10 @@ def review_release(text: TextIds, as_json: Json = False, config: Config = None) 
 def review_block(text: TextIds, as_json: Json = False, config: Config = None) -> None:
     """Never show texts again; another or a plain one takes the place of each at once."""
     from tasks.corpus.reviewing import block
-    from tasks.corpus.safety.loading import load_rules
+    from tasks.corpus.safety.check import load_rules
     from tasks.models.engines import load_engine
 
-    settings = load_settings(config)
+    settings = load(config)
     corpus = settings.corpus
     with _open(settings) as warehouse:
         for text_id in text:
@@ -123,7 +123,7 @@ def review_block(text: TextIds, as_json: Json = False, config: Config = None) ->
     _say(text, "blocked", as_json)
 
 
-def _open(settings: Settings) -> "AbstractContextManager[Warehouse]":
+def _open(settings: "Settings") -> "AbstractContextManager[Warehouse]":
     from warehouse.connection import writing
     from warehouse.errors import WarehouseError
     from warehouse.forgetting import exists
@@ -137,4 +137,4 @@ def _say(text_ids: Sequence[str], decision: str, as_json: bool) -> None:
     if as_json:
         print_json([{"text_id": text_id, "decision": decision} for text_id in text_ids])
     else:
-        Console(highlight=False).print(f"{len(text_ids)} {decision}; lists that are read from now on follow")
+        say(f"{len(text_ids)} {decision}; lists that are read from now on follow")

@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Config, Json, print_answer
-from tasks.settings import load_settings
+from flows.cli.options import Config, Json, load
+from flows.cli.printing import print_answer
 
 
 def tune(
     matchers: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MATCHER]...",
-            help="Which ones; all of [matching] matchers that have settings when none.",
+            metavar="MATCHER",
+            help="Which ones; when none is given, all of [matching] matchers that have settings.",
         ),
     ] = None,
     trials: Annotated[
@@ -28,8 +28,8 @@ def tune(
     config: Config = None,
 ) -> None:
     """Search the settings of matchers on validation and print the best; asked again, it goes on."""
-    from flows.cli.tables.tuning import tuning_renderable
+    from flows.cli.tables.tuning import tuning_table
     from tasks.studies.tuning import tune as search
 
-    answer = search(load_settings(config), matchers or (), trials, minutes)
-    print_answer(answer, as_json, tuning_renderable)
+    answer = search(load(config), matchers or (), trials, minutes)
+    print_answer(answer, as_json, tuning_table)

@@ -1,15 +1,31 @@
 """Whether a text may stand: safety first, then quality."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from tasks.corpus.faithfulness import faithfulness
 from tasks.corpus.quality import is_refusal, repetition, words_of
 from tasks.items.item import Item
+from tasks.run.fingerprint import fingerprint
 from tasks.settings.corpus import Quality
 
 # Texts and their items to the safety rule that each breaks, or None.
 SafetyCheck = Callable[[Sequence[str], Sequence[Item]], list[str | None]]
+
+
+class Rules(NamedTuple):
+    """What decides whether a text may stand."""
+
+    safety: SafetyCheck
+    digest: str
+    """From `rules_hash`."""
+    blocked: Collection[str] = ()
+    """Ids of texts that an operator blocked."""
+
+
+def rules_hash(quality: Quality, safety_version: str) -> str:
+    """Hash of all that a verdict depends on beside the text and its item."""
+    return fingerprint(quality.model_dump(), safety_version)
 
 
 class Draft(NamedTuple):
@@ -20,6 +36,8 @@ class Draft(NamedTuple):
     opening: str
     item: Item
     language: str = "en"
+    quoted: Item | None = None
+    """The item with all else that the prompt quoted, where that was more."""
 
 
 class Verdict(NamedTuple):
@@ -59,9 +77,9 @@ def fault_of(draft: Draft, quality: Quality) -> str | None:
     return None
 
 
-def judge(drafts: Sequence[Draft], quality: Quality, safety: SafetyCheck) -> list[Verdict]:
+def verdicts(drafts: Sequence[Draft], quality: Quality, safety: SafetyCheck) -> list[Verdict]:
     """A verdict for each text. What breaks a safety rule is called unsafe, however well it is written."""
-    unsafe = safety([draft.text for draft in drafts], [draft.item for draft in drafts])
+    unsafe = safety([draft.text for draft in drafts], [draft.quoted or draft.item for draft in drafts])
     return [
         Verdict(None if rule else fault_of(draft, quality), rule)
         for draft, rule in zip(drafts, unsafe, strict=True)

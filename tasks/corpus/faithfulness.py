@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tasks.corpus.quality import WORD
 from tasks.items.item import Item
-from tasks.settings.languages import CAPITAL_NOUNS
+from tasks.settings.angles import CAPITAL_NOUNS
 
 _SENTENCE_START = re.compile(r"(?:^|(?<!\b[A-Z])[.!?…]|[:;]|\n)[\s\"'“‘«(*]*$")
 _DECADE = re.compile(r"(?:(\d\d)?(\d)0)s")

@@ -15,11 +15,12 @@ from tasks.items.content import MARKS, neutral, shortened
 from tasks.items.item import Item
 from tasks.models.engine import Prompt, Sampling
 from tasks.run.fingerprint import fingerprint
-from tasks.settings.angles import Angle
+from tasks.settings.angles import LANGUAGES, Angle
 from tasks.settings.corpus import Corpus
-from tasks.settings.languages import LANGUAGES
 from tasks.settings.templates import Columns, rendered
 
+SEPARATOR = "\x1e"  # between the parts of a stored prompt
+REWRITE = -1  # the attempt whose seed the second pass takes; the first makes none of that number
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but a new line
 
 
@@ -84,6 +85,21 @@ def rewrite_prompt(corpus: Corpus, prompt: Prompt, texts: Sequence[str], languag
     about = f"about this {corpus.noun} that says something new"
     asked = f"Write {_sentence(angles)} {about}: {_asked(angles)}."
     return f"<|im_start|>user\n{known}\n{asked}<|im_end|>\n<|im_start|>assistant\n", opening
+
+
+def stored(prompt: Prompt) -> str:
+    """A prompt as features.texts holds it."""
+    return SEPARATOR.join(prompt)
+
+
+def parts_of(prompt: str) -> Prompt:
+    """A stored prompt in its parts again."""
+    return tuple(prompt.split(SEPARATOR))
+
+
+def sampling_of(corpus: Corpus) -> Sampling:
+    """How tokens are drawn, by the settings."""
+    return Sampling(corpus.max_new_tokens, corpus.temperature, corpus.top_k)
 
 
 def text_seed(seed: int, item_id: str, slot: int, attempt: int) -> int:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import polars as pl
 
-from tasks.corpus.standing import Rules, chosen_texts
-from tasks.corpus.writing import ROWS, fallback_row, scored
+from tasks.corpus.acceptance import Rules
+from tasks.corpus.planning import chosen_texts
+from tasks.corpus.writing import ROWS, Writer
 from tasks.items.item import items_by_id
 from tasks.models.engine import Engine
 from tasks.settings.corpus import Corpus
@@ -75,12 +76,11 @@ def block(
             chosen = chosen_texts(wanted.cast({SLOT: pl.Int32}), others)[TEXT_ID].to_list()
             if not chosen:
                 one = wanted.row(0, named=True)
-                items = warehouse.query("items").filter(pl.col(ITEM) == one[ITEM])
-                row = fallback_row(
-                    one, items_by_id(items)[one[ITEM]], corpus, rules(), "blocked: by an operator"
-                )
-                warehouse.upsert("features.texts", pl.DataFrame(scored([row], engine()), schema=ROWS))
-                chosen = [row[TEXT_ID]]
+                items = items_by_id(warehouse.query("items").filter(pl.col(ITEM) == one[ITEM]))
+                writer = Writer(corpus, engine(), rules(), items)
+                rows = pl.DataFrame(writer.plain([(one, "blocked: by an operator")]), schema=ROWS)
+                warehouse.upsert("features.texts", rows)
+                chosen = rows[TEXT_ID].to_list()
             _make_live(warehouse, wanted[ITEM].item(), wanted[SLOT].item(), chosen[0])
     _publish(warehouse)
 

@@ -1,21 +1,20 @@
 """What vectors say about a text that would take another's place."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays.text_spread import distances, item_ranks
 from tasks.items.item import Item
+from tasks.models.encoder import Encode
 
 Floats = NDArray[np.float32]
-Encode = Callable[[Sequence[str]], Floats]
-
 # What rounding makes of equal vectors is no difference.
 SAME = 1e-6
 
 
-class Nearness:
+class Similarity:
     """Texts as vectors, made as those that are matched, beside the vectors of all items.
 
     Args:
@@ -35,7 +34,7 @@ class Nearness:
         return self._encode(list(contents))
 
     def ranks(self, vectors: Floats, item_ids: Sequence[str]) -> list[int]:
-        """Rank of each text's item among all items by nearness to the text, from 1.
+        """Rank of each text's item among all items by cosine to the text, from 1.
 
         Args:
             vectors: (T, D) of texts.

@@ -1,22 +1,21 @@
-"""Corpus: plan which texts are missing, write and judge them shard by shard, make the wanted ones live.
+"""Corpus: plan which texts are missing, write and check them shard by shard, make the wanted ones live.
 
 A second pass writes each again, where the settings ask for it.
 """
 
 import time
-from collections.abc import Collection
 from typing import NamedTuple
 
 import polars as pl
 from prefect.artifacts import create_markdown_artifact
 
-from tasks.corpus import second_pass
-from tasks.corpus.measuring import fallback_reasons, measured, quality_counts
-from tasks.corpus.safety.loading import load_rules
-from tasks.corpus.shards import drafts_of, shards_of
-from tasks.corpus.similarity import Nearness
-from tasks.corpus.standing import Rules, standing_texts
-from tasks.corpus.writing import missing_texts, wanted_texts, write_texts
+from tasks.corpus import rewriting
+from tasks.corpus.acceptance import Rules
+from tasks.corpus.metrics import fallback_reasons, metrics_of, quality_counts
+from tasks.corpus.planning import missing_texts, shards_of, standing_texts, wanted_texts
+from tasks.corpus.safety.check import load_rules
+from tasks.corpus.similarity import Similarity
+from tasks.corpus.writing import Writer, write_texts
 from tasks.models.encoder import load_encoder
 from tasks.models.engine import Engine
 from tasks.models.engines import load_engine
@@ -52,15 +51,11 @@ def plan(run: StageRun) -> Plan:
 
 @step("write texts", "write texts {key}")
 def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
-    """Write, judge and commit the missing texts of one shard, as planned; returns how many there are."""
-    corpus, seed = run.settings.corpus, run.settings.seed
-    item_ids = missing[ITEM].unique()
-    items = run.warehouse.query("listed_items", items=item_ids)
-    engine = load_engine(corpus, run.settings.models_folder)
-    first = drafts_of(run.warehouse, item_ids)
-    rules = _rules(run, _blocked(run))
+    """Write, check and commit the missing texts of one shard, as planned; returns how many there are."""
+    engine = load_engine(run.settings.corpus, run.settings.models_folder)
+    writer = Writer.of_shard(run.warehouse, run.settings, engine, _rules(run), missing)
     start = time.perf_counter()
-    texts = write_texts(missing, items, corpus, engine, seed, rules, first)
+    texts = write_texts(missing, writer)
     run.counts["generation_seconds"] += time.perf_counter() - start
     run.counts["generated"] += missing.height
     run.counts["tokens_generated"] += int(texts["n_tokens"].sum())
@@ -73,40 +68,32 @@ def write_shard(run: StageRun, key: str, missing: pl.DataFrame) -> int:
 @step("plan rewriting")
 def plan_rewriting(run: StageRun, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return what the second pass still has to write, by the key of its shard."""
-    found = second_pass.rewrites(run.warehouse, run.settings, _rules(run), wanted)
+    found = rewriting.rewrites(run.warehouse, run.settings, _rules(run), wanted)
     run.counts |= {"rewritten": 0, "rewrite_tokens": 0, "rewrite_seconds": 0.0}
     run.counts |= {"rewrites_wanted": found.wanted.height, "rewrites_left": found.missing.height}
     return shards_of(found.missing, wanted, run.settings.corpus.shard_items)
 
 
 @step("vectors of items")
-def item_nearness(run: StageRun) -> Nearness:
+def item_similarity(run: StageRun) -> Similarity:
     """Return the vectors of all items, which say whether a text leads back to its own."""
     start = time.perf_counter()
     words = run.settings.embedding.description_words
-    nearness = second_pass.nearness_of(run.warehouse, load_encoder().encode, words)
+    similarity = rewriting.similarity_of(run.warehouse, load_encoder().encode, words)
     run.counts["rewrite_seconds"] += time.perf_counter() - start
-    return nearness
+    return similarity
 
 
 @step("rewrite texts", "rewrite texts {key}")
-def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Nearness) -> int:
-    """Rewrite, judge and commit the texts of one shard, as long as there is time; returns how many."""
+def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, similarity: Similarity) -> int:
+    """Rewrite, check and commit the texts of one shard, as long as there is time; returns how many."""
     start, corpus = time.perf_counter(), run.settings.corpus
     end = start + corpus.rewrite.max_minutes * 60 - run.counts["rewrite_seconds"]
     if start >= end:
         return 0
     engine = load_engine(corpus, run.settings.models_folder)
-    done = second_pass.rewrite_shard(
-        run.warehouse,
-        run.settings,
-        key,
-        missing,
-        engine,
-        _rules(run, _blocked(run)),
-        nearness,
-        lambda: time.perf_counter() < end,
-    )
+    about = run.warehouse, run.settings, key, missing, engine, _rules(run), similarity
+    done = rewriting.rewrite_shard(*about, in_time=lambda: time.perf_counter() < end)
     run.counts["rewrite_seconds"] += time.perf_counter() - start
     run.counts["rewritten"] += done.new.height
     run.counts["rewrite_tokens"] += int(done.new["n_tokens"].sum())
@@ -118,7 +105,7 @@ def rewrite_shard(run: StageRun, key: str, missing: pl.DataFrame, nearness: Near
 @step("make texts live")
 def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     """Point every (item, slot) at the text that its present content, prompt and seed ask for."""
-    live = second_pass.make_live(run.warehouse, run.settings, _rules(run), wanted)
+    live = rewriting.make_live(run.warehouse, run.settings, _rules(run), wanted)
     if run.settings.corpus.rewrite.enabled:
         run.counts["rewrites_kept"] = int(run.warehouse.query("rewrites")["kept"].sum())
     run.counts |= {
@@ -135,21 +122,16 @@ def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
 @step("measure texts")
 def measure(run: StageRun) -> None:
     """Measure the live texts of items that have a new one; keep the run's means."""
-    languages = {angle.name: angle.language for angle in run.settings.corpus.angles}
-    rows = measured(run.warehouse.query("live_texts_to_measure"), languages)
+    rows = metrics_of(run.warehouse.query("live_texts_to_measure"), run.settings.corpus.languages)
     run.warehouse.upsert("features.text_quality", rows)
     run.counts |= quality_counts(run.warehouse.query("text_quality"))
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height
 
 
-def _rules(run: StageRun, blocked: Collection[str] = ()) -> Rules:
+def _rules(run: StageRun) -> Rules:
     """What decides whether a text stands."""
+    blocked = set(run.warehouse.query("blocked_texts")[TEXT_ID])
     return load_rules(run.settings.corpus, run.settings.models_folder, blocked)
-
-
-def _blocked(run: StageRun) -> set[str]:
-    """Ids of texts that an operator blocked."""
-    return set(run.warehouse.query("blocked_texts")[TEXT_ID])
 
 
 def _spend(run: StageRun, engine: Engine, prefix: str = "") -> None:
@@ -173,10 +155,10 @@ def show(run: StageRun) -> None:
     replaced = fallback_reasons(run.warehouse.query("text_quality"))
     sample = texts.filter(pl.col(ITEM).is_in(texts[ITEM].unique().sort().head(5).implode()))
     lines = ["| item | angle | text | log-probability |", "|---|---|---|---|"]
-    lines += [
-        f"| {row[ITEM]} | {row[ANGLE]} | {row['text'].replace('|', '/')} | {_number(row['log_prob'])} |"
-        for row in sample.iter_rows(named=True)
-    ]
+    for row in sample.iter_rows(named=True):
+        # Texts of some servers have no log-probability.
+        log_prob = "" if row["log_prob"] is None else f"{row['log_prob']:.1f}"
+        lines.append(f"| {row[ITEM]} | {row[ANGLE]} | {row['text'].replace('|', '/')} | {log_prob} |")
     counts = "\n".join(f"- {name}: {value:g}" for name, value in sorted(run.counts.items()))
     reasons = "".join(f"| {kind} | {count} |\n" for kind, count in replaced.items())
     markdown = f"# Recommendation texts\n\n{counts}\n\n" + "\n".join(lines) + "\n"
@@ -184,15 +166,10 @@ def show(run: StageRun) -> None:
     if left := int(run.counts.get("rewrites_left", 0)):
         markdown += f"\n{left_over(left, run.settings.corpus.rewrite.max_minutes)}\n"
     create_markdown_artifact(key="texts", markdown=markdown)
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     with tracking.run("corpus", "texts") as run_id:
         tracking.log(run_id, params=_flat(run), metrics=run.counts)
         tracking.log_text(run_id, markdown, "texts.md")
-
-
-def _number(log_prob: float | None) -> str:
-    """A log-probability, which texts of some servers have none of."""
-    return "" if log_prob is None else f"{log_prob:.1f}"
 
 
 def _flat(run: StageRun) -> dict[str, object]:
@@ -207,6 +184,6 @@ def _flat(run: StageRun) -> dict[str, object]:
     return {
         **corpus.model_dump(exclude={"angles", "quality", "safety", "rewrite", "openai"}),
         **nested,
-        "angles": ",".join(angle.name for angle in run.settings.corpus.angles),
+        "angles": ",".join(corpus.languages),
         "seed": run.settings.seed,
     }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from tasks.corpus.writing import SEPARATOR
+from tasks.corpus.prompts import SEPARATOR
 from tasks.run.fingerprint import fingerprint
 from warehouse.columns import ANGLE, ITEM, SLOT, TEXT_ID
 from warehouse.errors import PolyrecError

@@ -1,11 +1,14 @@
 """User interest vectors: the few directions that a history points to."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.arrays.recency import positions_back, rating_weights, recency_weights
-from tasks.arrays.vectors import centred, unit
+from tasks.arrays.vectors import unit
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -15,34 +18,44 @@ EVENTS_PER_INTEREST = 10
 MAX_ITERATIONS = 25
 
 
+@dataclass(frozen=True)
+class Histories:
+    """E events of U users, in any order."""
+
+    user: IntArray
+    """(E,) user codes."""
+    item: IntArray
+    """(E,) item codes."""
+    time: IntArray
+    """(E,) seconds; events of a user with equal times weigh alike."""
+    value: FloatArray
+    """(E,) ratings."""
+    n_users: int
+
+    @classmethod
+    def of_one(cls, item: IntArray, time: IntArray, value: FloatArray) -> Self:
+        """The events of one user."""
+        return cls(np.zeros(len(item), dtype=np.int64), item, time, value, 1)
+
+
 def interest_vectors(
-    item_vectors: FloatArray,
-    user: IntArray,
-    item: IntArray,
-    time: IntArray,
-    value: FloatArray,
-    n_users: int,
+    directions: FloatArray,
+    histories: Histories,
     n_interests: int,
     half_life_items: float | None,
     seed: int,
-    are_centred: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
     """Cluster every user's history by spherical k-means, weighted by recency and rating.
 
-    Item vectors are centred on the catalogue's mean first: else every average lies near that mean.
     A user with n events gets min(I, 1 + n // 10) interests, or fewer when the history has fewer directions.
 
     Args:
-        item_vectors: (N, D); zeros where an item has none.
-        user: (E,) user codes, in any order.
-        item: (E,) item codes.
-        time: (E,) seconds; events of a user with equal times weigh alike.
-        value: (E,) ratings.
-        n_users: U.
+        directions: (N, D) item vectors, centred on the catalogue's mean (else every average lies near that
+            mean), of unit length; zeros where an item has none.
+        histories: what users did.
         n_interests: I, at least 1.
         half_life_items: an item this many positions back weighs half; None weighs all alike.
         seed: of the first centres.
-        are_centred: whether the item vectors are so already: for who answers one person at a time.
 
     Returns:
         vectors (U, I, D) float32 of unit length, heaviest interest first, zeros where there are fewer;
@@ -52,15 +65,16 @@ def interest_vectors(
         raise ValueError(
             f"n_interests must be at least 1, got {n_interests}; set it in [embedding] interests"
         )
+    user, item, time, value = histories.user, histories.item, histories.time, histories.value
     # The order within a block of equal times must not matter: sort by item there.
     order = np.lexsort((item, time, user))
     user, item, time, value = user[order], item[order], time[order], value[order]
     weight = recency_weights(positions_back(user, time), half_life_items) * rating_weights(value)
-    directions = item_vectors if are_centred else centred(item_vectors)
     usable = np.any(directions != 0, axis=1)[item] & (weight > 0)
     user, item, weight = user[usable], item[usable], weight[usable]
 
-    vectors = np.zeros((n_users, n_interests, item_vectors.shape[1]), dtype=np.float32)
+    n_users = histories.n_users
+    vectors = np.zeros((n_users, n_interests, directions.shape[1]), dtype=np.float32)
     weights = np.zeros((n_users, n_interests), dtype=np.float32)
     starts = np.searchsorted(user, np.arange(n_users + 1))
     # One history is too small to share among threads: BLAS would spend its time waking them.

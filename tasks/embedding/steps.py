@@ -6,7 +6,8 @@ from prefect.artifacts import create_table_artifact
 
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances, item_ranks
-from tasks.embedding.interests import interest_vectors
+from tasks.arrays.vectors import centred
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.items.item import ENCODED_AS, items_of
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.fingerprint import fingerprint
@@ -126,17 +127,15 @@ def interests(run: StageRun, fit: str) -> None:
     item_ids = warehouse.query("items")[ITEM].to_list()
     by_code = np.zeros((len(item_ids), DIMENSIONS), dtype=np.float32)
     by_code[codes(vectors[ITEM], item_ids)] = vectors[VECTOR].to_numpy()
-    found, weights = interest_vectors(
-        by_code,
+    histories = Histories(
         codes(events[USER], user_ids),
         codes(events[ITEM], item_ids),
         events[TIME].to_numpy(),
         events[VALUE].to_numpy().astype(np.float32),
         len(user_ids),
-        settings.embedding.interests,
-        settings.embedding.half_life_items,
-        settings.seed,
     )
+    how = settings.embedding.interests, settings.embedding.half_life_items, settings.seed
+    found, weights = interest_vectors(centred(by_code), histories, *how)
     user, interest = np.nonzero(np.any(found != 0, axis=2))
     rows = pl.DataFrame(
         {
@@ -164,7 +163,7 @@ def show(run: StageRun) -> None:
     create_table_artifact(
         key="vectors", table=[{"what": key, "value": round(n, 4)} for key, n in run.counts.items()]
     )
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     with tracking.run("embedding", "vectors") as run_id:
         tracking.log(
             run_id,

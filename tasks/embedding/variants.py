@@ -1,6 +1,6 @@
 """Vectors of texts that are tried, not kept: other versions, parts of what is live, controls."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances
 from tasks.items.item import items_of
+from tasks.models.encoder import Encode
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
 
 FloatArray = NDArray[np.float32]
-Encode = Callable[[Sequence[str]], FloatArray]
-"""T texts to (T, D) unit vectors."""
 
 
 def text_vectors(

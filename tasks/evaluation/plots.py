@@ -1,6 +1,6 @@
-"""The comparison of all models as a figure."""
+"""Figures with intervals as plots: one panel a metric, one point a row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -8,61 +8,60 @@ from plotly.subplots import make_subplots
 
 from tasks.evaluation.report import DIVERSE, FUSION, HEADLINES, PARTS, every_model
 
-COLOURS = {FUSION: "#c2410c", DIVERSE: "#c2410c", "single": "#64748b"}
+COLOURS = {FUSION: "#c2410c", DIVERSE: "#c2410c"}
+GREY = "#64748b"
+Point = tuple[float | None, float | None, float | None]
+"""A figure, and the ends of its interval; None for what is not there."""
 
 
 def comparison_figure(report: Mapping[str, Any], part: str = "test") -> go.Figure:
     """One panel a headline metric, one point a model, with its 95% interval where there is one.
 
     Args:
-        report: the dictionary that report.py renders.
+        report: what `polyrec report --json` prints.
         part: "val" or "test".
     """
     rows = {model: parts[part] for model, parts in every_model(report).items() if part in parts}
     if not rows:
         raise ValueError(f"the report has no figures for part {part!r}; evaluate first: polyrec run")
-    first = next(iter(rows.values()))
-    names = [name for measure in HEADLINES for name in first if name.split("_at_")[0] == measure]
-    titles = [HEADLINES[name.split("_at_")[0]] for name in names]
-    figure = make_subplots(rows=1, cols=len(names), shared_yaxes=True, subplot_titles=titles)
-    models = list(rows)
-    for column, name in enumerate(names, start=1):
-        values = [rows[model].get(name) for model in models]
-        bounds = [rows[model].get("intervals", {}).get(name) for model in models]
-        pairs = list(zip(values, bounds, strict=True))
-        error = {
-            "type": "data",
-            "symmetric": False,
-            "array": [b[1] - v if b and v is not None else 0 for v, b in pairs],
-            "arrayminus": [v - b[0] if b and v is not None else 0 for v, b in pairs],
-            "color": "#94a3b8",
-        }
-        colours = [COLOURS.get(model, COLOURS["single"]) for model in models]
-        points = go.Scatter(
-            x=values,
-            y=models,
-            error_x=error,
-            mode="markers",
-            marker={"size": 10, "color": colours},
-            name=name,
-        )
-        figure.add_trace(points, row=1, col=column)
-    return laid_out(
-        figure, f"{PARTS[part]}: every model and the fusion, with 95% intervals", len(models), 120
-    )
+    panels: dict[str, list[Point]] = {}
+    for metric, heading in HEADLINES.items():
+        for name in (name for name in next(iter(rows.values())) if name.split("_at_")[0] == metric):
+            panels[heading] = [
+                (row.get(name), *row.get("intervals", {}).get(name, (None, None))) for row in rows.values()
+            ]
+    title = f"{PARTS[part]}: every model and the fusion, with 95% intervals"
+    return interval_panels(title, list(rows), panels, [COLOURS.get(model, GREY) for model in rows], 120)
 
 
-def laid_out(figure: go.Figure, title: str, rows: int, left: int) -> go.Figure:
-    """A figure of panels side by side, the first row on top.
+def interval_panels(
+    title: str, rows: Sequence[str], panels: Mapping[str, Sequence[Point]], colours: Sequence[str], left: int
+) -> go.Figure:
+    """Panels side by side, the first row on top.
 
     Args:
-        figure: whose rows are named along the first panel.
-        title: above it.
-        rows: how many there are.
-        left: room for their names, in pixels.
+        title: above them.
+        rows: their names.
+        panels: heading to a point a row.
+        colours: one a row.
+        left: room for the names of the rows, in pixels.
     """
+    figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, subplot_titles=list(panels))
+    for column, (heading, points) in enumerate(panels.items(), start=1):
+        above = [high - value if None not in (value, high) else 0 for value, _, high in points]  # type: ignore[operator]
+        below = [value - low if None not in (value, low) else 0 for value, low, _ in points]  # type: ignore[operator]
+        error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": "#94a3b8"}
+        trace = go.Scatter(
+            x=[value for value, _, _ in points],
+            y=list(rows),
+            error_x=error,
+            mode="markers",
+            marker={"size": 10, "color": list(colours)},
+            name=heading,
+        )
+        figure.add_trace(trace, row=1, col=column)
     figure.update_yaxes(autorange="reversed", col=1)
-    figure.update_layout(
-        title=title, showlegend=False, template="plotly_white", height=180 + 45 * rows, margin={"l": left}
+    height = 180 + 45 * len(rows)
+    return figure.update_layout(
+        title=title, showlegend=False, template="plotly_white", height=height, margin={"l": left}
     )
-    return figure

@@ -83,10 +83,9 @@ def report(run: StageRun) -> None:
     values = build_report(run.warehouse)
     markdown = report_markdown(values)
     create_markdown_artifact(key="report", markdown=markdown)
-    tracking = Tracking(
-        run.settings, {"prefect_flow_run_id": run.flow_run_id, "split_hash": values["split_hash"]}
-    )
-    with tracking.run("evaluation", "report") as parent:
+    tracking = Tracking.of(run, split_hash=values["split_hash"])
+    about = "Every model and the fusion, on validation (out of fold) and on test; see report.md."
+    with tracking.run("evaluation", "report", about=about) as parent:
         tracking.log_text(parent, markdown, "report.md")
         tracking.log_dict(parent, values, "report.json")
         tracking.log_figure(parent, comparison_figure(values), "comparison.html")

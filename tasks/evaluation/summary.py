@@ -25,7 +25,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
     fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
     fusion["diversity"] = current["diversity"]
     model = _model(reader, current["fusion_id"])
-    fusion |= {"method": model.get("method"), "model_selection": model.get("contest")}
+    fusion |= {"method": model.get("method"), "model_selection": model.get("model_selection")}
     fused = {FUSION: fusion}
     if (diverse := judged.pop(DIVERSE, None)) is not None:
         fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}

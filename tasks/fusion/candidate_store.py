@@ -26,7 +26,8 @@ def candidate_rows(
     present = candidates.present
     size = present.sum(axis=1)
     ids = pl.Series(item_ids, dtype=pl.String).gather(candidates.items[present])
-    facts = [None] * len(size) if candidates.facts is None else candidates.facts.tolist()
+    features = candidates.user_features
+    known = [None] * len(size) if features is None else features.tolist()
     by_matcher = candidates.scores.swapaxes(1, 2)  # (U, M, C)
     there = np.broadcast_to(present[:, None, :], by_matcher.shape)
     return pl.DataFrame(
@@ -36,7 +37,7 @@ def candidate_rows(
             "matchers": pl.repeat(list(candidates.matchers), len(size), eager=True),
             "item_ids": _lists(ids.to_arrow(), size),
             "scores": _lists(pa.array(by_matcher[there]), size * len(candidates.matchers)),
-            "facts": pl.Series(facts, dtype=pl.List(pl.Float64)),
+            "facts": pl.Series(known, dtype=pl.List(pl.Float64)),
         }
     )
 
@@ -48,9 +49,9 @@ def candidates_of_row(row: Mapping[str, Any]) -> tuple[list[str], Candidates]:
     """
     ids, matchers = list(row["item_ids"]), tuple(row["matchers"])
     scores = np.array(row["scores"], dtype=np.float32).reshape(len(matchers), len(ids)).T  # (C, M)
-    facts = None if row["facts"] is None else np.array([row["facts"]], dtype=np.float64)
+    features = None if row["facts"] is None else np.array([row["facts"]], dtype=np.float64)
     items = np.arange(len(ids), dtype=np.int32)[None]
-    return ids, Candidates(np.zeros(1, dtype=np.int64), items, scores[None], matchers, facts)
+    return ids, Candidates(np.zeros(1, dtype=np.int64), items, scores[None], matchers, features)
 
 
 def _lists(values: pa.Array, size: NDArray[np.integer]) -> pl.Series:

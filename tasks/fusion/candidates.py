@@ -24,8 +24,8 @@ class Candidates:
     """(U, C, M); 0 where there is no item."""
     matchers: tuple[str, ...]
     """The M names."""
-    facts: Floats | None = None
-    """(U, F) user features, see `tasks.fusion.user_features`; None where no method asks for them."""
+    user_features: Floats | None = None
+    """(U, F), see `tasks.fusion.user_features`; None where no method asks for them."""
 
     @property
     def present(self) -> Flags:
@@ -34,12 +34,21 @@ class Candidates:
 
     def take(self, rows: NDArray[np.integer]) -> "Candidates":
         """The candidates of some of the users, by row."""
-        facts = None if self.facts is None else self.facts[rows]
-        return Candidates(self.users[rows], self.items[rows], self.scores[rows], self.matchers, facts)
+        features = None if self.user_features is None else self.user_features[rows]
+        return Candidates(self.users[rows], self.items[rows], self.scores[rows], self.matchers, features)
 
-    def with_facts(self, facts: Floats) -> "Candidates":
-        """The same with facts (U', F) about all users, by user code."""
-        return replace(self, facts=facts[self.users])
+    def with_user_features(self, features: Floats) -> "Candidates":
+        """The same with features (U', F) of all users, by user code."""
+        return replace(self, user_features=features[self.users])
+
+    @property
+    def known_features(self) -> Floats:
+        """(U, F) user features, where a method cannot do without."""
+        if self.user_features is None:
+            raise ValueError(
+                "a gated fusion needs user features; give them with Candidates.with_user_features"
+            )
+        return self.user_features
 
     @classmethod
     def from_frame(

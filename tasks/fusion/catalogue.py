@@ -1,4 +1,4 @@
-"""What every step of fusion reads of the warehouse: codes, vectors, candidates, what they are judged by."""
+"""What the steps of fusion read of the warehouse: codes, vectors, candidates, what lists are judged by."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from scipy.sparse import csr_array
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.user_features import user_facts
+from tasks.fusion.objective import Validation
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.user_features import user_features
 from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.run.stage import StageRun
 from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
@@ -29,7 +30,6 @@ class Catalogue:
     """(N,) bool: which items lists for validation may hold."""
     vectors: np.ndarray
     """(N, D) of the items' texts."""
-    similarity: ItemSimilarity
 
     @classmethod
     def read(cls, run: StageRun) -> "Catalogue":
@@ -44,19 +44,19 @@ class Catalogue:
             categories,
             recommendable_items(run.warehouse, run.settings, TRAIN),
             vectors,
-            ItemSimilarity.of(vectors, categories),
         )
 
     def context(self, run: StageRun, fit: str, reranker: str, category_cap: int) -> RerankContext:
         """What re-ranking of a fit's lists goes by, for all users."""
         history = interaction_matrix(_events(run, fit), self.user_ids, self.item_ids)
-        wanted = tastes(history, self.categories)
-        return RerankContext(self.similarity, ItemCategories(self.categories), wanted, reranker, category_cap)
+        return RerankContext.assemble(
+            self.vectors, self.categories, history, reranker=reranker, category_cap=category_cap
+        )
 
-    def facts(self, run: StageRun, fit: str) -> Floats:
+    def user_features(self, run: StageRun, fit: str) -> Floats:
         """(U, F) what a fit knows of all users."""
         events = _events(run, fit)
-        return user_facts(
+        return user_features(
             len(self.user_ids),
             codes(events[USER], self.user_ids),
             codes(events[ITEM], self.item_ids),
@@ -69,12 +69,18 @@ class Catalogue:
         names = list(matchers)
         rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
         found = Candidates.from_frame(rows, self.user_ids, self.item_ids, names)
-        return found.with_facts(self.facts(run, fit))
+        return found.with_user_features(self.user_features(run, fit))
 
     def relevant(self, run: StageRun) -> csr_array:
         """(U, N) bool: validation events that lists can be right about."""
         events = relevant_events(run.warehouse, run.settings, VALIDATION)
         return interaction_matrix(events, self.user_ids, self.item_ids)
+
+    def validation(self, run: StageRun) -> Validation:
+        """What lists of the settings' re-ranker are judged by."""
+        fusion = run.settings.fusion
+        context = self.context(run, TRAIN, fusion.reranker, fusion.category_cap)
+        return Validation(self.relevant(run), self.user_ids, self.categories, context, self.recommendable)
 
     def rows(self, users: np.ndarray, items: Codes) -> pl.DataFrame:
         """Lists as rows: user_id, rank, item_id.

@@ -11,7 +11,6 @@ from scipy.sparse import csr_array
 from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
-from tasks.fusion.objective import picked_items
 from tasks.fusion.rerank_head import RerankContext
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import fold_of, last_of_fold_0
@@ -21,38 +20,27 @@ Promote = Literal["when_better", "always", "never"]
 
 
 @dataclass(frozen=True)
-class Halves:
-    """The two models behind figures that are out of fold, and what says which of them judges whom.
+class FoldModels:
+    """The two models behind figures that are out of fold, and what says which of them is for whom.
 
-    A model that was chosen on all validation users cannot be judged by them. So each night's search keeps
-    what it chose on either half. A user's half never changes, whoever else there is, since it depends on the
-    hash of their id and on where the hashes were cut that night: a champion of any age is judged, on
-    tonight's events, by the half that its choice did not see.
+    A model that was chosen on all validation users cannot be validated on them. So each night's search keeps
+    what it chose on either fold. A user's fold never changes, whoever else there is: it depends on the hash
+    of their id and on where the hashes were cut that night. So a champion of any age is validated, on
+    tonight's events, by users whom its choice did not see.
     """
 
     models: tuple[FusionModel, FusionModel]
-    """The first is for users of half 0, and was chosen on half 1."""
+    """The first is for users of fold 0, and was chosen on fold 1."""
     seed: int
-    last_of_half_0: str
-    """Hash of the last user of half 0."""
+    last_of_fold_0: str
+    """Hash of the last user of fold 0."""
 
     @classmethod
     def of_search(
         cls, chosen_on: tuple[FusionModel, FusionModel], users: Sequence[str], seed: int
-    ) -> "Halves":
-        """Of a search on two halves of users.
-
-        Args:
-            chosen_on: on half 0, and on half 1.
-            users: ids of those who were halved.
-            seed: of the halving.
-        """
+    ) -> "FoldModels":
+        """Of the models that a search chose on fold 0 and on fold 1 of some user ids."""
         return cls((chosen_on[1], chosen_on[0]), seed, last_of_fold_0(users, seed))
-
-    @classmethod
-    def of_whole(cls, model: FusionModel) -> "Halves":
-        """One model for everybody: what is left where a search kept no halves."""
-        return cls((model, model), 0, "")
 
     def lists(self, candidates: Candidates, user_ids: Sequence[str], context: RerankContext, k: int) -> Codes:
         """(U, k) item codes, -1 padded, of each user by the model that was not chosen on them.
@@ -63,17 +51,15 @@ class Halves:
             context: what re-ranking goes by, of all users.
             k: length of the lists.
         """
-        half = fold_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_half_0)
-        items = np.full((len(half), k), -1, dtype=np.int32)
+        fold = fold_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_fold_0)
+        items = np.full((len(fold), k), -1, dtype=np.int32)
         for code, model in enumerate(self.models):
-            rows = np.flatnonzero(half == code)
-            of_half = candidates.take(rows)
-            _, places = model.lists(of_half, context, k)
-            items[rows] = picked_items(of_half.items, places)
+            rows = np.flatnonzero(fold == code)
+            items[rows] = model.lists(candidates.take(rows), context, k)
         return items
 
     @property
-    def as_diverse(self) -> "Halves":
+    def as_diverse(self) -> "FoldModels":
         """The two at their diverse points."""
         first, second = self.models
         return replace(self, models=(first.as_diverse, second.as_diverse))
@@ -81,16 +67,14 @@ class Halves:
     def to_json(self) -> str:
         """For the column `halves` of serving.fusion_models."""
         records = [model.to_record() for model in self.models]
-        return json.dumps({"models": records, "seed": self.seed, "last_of_half_0": self.last_of_half_0})
+        return json.dumps({"models": records, "seed": self.seed, "last_of_fold_0": self.last_of_fold_0})
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "Halves":
-        """Of a row of serving.fusion_models; the whole model where it has no halves."""
-        if not record["halves"]:
-            return cls.of_whole(FusionModel.from_record(record))
+    def from_record(cls, record: Mapping[str, Any]) -> "FoldModels":
+        """Of a row of serving.fusion_models."""
         kept = json.loads(record["halves"])
         first, second = (FusionModel.from_record(one) for one in kept["models"])
-        return cls((first, second), kept["seed"], kept["last_of_half_0"])
+        return cls((first, second), kept["seed"], kept["last_of_fold_0"])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tasks.arrays.types import Flags, Floats
 from tasks.fusion.networks import MOST, Gate, Layers, Ranker
 
-FOLDS = 5
+MEMBERS = 5
 SAMPLED = 100  # candidates of a user to learn from, beside the relevant ones
 GATE_UNITS, RANKER_UNITS = 8, 8
 STEPS, PATIENCE = 200, 30
@@ -26,14 +26,14 @@ LEARNING_RATE = 0.02
 GATE_DECAY, RANKER_DECAY = 0.05, 0.01
 
 Forward = Callable[[nn.Sequential, Tensor, Tensor], Tensor]
-"""A network, rows (U, S, M) of weighted scores and facts (U, F) to scores (U, S)."""
+"""A network, rows (U, S, M) of weighted scores and user features (U, F) to scores (U, S)."""
 
 
 def learn_gate(
     normalised: Floats,
     relevant: Flags,
     present: Flags,
-    facts: Floats,
+    features: Floats,
     weights: Floats,
     matchers: Sequence[str],
     seed: int,
@@ -44,12 +44,12 @@ def learn_gate(
         normalised: (U, C, M).
         relevant: (U, C).
         present: (U, C).
-        facts: (U, F).
+        features: (U, F).
         weights: (M,) on the scale of the loss, see `likeliest_weights`.
         matchers: the M names.
         seed: of the first numbers, of the samples and of who is held out.
     """
-    mean, deviation = facts.mean(axis=0), facts.std(axis=0)
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation = np.where(deviation > 1e-9, deviation, 1.0)
 
     def forward(network: nn.Sequential, scores: Tensor, known: Tensor) -> Tensor:
@@ -58,12 +58,12 @@ def learn_gate(
 
     layers = _learned(
         forward,
-        (facts.shape[1], GATE_UNITS, len(matchers)),
+        (features.shape[1], GATE_UNITS, len(matchers)),
         GATE_DECAY,
         normalised * weights,
         relevant,
         present,
-        (facts - mean) / deviation,
+        (features - mean) / deviation,
         seed,
     )
     return Gate(tuple(matchers), mean.tolist(), deviation.tolist(), layers)
@@ -88,8 +88,8 @@ def learn_ranker(
         return scores @ linear + network(scores)[:, :, 0]
 
     shape = (len(matchers), RANKER_UNITS, 1)
-    no_facts = np.zeros((len(normalised), 0))
-    layers = _learned(forward, shape, RANKER_DECAY, normalised, relevant, present, no_facts, seed)
+    no_features = np.zeros((len(normalised), 0))
+    layers = _learned(forward, shape, RANKER_DECAY, normalised, relevant, present, no_features, seed)
     total = float(weights.sum())  # so scaled, the ranker's scores are like those of weights that add up to 1
     return Ranker(tuple(matchers), (weights / total).tolist(), layers.scaled(1 / total))
 
@@ -101,7 +101,7 @@ def _learned(
     scores: Floats,
     relevant: Flags,
     present: Flags,
-    facts: Floats,
+    features: Floats,
     seed: int,
 ) -> Layers:
     """The mean of the networks of all folds.
@@ -113,15 +113,15 @@ def _learned(
         scores: (U, C, M).
         relevant: (U, C).
         present: (U, C).
-        facts: (U, F).
+        features: (U, F).
         seed: of everything.
     """
     users = np.flatnonzero((relevant & present).any(axis=1))
-    fold = np.random.default_rng(seed).permutation(len(users)) % FOLDS
-    known = torch.from_numpy(facts[users].astype(np.float32))
+    fold = np.random.default_rng(seed).permutation(len(users)) % MEMBERS
+    known = torch.from_numpy(features[users].astype(np.float32))
     members = []
     with _one_thread():
-        for number in range(min(FOLDS, len(users))):
+        for number in range(min(MEMBERS, len(users))):
             columns = _sample(relevant[users], present[users], seed + number)  # (U', S)
             picked = np.take_along_axis(scores[users], columns[:, :, None], axis=1).astype(np.float32)
             loss = _listwise_loss(
@@ -138,11 +138,11 @@ def _losses(
     network: nn.Sequential,
     forward: Forward,
     scores: Tensor,
-    facts: Tensor,
+    features: Tensor,
     loss: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """(U,) of the network as it is now."""
-    return loss(forward(network, scores, facts))
+    return loss(forward(network, scores, features))
 
 
 @contextmanager

@@ -1,24 +1,23 @@
-"""The lists that a fusion gives: as item codes to judge, and as rows to publish."""
+"""The lists that are published, as rows: what each matcher gave, the text that matched, what it is like."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from tasks.arrays.types import Codes
+from tasks.arrays.codes import codes
+from tasks.arrays.vectors import centred
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.catalogue import Catalogue
 from tasks.fusion.model import FusionModel
-from tasks.fusion.objective import picked_items
+from tasks.fusion.nearest import Likeness
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.rules import ruled_lists
+from tasks.rules.applying import ruled_lists
 from tasks.rules.book import RuleBook
-from warehouse.columns import ITEM, RANK, RULES, SCORE, USER
+from tasks.run.stage import StageRun
+from warehouse.columns import ALL, ITEM, RANK, RULES, SCORE, TEXT_ID, USER, VECTOR
 
-
-def list_codes(candidates: Candidates, model: FusionModel, context: RerankContext, k: int) -> Codes:
-    """(U, k) item codes, best first, -1 padded; the rows are candidates.users."""
-    _, places = model.lists(candidates, context, k)
-    return picked_items(candidates.items, places)
+REASON_MATCHER = "cosine_max"  # whose text is shown, where it is among the matchers
 
 
 def list_rows(
@@ -38,7 +37,12 @@ def list_rows(
     """
     scores = model.scores(candidates)
     ruled = ruled_lists(
-        scores, candidates, book, k, lambda told: model.reranked(told, candidates, context, k)
+        scores,
+        candidates.users,
+        candidates.items,
+        book,
+        k,
+        lambda adjusted: model.reranked(adjusted, candidates, context, k),
     )
     row, rank = np.nonzero(ruled.items >= 0)
     column = ruled.places[row, rank]
@@ -54,4 +58,39 @@ def list_rows(
             "contributions": pl.DataFrame(parts, schema=list(candidates.matchers)).to_struct(),
             RULES: ruled.names(row, rank),
         }
+    )
+
+
+def with_reasons(
+    run: StageRun, lists: pl.DataFrame, publication_id: str, catalogue: Catalogue
+) -> pl.DataFrame:
+    """Rows of serving.recommendations: each with the text that matched its user best, and what it is like."""
+    matchers = run.settings.matching.matchers
+    matcher = (
+        REASON_MATCHER
+        if REASON_MATCHER in matchers
+        else next((m for m in matchers if m.startswith("cosine")), "")
+    )
+    reasons = run.warehouse.query("candidate_scores", fit=ALL, matchers=[matcher]).select(USER, ITEM, TEXT_ID)
+    past, vectors = run.warehouse.query("interactions"), run.warehouse.query("item_vectors")
+    content = np.zeros_like(catalogue.vectors)
+    content[codes(vectors[ITEM], catalogue.item_ids)] = vectors[VECTOR].to_numpy()
+    near = Likeness(catalogue.vectors, centred(content)).nearest(
+        *(codes(lists[USER], catalogue.user_ids), codes(lists[ITEM], catalogue.item_ids)),
+        *(codes(past[USER], catalogue.user_ids), codes(past[ITEM], catalogue.item_ids)),
+    )
+    like = pl.Series(catalogue.item_ids, dtype=pl.String).gather(pl.Series(near).replace(-1, None))
+    names = lists["contributions"].struct.fields
+    entries = pl.concat_list(
+        pl.struct(key=pl.lit(name), value=pl.col("contributions").struct.field(name)) for name in names
+    )
+    return (
+        lists.with_columns(like.alias("like_item_id"))
+        .join(reasons, on=[USER, ITEM], how="left", maintain_order="left")
+        .select(
+            pl.lit(publication_id).alias("publication_id"),
+            *(USER, RANK, ITEM, SCORE),
+            entries.cast(pl.Map(pl.String, pl.Float64)).alias("contributions"),
+            *(TEXT_ID, "like_item_id", RULES),
+        )
     )

@@ -20,7 +20,7 @@ def accurate_model(
     Args:
         method: of `METHODS`.
         normaliser: its name; reciprocal rank fusion has its own.
-        candidates: of these U users; with the facts about them where the method is "gated".
+        candidates: of these U users; with user features where the method is "gated".
         relevant: (U, C), whether a candidate is relevant.
         seed: of the networks.
     """
@@ -35,11 +35,7 @@ def accurate_model(
     weights = dict(zip(names, (found / found.sum()).tolist(), strict=True))
     match method:
         case "gated":
-            if candidates.facts is None:
-                raise ValueError(
-                    "a gated fusion needs the facts about its users; give them with Candidates.with_facts"
-                )
-            gate = learn_gate(normalised, relevant, there, candidates.facts, found, names, seed)
+            gate = learn_gate(normalised, relevant, there, candidates.known_features, found, names, seed)
             return FusionModel(GATED, scale, weights, gate=gate)
         case "ranker":
             ranker = learn_ranker(normalised, relevant, there, found, names, seed)

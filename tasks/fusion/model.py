@@ -1,19 +1,18 @@
 """The fusion model: the one way from candidates to scores, to lists, and to what each matcher gave."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays.types import Floats
+from tasks.arrays.types import Codes, Floats
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contributions import contributions, fused_scores
-from tasks.fusion.networks import Gate, Ranker, as_dict
+from tasks.fusion.networks import Gate, Ranker
 from tasks.fusion.normalise import RECIPROCAL_RANK, Normaliser
-from tasks.fusion.rerank import rerank
+from tasks.fusion.rerank import picked_items, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import shapley_values
 from tasks.fusion.similarity import Positions
@@ -57,7 +56,7 @@ class FusionModel:
     """Of the point; None: whatever lists are made under."""
     diverse: Point | None = None
     """A second point of the same front, for those who ask for diversity."""
-    contest: tuple[Mapping[str, Any], ...] = ()
+    model_selection: tuple[Mapping[str, Any], ...] = ()
     """What every method and normaliser was worth out of fold where they were compared; for reports."""
 
     def __post_init__(self) -> None:
@@ -72,7 +71,7 @@ class FusionModel:
                 f"a fusion by {self.method!r} lacks its network, or has another one's; "
                 "search again: polyrec run --stage fusion"
             )
-        check_weights(self.weights)
+        _check_weights(self.weights)
 
     @property
     def matchers(self) -> tuple[str, ...]:
@@ -80,10 +79,10 @@ class FusionModel:
         return tuple(name for name in self.weights if self.ranker is None or name != LEARNED)
 
     def features(self, candidates: Candidates) -> Floats:
-        """(U, C, F): what is weighed, in the order of `columns`; weights alone are missing from the score.
+        """(U, C, F): what is weighed, in the order of `columns`; only the weights are missing from the score.
 
         Args:
-            candidates: with the facts about their users where the method is "gated".
+            candidates: with user features where the method is "gated".
         """
         return self._features(candidates, self.normaliser(candidates))
 
@@ -92,11 +91,7 @@ class FusionModel:
         return (*candidates.matchers, *(() if self.ranker is None else (LEARNED,)))
 
     def scores(self, candidates: Candidates) -> Floats:
-        """(U, C) fused scores; -inf where there is no item.
-
-        Args:
-            candidates: with the facts about their users where the method is "gated".
-        """
+        """(U, C) fused scores; -inf where there is no item."""
         fused = fused_scores(self.features(candidates), self.vector(candidates))
         return np.where(candidates.present, fused, -np.inf)
 
@@ -117,20 +112,17 @@ class FusionModel:
         vector, n = self.vector(candidates), len(candidates.matchers)
         picked = normalised[rows, columns]  # (R, M)
         gated = picked * self._multipliers(candidates)[rows]
-        parts = contributions(gated, vector[:n])
+        parts = gated * vector[:n]
         if (ranker := self.ranker) is None:
             return parts
         learned = shapley_values(lambda scores: ranker.value(scores, candidates.matchers), picked)
         return parts + vector[n] * learned
 
-    def value_of(self, candidates: Candidates, row: int) -> "Value":
-        """The score of a user's candidates as a function of normalised scores alone.
-
-        Args:
-            candidates: of the U users.
-            row: which user.
-        """
-        return Value(self, candidates.take(np.array([row])))
+    def value_of(self, candidates: Candidates, row: int) -> Callable[[Floats], Floats]:
+        """A function of normalised scores (S, M) of the user in a row to fused scores (S,)."""
+        of_user = candidates.take(np.array([row]))
+        vector = self.vector(of_user)
+        return lambda normalised: fused_scores(self._features(of_user, normalised[None]), vector)[0]
 
     def vector(self, candidates: Candidates) -> Floats:
         """(F,) the weights in the order of `columns`.
@@ -152,16 +144,16 @@ class FusionModel:
             self, weights=point.weights, diversity=point.diversity, category_cap=point.category_cap
         )
 
-    def lists(self, candidates: Candidates, context: RerankContext, k: int) -> tuple[Floats, Positions]:
-        """Fused scores (U, C), and lists as positions (U, k) of candidates, -1 padded.
+    def lists(self, candidates: Candidates, context: RerankContext, k: int) -> Codes:
+        """(U, k) item codes, best first, -1 padded; the rows are candidates.users.
 
         Args:
             candidates: of the U users.
             context: what re-ranking goes by, of all users.
             k: length of the lists.
         """
-        scores = self.scores(candidates)
-        return scores, self.reranked(scores, candidates, context, k)
+        places = self.reranked(self.scores(candidates), candidates, context, k)
+        return picked_items(candidates.items, places)
 
     def reranked(self, scores: Floats, candidates: Candidates, context: RerankContext, k: int) -> Positions:
         """(U, k) positions of candidates by scores (U, C) and the model's dial, -1 padded."""
@@ -181,10 +173,10 @@ class FusionModel:
             "method": self.method,
             "category_cap": self.category_cap,
             "calibration": {name: list(curve) for name, curve in self.normaliser.calibration.items()},
-            "gate": as_dict(self.gate),
-            "ranker": as_dict(self.ranker),
+            "gate": self.gate and asdict(self.gate),
+            "ranker": self.ranker and asdict(self.ranker),
             "diverse": None if self.diverse is None else self.diverse._asdict(),
-            "contest": list(self.contest),
+            "model_selection": list(self.model_selection),
         }
         return {
             "normaliser": self.normaliser.name,
@@ -195,7 +187,7 @@ class FusionModel:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "FusionModel":
-        """The model of a row of serving.fusion_models; one from before `model` was kept is a weighted sum."""
+        """The model of a row of serving.fusion_models."""
         model = json.loads(record.get("model") or "{}")
         curves = {name: (slope, base) for name, (slope, base) in model.get("calibration", {}).items()}
         gate, ranker, diverse = (model.get(name) for name in ("gate", "ranker", "diverse"))
@@ -208,7 +200,7 @@ class FusionModel:
             ranker and Ranker.from_dict(ranker),
             model.get("category_cap"),
             diverse and Point(**diverse),
-            tuple(model.get("contest", ())),
+            tuple(model.get("model_selection", ())),
         )
 
     def _features(self, candidates: Candidates, normalised: Floats) -> Floats:
@@ -224,32 +216,17 @@ class FusionModel:
         """(U, M) of the gate; 1 without one."""
         if self.gate is None:
             return np.ones((len(candidates.users), len(candidates.matchers)))
-        if candidates.facts is None:
-            raise ValueError(
-                "a gated fusion needs the facts about its users; give them with Candidates.with_facts"
-            )
-        return self.gate.multipliers(candidates.facts, candidates.matchers)
+        return self.gate.multipliers(candidates.known_features, candidates.matchers)
 
 
-@dataclass(frozen=True)
-class Value:
-    """Normalised scores (S, M) of one user's candidates to fused scores (S,): what coalitions are worth."""
-
-    model: FusionModel
-    of_user: Candidates
-
-    def __call__(self, normalised: Floats) -> Floats:
-        """(S,) of (S, M), in the order of the candidates' matchers."""
-        features = self.model._features(self.of_user, normalised[None])
-        return fused_scores(features, self.model.vector(self.of_user))[0]
+def fused_scores(features: Floats, weights: Floats) -> Floats:
+    """(U, C): features (U, C, F) weighed by weights (F,) and added up."""
+    # einsum without BLAS: the sum over F has one order, whatever the number of threads.
+    return np.einsum("ucm,m->uc", features, weights, optimize=False)
 
 
-def check_weights(weights: Mapping[str, float]) -> None:
-    """Refuse weights that order nothing, or that are no weights.
-
-    Raises:
-        SettingsError: all of them are 0, or one is negative or no number.
-    """
+def _check_weights(weights: Mapping[str, float]) -> None:
+    """Refuse weights that order nothing, or that are no weights."""
     for name, weight in weights.items():
         if not (np.isfinite(weight) and weight >= 0):
             raise SettingsError(f"the weight of {name!r} is {weight}; a weight is a number of at least 0")

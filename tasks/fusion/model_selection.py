@@ -1,7 +1,7 @@
-"""Which normaliser and which method: the simplest ones, unless another one wins out of fold."""
+"""Which normaliser and which method: the simplest ones, unless another one is better out of fold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import METHODS, WEIGHTED
 from tasks.fusion.normalise import NORMALISERS, RECIPROCAL_RANK
+from tasks.fusion.plan import Plan
 from tasks.fusion.rerank import by_score
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import folds_of
@@ -17,6 +18,7 @@ from tasks.metrics.ranking import mean_defined, ndcg
 
 AUTO = "auto"
 FEWEST_USERS = 20  # with fewer nothing can be told
+RESAMPLES = 2000  # behind the intervals
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,10 @@ def winner(
     relevant: Flags,
     n_relevant: Codes,
     user_ids: Sequence[str],
-    *,
-    method: str,
-    normaliser: str,
-    k: int,
-    seed: int,
-    resamples: int = 2000,
+    plan: Plan,
+    resamples: int = RESAMPLES,
 ) -> Winner:
-    """Choose by users' halves: what one half teaches is judged on the other.
+    """Choose by folds of the users: what one fold teaches is judged on the other.
 
     First the normaliser, each under a weighted sum, against z-scores; then the method, against the weighted
     sum. What is more elaborate is kept where the paired lower bound of its NDCG is above zero; of several
@@ -67,53 +65,67 @@ def winner(
         relevant: (U, C), whether a candidate is relevant.
         n_relevant: (U,) relevant items of each, candidates or not.
         user_ids: (U,) external ids of these users.
-        method: its name, or "auto".
-        normaliser: its name, or "auto".
-        k: length of the lists.
-        seed: of the halves, the networks and the intervals.
+        plan: method and normaliser, each a name or "auto"; length of the lists; seed.
         resamples: behind the intervals.
     """
-    methods = METHODS if method == AUTO else (method,)
-    normalisers = tuple(NORMALISERS) if normaliser == AUTO else (normaliser,)
-    simplest = Winner(methods[0], normalisers[0])
+    methods = METHODS if plan.method == AUTO else (plan.method,)
+    normalisers = tuple(NORMALISERS) if plan.normaliser == AUTO else (plan.normaliser,)
     if len(methods) == len(normalisers) == 1 or len(user_ids) < FEWEST_USERS:
-        return simplest
-    half = folds_of(user_ids, seed)
-    values: dict[tuple[str, str], Floats] = {}
+        return Winner(methods[0], normalisers[0])
+    selection = _Selection(candidates, relevant, n_relevant, folds_of(user_ids, plan.seed), plan, resamples)
+    scales = selection.entries([(WEIGHTED, name) for name in normalisers])
+    scale = _best(scales).normaliser
+    ways = selection.entries(
+        [(name, RECIPROCAL_RANK if name == RECIPROCAL_RANK else scale) for name in methods]
+    )
+    way = _best(ways)
+    entries = {(entry.method, entry.normaliser): entry for entry in [*scales, *ways]}
+    entries[way.method, way.normaliser] = replace(entries[way.method, way.normaliser], kept=True)
+    return Winner(way.method, scale, tuple(entries.values()))
 
-    def judged(pair: tuple[str, str]) -> Floats:
-        """(U,) NDCG of lists from what the other half taught."""
-        if pair not in values:
-            values[pair] = np.zeros(len(half))
-            for code in (0, 1):
-                mine, others = np.flatnonzero(half == code), np.flatnonzero(half != code)
-                model = accurate_model(*pair, candidates.take(others), relevant[others], seed)
-                places = by_score(model.scores(candidates.take(mine)), k)
-                hits = (places >= 0) & np.take_along_axis(relevant[mine], places, axis=1)
-                values[pair][mine] = ndcg(hits, n_relevant[mine])
-        return values[pair]
 
-    def compared(pairs: Sequence[tuple[str, str]]) -> list[Entry]:
+class _Selection:
+    """Pairs of method and normaliser, each judged once."""
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        relevant: Flags,
+        n_relevant: Codes,
+        fold: Codes,
+        plan: Plan,
+        resamples: int,
+    ) -> None:
+        self._candidates, self._relevant, self._n_relevant = candidates, relevant, n_relevant
+        self._fold, self._plan, self._resamples = fold, plan, resamples
+        self._known: dict[tuple[str, str], Floats] = {}
+
+    def entries(self, pairs: Sequence[tuple[str, str]]) -> list[Entry]:
         """An entry each; the first pair is the one to beat."""
-        other = judged(pairs[0])
+        first = self._ndcg(pairs[0])
         return [
             Entry(
                 *pair,
-                mean_defined(judged(pair)),
+                mean_defined(self._ndcg(pair)),
                 " ".join(pairs[0]),
-                *paired_difference(judged(pair), other, resamples, seed),
+                *paired_difference(self._ndcg(pair), first, self._resamples, self._plan.seed),
             )
             for pair in pairs
         ]
 
-    scales = compared([(WEIGHTED, name) for name in normalisers])
-    scale = _best(scales).normaliser
-    ways = compared([(name, RECIPROCAL_RANK if name == RECIPROCAL_RANK else scale) for name in methods])
-    way = _best(ways)
-    entries = {(entry.method, entry.normaliser): entry for entry in [*scales, *ways]}
-    kept = way.method, way.normaliser
-    marked = (Entry(**{**vars(entry), "kept": pair == kept}) for pair, entry in entries.items())
-    return Winner(way.method, scale, tuple(marked))
+    def _ndcg(self, pair: tuple[str, str]) -> Floats:
+        """(U,) NDCG of lists from what the other fold taught."""
+        if pair not in self._known:
+            values = np.zeros(len(self._fold))
+            for fold in (0, 1):
+                mine, others = np.flatnonzero(self._fold == fold), np.flatnonzero(self._fold != fold)
+                taught = self._candidates.take(others)
+                model = accurate_model(*pair, taught, self._relevant[others], self._plan.seed)
+                places = by_score(model.scores(self._candidates.take(mine)), self._plan.k)
+                hits = (places >= 0) & np.take_along_axis(self._relevant[mine], places, axis=1)
+                values[mine] = ndcg(hits, self._n_relevant[mine])
+            self._known[pair] = values
+        return self._known[pair]
 
 
 def _best(entries: Sequence[Entry]) -> Entry:

@@ -4,7 +4,7 @@ They are learned in torch (`tasks/fusion/learning.py`) and used in double precis
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,26 +53,26 @@ class Gate:
 
     matchers: tuple[str, ...]
     mean: list[float]
-    """(F,) of the facts of those it was learned from."""
+    """(F,) of the features of those users from whom it was learned."""
     deviation: list[float]
     layers: Layers
 
-    def multipliers(self, facts: Floats, matchers: Sequence[str]) -> Floats:
+    def multipliers(self, features: Floats, matchers: Sequence[str]) -> Floats:
         """(U, M): what weights are multiplied by, between 1/4 and 4; 1 for matchers that it does not know.
 
         Args:
-            facts: (U, F), see `tasks.fusion.user_features`.
+            features: (U, F), see `tasks.fusion.user_features`.
             matchers: the M names.
         """
-        if facts.shape[1] != len(self.mean):
+        if features.shape[1] != len(self.mean):
             raise ValueError(
-                f"the gate was learned from {len(self.mean)} facts about a user, got {facts.shape[1]}; "
+                f"the gate was learned from {len(self.mean)} user features, got {features.shape[1]}; "
                 "search again: polyrec run --stage fusion"
             )
-        scaled = (facts - np.array(self.mean)) / np.array(self.deviation)
+        scaled = (features - np.array(self.mean)) / np.array(self.deviation)
         learned = MOST ** np.tanh(self.layers(scaled))  # (U, those it was learned for)
         column = {name: at for at, name in enumerate(self.matchers)}
-        out = np.ones((len(facts), len(matchers)))
+        out = np.ones((len(features), len(matchers)))
         for at, name in enumerate(matchers):
             if name in column:
                 out[:, at] = learned[:, column[name]]
@@ -117,8 +117,3 @@ class Ranker:
     def from_dict(cls, values: Mapping[str, Any]) -> "Ranker":
         """What `asdict` gave."""
         return cls(tuple(values["matchers"]), values["linear"], Layers(**values["layers"]))
-
-
-def as_dict(network: Gate | Ranker | None) -> dict[str, Any] | None:
-    """A network as JSON can hold it."""
-    return None if network is None else asdict(network)

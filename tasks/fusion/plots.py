@@ -1,17 +1,16 @@
 """The front of accuracy against diversity, as a figure and as the rows of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import optuna
 import plotly.graph_objects as go
 
-from tasks.fusion.weights import Trial, all_trials, pareto_front
+from tasks.fusion.points import Trial, pareto_front
 
 
-def pareto_figure(study: optuna.Study, chosen: Trial, k: int, diverse: Trial | None = None) -> go.Figure:
+def pareto_figure(trials: Sequence[Trial], chosen: Trial, k: int, diverse: Trial | None = None) -> go.Figure:
     """All trials, the front, each matcher alone, and the chosen points; hover shows the weights."""
-    trials, front = all_trials(study), pareto_front(study)
+    front = pareto_front(trials)
     alone = [trial for trial in trials if trial.is_alone]
     figure = go.Figure()
     figure.add_trace(_points(trials, "trials", mode="markers", marker={"color": "#cbd5e1", "size": 7}))
@@ -40,16 +39,15 @@ def pareto_figure(study: optuna.Study, chosen: Trial, k: int, diverse: Trial | N
     return figure
 
 
-def parallel_figure(study: optuna.Study, k: int) -> go.Figure:
+def parallel_figure(trials: Sequence[Trial], k: int) -> go.Figure:
     """Every trial as a line through its weights, its dial and what it is worth, coloured by NDCG."""
-    trials = all_trials(study)
     axes: dict[str, list[float]] = {
         **{name: [trial.weights[name] for trial in trials] for name in trials[0].weights},
         "diversity": [trial.diversity for trial in trials],
         "category cap": [trial.category_cap for trial in trials],
-        "ild": [trial.judged.ild for trial in trials],
-        "effective catalogue": [trial.judged.effective_catalogue for trial in trials],
-        f"NDCG@{k}": [trial.judged.ndcg for trial in trials],
+        "ild": [trial.metrics.ild for trial in trials],
+        "effective catalogue": [trial.metrics.effective_catalogue for trial in trials],
+        f"NDCG@{k}": [trial.metrics.ndcg for trial in trials],
     }
     figure = go.Figure(
         go.Parcoords(
@@ -62,11 +60,7 @@ def parallel_figure(study: optuna.Study, k: int) -> go.Figure:
 
 
 def weights_figure(chosen: Mapping[str, Trial]) -> go.Figure:
-    """The weights that each search chose, side by side: how much of them is luck of the users.
-
-    Args:
-        chosen: name of a search to its chosen trial.
-    """
+    """The weights that each search chose, by its name: how much of them is luck of the users."""
     figure = go.Figure(
         [
             go.Bar(name=name, x=list(trial.weights), y=list(trial.weights.values()))
@@ -79,12 +73,12 @@ def weights_figure(chosen: Mapping[str, Trial]) -> go.Figure:
     return figure
 
 
-def pareto_rows(study: optuna.Study, chosen: Trial, diverse: Trial | None = None) -> list[dict[str, Any]]:
+def pareto_rows(trials: Sequence[Trial], chosen: Trial, diverse: Trial | None = None) -> list[dict[str, Any]]:
     """The front as table rows, the most accurate first, the chosen ones marked.
 
     The diverse point has a row even where it is not on the front.
     """
-    shown = {trial.number: trial for trial in pareto_front(study)}
+    shown = {trial.number: trial for trial in pareto_front(trials)}
     marks = {chosen.number: "yes"}
     if diverse is not None:
         shown[diverse.number] = diverse
@@ -93,18 +87,18 @@ def pareto_rows(study: optuna.Study, chosen: Trial, diverse: Trial | None = None
         {
             "chosen": marks.get(trial.number, ""),
             "trial": trial.number,
-            "ndcg": round(trial.judged.ndcg, 4),
-            "ild": round(trial.judged.ild, 4),
-            "effective_catalogue": round(trial.judged.effective_catalogue, 4),
+            "ndcg": round(trial.metrics.ndcg, 4),
+            "ild": round(trial.metrics.ild, 4),
+            "effective_catalogue": round(trial.metrics.effective_catalogue, 4),
             "diversity": round(trial.diversity, 3),
             "category_cap": trial.category_cap,
             **{name: round(weight, 3) for name, weight in trial.weights.items()},
         }
-        for trial in sorted(shown.values(), key=lambda trial: -trial.judged.ndcg)
+        for trial in sorted(shown.values(), key=lambda trial: -trial.metrics.ndcg)
     ]
 
 
-def _points(trials: list[Trial], name: str, **style: Any) -> go.Scatter:
+def _points(trials: Sequence[Trial], name: str, **style: Any) -> go.Scatter:
     """A trace of trials: variety across, NDCG up."""
     hover = [
         "<br>".join(
@@ -114,8 +108,8 @@ def _points(trials: list[Trial], name: str, **style: Any) -> go.Scatter:
         for trial in trials
     ]
     return go.Scatter(
-        x=[trial.judged.variety for trial in trials],
-        y=[trial.judged.ndcg for trial in trials],
+        x=[trial.metrics.variety for trial in trials],
+        y=[trial.metrics.ndcg for trial in trials],
         name=name,
         hovertext=hover,
         hoverinfo="text+x+y",

@@ -79,12 +79,11 @@ def publish(
     warehouse: Warehouse,
     registry: Registry,
     publication: Publication,
-    rows: pl.DataFrame,
+    tables: Mapping[str, pl.DataFrame],
     fusion: Mapping[str, Any],
     keep: int,
     tags: Mapping[str, object] | None = None,
     metrics: Mapping[str, float] | None = None,
-    beside: Mapping[str, pl.DataFrame] | None = None,
 ) -> None:
     """Put lists in the place of the old ones, in one step for whoever reads them.
 
@@ -95,22 +94,22 @@ def publish(
         warehouse: open for writing.
         registry: keeps the model.
         publication: what is published.
-        rows: of serving.recommendations.
+        tables: table to rows about this publication, each with its publication_id; serving.recommendations
+            among them.
         fusion: matchers, normaliser, weights, ...: whatever JSON can hold.
         keep: the newest so many publications keep their lists.
         tags: of the model version and its run.
         metrics: of that run.
-        beside: table to further rows about this publication, each with its publication_id.
     """
     told = {"publication_id": publication.publication_id, "lists_hash": publication.lists_hash}
     run_id, version = registry.register_lists(
         publication.publication_id,
         {**fusion, **told},
-        rows,
+        tables[LISTS],
         {**told, "fusion_id": publication.fusion_id, **(tags or {})},
         metrics or {},
     )
-    record(warehouse, publication, {LISTS: rows, **(beside or {})}, run_id, version, keep)
+    record(warehouse, publication, tables, run_id, version, keep)
     point_readers_at(new_snapshot(warehouse, publication.publication_id))
     remove_old_snapshots(warehouse.folder, keep)
     registry.set_champion(version)
@@ -244,11 +243,13 @@ def roll_back(
         warehouse,
         registry,
         publication,
-        rows.with_columns(named),
+        {
+            table: found.with_columns(named)
+            for table, found in ((LISTS, rows), (DIVERSE_LISTS, diverse), (CANDIDATES, chosen_from))
+        },
         fusion_content(model),
         keep,
         {"outcome": ROLLED_BACK, "origin_id": origin["publication_id"]},
-        beside={CANDIDATES: chosen_from.with_columns(named), DIVERSE_LISTS: diverse.with_columns(named)},
     )
     return publication
 

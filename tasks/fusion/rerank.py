@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays.types import Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats
 from tasks.fusion.rerank_calibrated import Calibrated
 from tasks.fusion.rerank_caps import Caps
 from tasks.fusion.rerank_dpp import Dpp
@@ -81,6 +81,11 @@ def rerank(
         order = _by_page(taken, page)
         best[rows, : order.shape[1]] = np.where(order >= 0, np.take_along_axis(heads, order, axis=1), -1)
     return best[:, :k]
+
+
+def picked_items(items: NDArray[np.integer], places: Positions) -> Codes:
+    """(U, k) item codes at positions (U, k) of (U, C) candidates; -1 stays -1."""
+    return np.where(places >= 0, np.take_along_axis(items, places, axis=1), -1)
 
 
 def check_reranker(name: str) -> None:

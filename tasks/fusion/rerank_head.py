@@ -1,6 +1,6 @@
 """What every re-ranker is given, and what it must offer: the one contract behind `rerank`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.arrays.types import Codes, Flags, Floats
-from tasks.fusion.similarity import ItemSimilarity, Positions
+from tasks.fusion.similarity import TABLE_ITEMS, ItemSimilarity, Positions
 from tasks.metrics.diversity import category_shares
 
 Singles = NDArray[np.float32]
@@ -53,14 +53,38 @@ class RerankContext:
     category_cap: int = 0
     """At most so many items of one category, as far as the head has others; 0 is no cap."""
 
-    def of(self, users: NDArray[np.integer]) -> "RerankContext":
-        """The context of some users, in this order.
+    @classmethod
+    def assemble(
+        cls,
+        vectors: NDArray[np.float32],
+        categories: Flags,
+        history: csr_array | None = None,
+        *,
+        reranker: str = "mmr",
+        category_cap: int = 0,
+        items: NDArray[np.integer] | None = None,
+        table_items: int = TABLE_ITEMS,
+    ) -> "RerankContext":
+        """The context of a catalogue of N items.
 
         Args:
-            users: (U',) rows of `tastes`.
+            vectors: (N, D), see `mean_text_vectors`.
+            categories: (N, C) bool.
+            history: (U, N) bool, whose tastes count; None: nobody's.
+            reranker: a name of RERANKERS.
+            category_cap: 0 is no cap.
+            items: codes of those that are re-ranked, which are then known by their places; all when None.
+            table_items: up to so many items, all similarities are kept.
         """
-        tastes = None if self.tastes is None else self.tastes[users]
-        return RerankContext(self.similarity, self.categories, tastes, self.reranker, self.category_cap)
+        wanted = None if history is None else tastes(history, categories)
+        if items is not None:
+            vectors, categories = vectors[items], categories[items]
+        similarity = ItemSimilarity.of(vectors, categories, table_items)
+        return cls(similarity, ItemCategories(categories), wanted, reranker, category_cap)
+
+    def of(self, users: NDArray[np.integer]) -> "RerankContext":
+        """The context of some users, which are rows of `tastes`, in this order."""
+        return self if self.tastes is None else replace(self, tastes=self.tastes[users])
 
 
 @dataclass(frozen=True)

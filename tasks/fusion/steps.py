@@ -17,26 +17,29 @@ from tasks.arrays.types import Codes
 from tasks.fusion import publishing
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.catalogue import Catalogue
-from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
-from tasks.fusion.freshness import freshness
-from tasks.fusion.lists import list_codes, list_rows
+from tasks.fusion.champion import Decision, FoldModels, decide, ndcg_of, without_champion
+from tasks.fusion.lists import list_rows, with_reasons
 from tasks.fusion.model import FusionModel
-from tasks.fusion.plots import parallel_figure, pareto_figure, pareto_rows, weights_figure
+from tasks.fusion.plan import Plan
+from tasks.fusion.plots import pareto_rows
+from tasks.fusion.points import Trial
+from tasks.fusion.publications import freshness
 from tasks.fusion.publishing import CANDIDATES, RULE_EFFECTS, Publication
-from tasks.fusion.reasons import with_reasons
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.rule_effects import effects_table, rule_effects
-from tasks.fusion.tuning import FINAL, HALVES, Plan, Tuning, tune
-from tasks.fusion.weights import Trial
+from tasks.fusion.search_records import search_figures, search_record, trial_record
+from tasks.fusion.tuning import FINAL, FOLDS, Tuning, tune
 from tasks.rules.book import check_rules
+from tasks.rules.effects import effects_table, rule_effects
 from tasks.run.fingerprint import fingerprint
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.run.tracking import Tracking
+from tasks.settings import Settings
 from warehouse.columns import (
     DIVERSE_LISTS,
     ITEM,
+    LISTS,
     PARTS_OF_FIT,
     RANK,
     TEST,
@@ -86,16 +89,13 @@ def known_model(run: StageRun) -> str | None:
 @step("search weights")
 def search(run: StageRun) -> str:
     """Search weights on validation, out of fold; keep the fusion model and return its id."""
-    settings, fusion = run.settings, run.settings.fusion
-    catalogue = Catalogue.read(run)
+    settings, fusion, k = run.settings, run.settings.fusion, run.settings.evaluation.k
+    catalogue, folder = Catalogue.read(run), settings.mlflow_folder / "searches"
+    tracking = Tracking.of(run, data_fingerprint=run.fingerprint, fit=TRAIN)
     candidates = catalogue.candidates(run, TRAIN, settings.matching.matchers)
-    relevant = catalogue.relevant(run)
-    tracking = Tracking(
-        settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}
-    )
-    k = settings.evaluation.k
     trials: list[tuple[str, Trial]] = []
-    with tracking.run("fusion", "weight search") as parent:
+    about = "A search of the weights: both folds of the users for validation, then all users."
+    with tracking.run("fusion", "weight search", about=about) as parent:
         with progress("searching fusion weights", 3 * fusion.trials, "trials") as advance:
 
             def on_trial(part: str, trial: Trial) -> None:
@@ -104,35 +104,19 @@ def search(run: StageRun) -> str:
 
             tuning = tune(
                 candidates,
-                relevant,
-                catalogue.user_ids,
-                catalogue.categories,
-                catalogue.context(run, TRAIN, fusion.reranker, fusion.category_cap),
+                catalogue.validation(run),
                 Plan.of(fusion, k, settings.seed),
-                recommendable=catalogue.recommendable,
                 on_trial=on_trial,
                 length=max(settings.evaluation.all_k),
-                folder=settings.mlflow_folder / "searches",
+                folder=folder,
                 key=_searched_on(run),
             )
-        _log_trials(tracking, parent, trials, k)
-        _log_search(tracking, parent, tuning, run)
-        record = tuning.models[FINAL].to_record()
-        fusion_id = fingerprint(run.fingerprint, record)
-        model = {
-            "fusion_id": fusion_id,
-            "fingerprint": _searched_on(run),
-            "reranker": fusion.reranker,
-            "category_cap": tuning.chosen[FINAL].category_cap,
-            **record,
-            "halves": _halves(tuning, catalogue, settings.seed).to_json(),
-            "mlflow_run_id": parent,
-            "created_at": datetime.now(UTC),
-        }
-        run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
-        for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
-            _judge_later(run, name, VALIDATION, catalogue.rows(tuning.users, items))
-    for done in (settings.mlflow_folder / "searches").glob("fusion-*.jsonl"):
+        for part, trial in trials:  # as child runs, so that they can be compared in MLflow
+            with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
+                tracking.log(run_id, **trial_record(trial, k))
+        _log_search(tracking, parent, tuning, settings)
+        fusion_id = _keep(run, tuning, catalogue, parent)
+    for done in folder.glob("fusion-*.jsonl"):
         done.unlink()
     run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
     return fusion_id
@@ -165,7 +149,7 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
         if decision.keeps:  # what is judged is what is published
             _, diverse = _out_of_fold_lists(run, catalogue, relevant, champion_id, diverse=True)
             for name, items in ((MODEL, of_champion), (DIVERSE, diverse)):
-                _judge_later(run, name, VALIDATION, catalogue.rows(users, items))
+                _hand_to_evaluation(run, name, VALIDATION, catalogue.rows(users, items))
     chosen_id = champion_id if decision.keeps and champion_id else challenger_id
     _record_decision(run, decision, champion_id, challenger_id, chosen_id)
     return chosen_id
@@ -180,8 +164,9 @@ def lists_for_test(run: StageRun, fusion_id: str) -> None:
     candidates = catalogue.candidates(run, "train_validation", model.matchers)
     length = max(run.settings.evaluation.all_k)
     for name, one in ((MODEL, model), (DIVERSE, model.as_diverse)):
-        items = list_codes(candidates, one, context, length)
-        _judge_later(run, name, TEST, catalogue.rows(candidates.users, items))
+        items = one.lists(candidates, context, length)
+        _hand_to_evaluation(run, name, TEST, catalogue.rows(candidates.users, items))
+    run.counts["test_lists"] = len(candidates.users)
 
 
 @step("publish")
@@ -192,11 +177,15 @@ def publish(run: StageRun, fusion_id: str) -> str:
     candidates = catalogue.candidates(run, "all", model.matchers)
     book = check_rules(run.warehouse, run.settings)
     context, length = _context(run, catalogue, "all", record), run.settings.fusion.list_length
-    lists, diverse = (
-        list_rows(candidates, one, context, length, catalogue.user_ids, catalogue.item_ids, book)
-        for one in (model, model.as_diverse)
-    )
-    effects = rule_effects(lists, candidates, book)
+    with progress("making lists", 2 * len(candidates.users), "lists") as advance:
+        made: list[pl.DataFrame] = []
+        for one in (model, model.as_diverse):
+            made.append(
+                list_rows(candidates, one, context, length, catalogue.user_ids, catalogue.item_ids, book)
+            )
+            advance(len(candidates.users))
+    lists, diverse = made
+    effects = rule_effects(lists, candidates.users, candidates.items, book)
     now = datetime.now(UTC)
     publication_id, lists_hash = Publication.identify(lists, now)
     decisions = run.warehouse.query("decision", decision_id=run.run_id)
@@ -215,18 +204,18 @@ def publish(run: StageRun, fusion_id: str) -> str:
     )
     publishing.publish(
         run.warehouse,
-        Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id, "data_fingerprint": run.fingerprint}),
+        Tracking.of(run, data_fingerprint=run.fingerprint),
         publication,
-        with_reasons(run, lists, publication_id, catalogue),
-        publishing.fusion_content(record),
-        run.settings.retention.publications,
-        {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
-        _figures(decision),
         {
+            LISTS: with_reasons(run, lists, publication_id, catalogue),
             DIVERSE_LISTS: with_reasons(run, diverse, publication_id, catalogue),
             CANDIDATES: candidate_rows(candidates, catalogue.user_ids, catalogue.item_ids, publication_id),
             RULE_EFFECTS: effects.with_columns(publication_id=pl.lit(publication_id)),
         },
+        publishing.fusion_content(record),
+        run.settings.retention.publications,
+        {name: decision.get(name) for name in ("outcome", "reason", "champion_id", "challenger_id")},
+        _figures(decision),
     )
     _show_effects(run, effects)
     run.counts |= {"users": lists[USER].n_unique(), "recommendations": lists.height}
@@ -246,13 +235,53 @@ def warn_of_old_lists(run: StageRun) -> None:
         )
 
 
+def _keep(run: StageRun, tuning: Tuning, catalogue: Catalogue, mlflow_run_id: str) -> str:
+    """Keep a search's model, and its lists for evaluation; returns the model's id."""
+    on_a, on_b = (tuning.models[fold] for fold in FOLDS)
+    users = [catalogue.user_ids[int(user)] for user in tuning.users]
+    record = tuning.models[FINAL].to_record()
+    fusion_id = fingerprint(run.fingerprint, record)
+    model = {
+        "fusion_id": fusion_id,
+        "fingerprint": _searched_on(run),
+        "reranker": run.settings.fusion.reranker,
+        "category_cap": tuning.chosen[FINAL].category_cap,
+        **record,
+        "halves": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
+        "mlflow_run_id": mlflow_run_id,
+        "created_at": datetime.now(UTC),
+    }
+    run.warehouse.replace("serving.fusion_models", pl.DataFrame([model]), where={"fusion_id": fusion_id})
+    for name, items in ((MODEL, tuning.items), (DIVERSE, tuning.diverse_items)):
+        _hand_to_evaluation(run, name, VALIDATION, catalogue.rows(tuning.users, items))
+    return fusion_id
+
+
+def _log_search(tracking: Tracking, parent: str, tuning: Tuning, settings: Settings) -> None:
+    """Log what was compared, what was chosen and what it was chosen from."""
+    k, compared = settings.evaluation.k, tuning.models[FINAL].model_selection
+    tracking.log(parent, **search_record(tuning, settings))
+    for path, figure in search_figures(tuning, k).items():
+        tracking.log_figure(parent, figure, path)
+    rows = pareto_rows(tuning.trials[FINAL], tuning.chosen[FINAL], tuning.diverse[FINAL])
+    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+    if compared:
+        entries = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
+        tracking.log_dict(parent, entries, "methods.json")
+        create_table_artifact(
+            key="fusion-methods",
+            table=[dict(entry) for entry in compared],
+            description=f"NDCG@{k} out of fold on validation, by score alone",
+        )
+
+
 def _why_unusable(run: StageRun, fusion_id: str) -> str | None:
     """Why a fusion model cannot make lists from tonight's scores; None when it can."""
     rows = run.warehouse.query("fusion_model", fusion_id=fusion_id)
     if rows.is_empty():
         return f"fusion model {fusion_id} is no longer kept"
     try:
-        models = Halves.from_record(rows.row(0, named=True)).models
+        models = FoldModels.from_record(rows.row(0, named=True)).models
     except (KeyError, TypeError, ValueError, PolyrecError) as error:
         return f"this version cannot read it ({error})"
     wanted = {name for model in models for name in model.matchers}
@@ -265,13 +294,13 @@ def _out_of_fold_lists(
 ) -> tuple[NDArray[np.int64], Codes]:
     """(V,) codes of the users with candidates and relevant items, (V, length) their lists for validation."""
     record = _record(run, fusion_id)
-    halves = Halves.from_record(record)
-    halves = halves.as_diverse if diverse else halves
-    candidates = catalogue.candidates(run, TRAIN, halves.models[0].matchers)
+    folds = FoldModels.from_record(record)
+    folds = folds.as_diverse if diverse else folds
+    candidates = catalogue.candidates(run, TRAIN, folds.models[0].matchers)
     judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
     context = _context(run, catalogue, TRAIN, record)
     length = max(run.settings.evaluation.all_k)
-    return judged.users, halves.lists(judged, catalogue.user_ids, context, length)
+    return judged.users, folds.lists(judged, catalogue.user_ids, context, length)
 
 
 def _record_decision(
@@ -317,59 +346,10 @@ def _context(run: StageRun, catalogue: Catalogue, fit: str, record: Mapping[str,
     return catalogue.context(run, fit, record["reranker"], record["category_cap"])
 
 
-def _halves(tuning: Tuning, catalogue: Catalogue, seed: int) -> Halves:
-    """The models that were chosen on either half of the users."""
-    on_a, on_b = (tuning.models[half] for half in HALVES)
-    return Halves.of_search((on_a, on_b), [catalogue.user_ids[int(user)] for user in tuning.users], seed)
-
-
-def _judge_later(run: StageRun, model: str, part: str, lists: pl.DataFrame) -> None:
-    """Hand lists to evaluation, the one place that judges."""
+def _hand_to_evaluation(run: StageRun, model: str, part: str, lists: pl.DataFrame) -> None:
+    """Lists of a part: evaluation alone says what they are worth."""
     rows = lists.select(pl.lit(model).alias("model"), pl.lit(part).alias("part"), USER, RANK, ITEM)
     run.warehouse.replace("evaluation.lists", rows, where={"model": model, "part": part})
-
-
-def _log_search(tracking: Tracking, parent: str, tuning: Tuning, run: StageRun) -> None:
-    """Log what was compared, what was chosen and what it was chosen from."""
-    settings, k = run.settings, run.settings.evaluation.k
-    chosen, diverse, study = tuning.chosen[FINAL], tuning.diverse[FINAL], tuning.studies[FINAL]
-    model = tuning.models[FINAL]
-    ndcg = f"val_ndcg_at_{k}"
-    tracking.log(
-        parent,
-        params={
-            **settings.fusion.model_dump(exclude={"rules"}),
-            "seed": settings.seed,
-            "chosen_method": model.method,
-            "chosen_normaliser": model.normaliser.name,
-            "chosen_trial": chosen.number,
-            "diverse_trial": diverse.number,
-        },
-        metrics={f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.contest},
-    )
-    tracking.log_figure(parent, pareto_figure(study, chosen, k, diverse), "pareto.html")
-    tracking.log_figure(parent, parallel_figure(study, k), "parallel.html")
-    tracking.log_figure(parent, weights_figure(tuning.chosen), "weights.html")
-    rows = pareto_rows(study, chosen, diverse)
-    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
-    if model.contest:
-        compared = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
-        tracking.log_dict(parent, compared, "methods.json")
-        create_table_artifact(
-            key="fusion-methods",
-            table=[dict(entry) for entry in model.contest],
-            description=f"NDCG@{k} out of fold on validation, by score alone",
-        )
-
-
-def _log_trials(tracking: Tracking, parent: str, trials: list[tuple[str, Trial]], k: int) -> None:
-    """Log every trial as a child run, so that they can be compared in MLflow."""
-    for part, trial in trials:
-        with tracking.run("fusion", f"{part}, trial {trial.number}", {"users": part}, parent) as run_id:
-            weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
-            judged = {f"val_{name}_at_{k}": value for name, value in trial.judged._asdict().items()}
-            dials = {"diversity": trial.diversity, "category_cap": trial.category_cap}
-            tracking.log(run_id, params={**weights, **dials}, metrics=judged)
 
 
 def _show_effects(run: StageRun, effects: pl.DataFrame) -> None:

@@ -1,191 +1,134 @@
-"""A fusion chosen on validation, and figures for it that are out of fold."""
+"""A fusion chosen on validation, and lists for it that are out of fold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from tasks.arrays.types import Flags
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.lists import list_codes
 from tasks.fusion.methods import accurate_model
-from tasks.fusion.model import FusionModel, Point
+from tasks.fusion.model import FusionModel
 from tasks.fusion.model_selection import Entry, winner
-from tasks.fusion.objective import Objective
-from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.weights import Trial, choose, search
+from tasks.fusion.objective import Objective, Validation
+from tasks.fusion.plan import Plan
+from tasks.fusion.points import Trial
+from tasks.fusion.weight_search import search
 from tasks.metrics.folds import folds_of
 from tasks.metrics.ranking import contains
-from tasks.settings.fusion import Fusion
-from tasks.settings.point_rule import PointRule
 
-HALVES = ("half_a", "half_b")
+FOLDS = ("fold_a", "fold_b")
 FINAL = "all"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is searched, and how one point is chosen."""
-
-    k: int
-    """Length of the lists that are judged."""
-    trials: int
-    """Of each of the searches."""
-    max_diversity: float
-    """The dial is tried from 0 to this."""
-    choose: PointRule
-    choose_diverse: PointRule
-    method: str = "weighted"
-    normaliser: str = "zscore"
-    seed: int = 0
-    """The same seed gives the same tuning."""
-
-    @classmethod
-    def of(cls, fusion: Fusion, k: int, seed: int) -> "Plan":
-        """As the settings have it."""
-        return cls(
-            k,
-            fusion.trials,
-            fusion.max_diversity,
-            PointRule.parse(fusion.choose),
-            PointRule.parse(fusion.choose_diverse),
-            fusion.method,
-            fusion.normaliser,
-            seed,
-        )
-
-    def caps(self, context: RerankContext) -> tuple[int, ...]:
-        """Caps on a category that are tried: that of the settings, and half of a list, if that is stricter.
-
-        A cap makes lists varied in themselves at less cost than the dial does. Where diversity is not asked
-        for, or items have no categories, no other cap is tried.
-        """
-        asked, half = context.category_cap, max(1, self.k // 2)
-        known = context.categories is not None and context.categories.n_categories > 0
-        more = known and self.max_diversity > 0 and (asked == 0 or half < asked)
-        return (asked, half) if more else (asked,)
+OnTrial = Callable[[str, Trial], None]
+"""The search's name and its trial."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was chosen, and what it is worth to users whom the choice did not see."""
+    """What was chosen, and lists for users whom the choice did not see.
 
-    studies: dict[str, optuna.Study]
-    """Of "half_a", "half_b", and, where something is to be published, "all" users."""
-    chosen: dict[str, Trial]
-    """The same; "all" is what is published."""
-    diverse: dict[str, Trial]
-    """The same at the diverse point."""
-    models: dict[str, FusionModel]
-    """The same, with what was learned."""
-    entries: dict[str, tuple[Entry, ...]]
-    """The same: methods and normalisers that were compared."""
+    By the name of a search: "fold_a", "fold_b" and, where something is to be published, "all".
+    """
+
     users: NDArray[np.int64]
     """(V,) user codes: those with candidates and relevant items."""
+    trials: dict[str, list[Trial]]
+    chosen: dict[str, Trial]
+    """That of "all" is published."""
+    diverse: dict[str, Trial]
+    """At the diverse point."""
+    models: dict[str, FusionModel]
+    """With what was learned."""
+    entries: dict[str, tuple[Entry, ...]]
+    """Methods and normalisers that were compared."""
     items: NDArray[np.int32]
-    """(V, length) their lists, each made with the model chosen on the other half."""
+    """(V, length) lists, each made with the model chosen on the other fold."""
     diverse_items: NDArray[np.int32]
     """(V, length) the same at the diverse point."""
 
 
 def tune(
     candidates: Candidates,
-    relevant: csr_array,
-    user_ids: Sequence[str],
-    categories: Flags,
-    context: RerankContext,
+    validation: Validation,
     plan: Plan,
     *,
-    recommendable: Flags | None = None,
-    on_trial: Callable[[str, Trial], None] | None = None,
+    on_trial: OnTrial | None = None,
     publish: bool = True,
     length: int | None = None,
     folder: Path | None = None,
     key: str = "",
 ) -> Tuning:
-    """Choose on each half of the users and make lists for the other; then choose on all, to publish.
+    """Choose on each fold of the users and make lists for the other; then choose on all, to publish.
 
     Args:
-        candidates: of the train fit; with the facts about their users where the method is "gated" or "auto".
-        relevant: (U, N) bool, the validation part, over all users.
-        user_ids: all user ids, sorted.
-        categories: (N, C) bool.
-        context: what re-ranking goes by, of all users.
+        candidates: of the train fit; with user features where the method is "gated" or "auto".
+        validation: what lists are judged by.
         plan: what is searched.
-        recommendable: (N,) bool, which items lists may hold; all of them when None.
-        on_trial: called with the search's name after every trial.
-        publish: whether to choose on all; a figure that is out of fold needs the halves only.
+        on_trial: called after every trial.
+        publish: whether to choose on all; a figure that is out of fold needs the folds only.
         length: of the lists that are made at last; k when None. Their first k items are the same.
         folder: where trials are kept while a search lasts, so that it can go on; nowhere when None.
         key: names whatever else decides what a trial is worth, such as the re-ranker.
     """
-    judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
+    judged = candidates.take(np.flatnonzero(np.diff(validation.relevant.indptr)[candidates.users] > 0))
     if len(judged.users) < 2:
         raise ValueError(
             f"only {len(judged.users)} users have both candidates and validation events, need 2 or more "
-            "to choose on one half and judge on the other; raise [data] max_users"
+            "to choose on one fold and judge on the other; raise [data] max_users"
         )
-    ids = [user_ids[int(user)] for user in judged.users]
-    half = folds_of(ids, plan.seed)
-    tuning = Tuning(
-        {},
-        {},
-        {},
-        {},
-        {},
-        judged.users,
-        *(np.full((len(half), length or plan.k), -1, np.int32) for _ in "ab"),
-    )
-    parts = {HALVES[0]: np.flatnonzero(half == 0), HALVES[1]: np.flatnonzero(half == 1)}
-    parts |= {FINAL: np.arange(len(half))} if publish else {}
-    for name, rows in parts.items():
-        mine = judged.take(rows)
-        of_mine = relevant[mine.users]
-        is_relevant = contains(of_mine, mine.items)
-        won = winner(
-            mine,
-            is_relevant,
-            np.diff(of_mine.indptr),
-            [ids[row] for row in rows],
-            method=plan.method,
-            normaliser=plan.normaliser,
-            k=plan.k,
-            seed=plan.seed,
-        )
-        model = accurate_model(won.method, won.normaliser, mine, is_relevant, plan.seed)
-        study = search(
-            Objective(mine, model, relevant, categories, context, plan.k, recommendable),
-            model.columns(mine),
-            plan.trials,
-            plan.max_diversity,
-            plan.seed,
-            on_trial=_named(on_trial, name),
-            accurate=model.vector(mine) if is_relevant.any() else None,
-            slack=plan.choose.slack,
-            caps=plan.caps(context),
-            rules=(plan.choose, plan.choose_diverse),
-            file=folder and folder / f"fusion-{name}-{_digest(key, plan, mine, model, is_relevant)}.jsonl",
-        )
-        chosen, diverse = choose(study, plan.choose), choose(study, plan.choose_diverse)
-        tuning.studies[name], tuning.entries[name] = study, won.entries
-        tuning.chosen[name], tuning.diverse[name] = chosen, diverse
-        model = model.at(Point(chosen.weights, chosen.diversity, chosen.category_cap))
-        tuning.models[name] = replace(
-            model,
-            diverse=Point(diverse.weights, diverse.diversity, diverse.category_cap),
-            contest=tuple(asdict(entry) for entry in won.entries),
-        )
-    for name, other in (HALVES, HALVES[::-1]):
-        rows, model = parts[name], tuning.models[other]
-        mine = judged.take(rows)
-        tuning.items[rows] = list_codes(mine, model, context, length or plan.k)
-        tuning.diverse_items[rows] = list_codes(mine, model.as_diverse, context, length or plan.k)
+    fold = folds_of([validation.user_ids[int(user)] for user in judged.users], plan.seed)
+    rows = {name: np.flatnonzero(fold == code) for code, name in enumerate(FOLDS)}
+    lists = (np.full((len(fold), length or plan.k), -1, np.int32) for _ in "ab")
+    tuning = Tuning(judged.users, {}, {}, {}, {}, {}, *lists)
+    for name, mine in (rows | ({FINAL: np.arange(len(fold))} if publish else {})).items():
+        _choose(tuning, name, judged.take(mine), validation, plan, on_trial, folder and (folder, key))
+    for name, other in (FOLDS, FOLDS[::-1]):
+        mine, model = judged.take(rows[name]), tuning.models[other]
+        tuning.items[rows[name]] = model.lists(mine, validation.context, length or plan.k)
+        tuning.diverse_items[rows[name]] = model.as_diverse.lists(mine, validation.context, length or plan.k)
     return tuning
+
+
+def _choose(
+    tuning: Tuning,
+    name: str,
+    candidates: Candidates,
+    validation: Validation,
+    plan: Plan,
+    on_trial: OnTrial | None,
+    kept: tuple[Path, str] | None,
+) -> None:
+    """Choose on some users: method and normaliser, then weights and dial; put all that into `tuning`."""
+    relevant = validation.relevant[candidates.users]
+    is_relevant = contains(relevant, candidates.items)
+    ids = [validation.user_ids[int(user)] for user in candidates.users]
+    won = winner(candidates, is_relevant, np.diff(relevant.indptr), ids, plan)
+    model = accurate_model(won.method, won.normaliser, candidates, is_relevant, plan.seed)
+    file = None
+    if kept is not None:
+        folder, key = kept
+        file = folder / f"fusion-{name}-{_digest(key, plan, candidates, model, is_relevant)}.jsonl"
+    trials = search(
+        Objective(candidates, model, validation, plan.k),
+        model.columns(candidates),
+        plan,
+        caps=plan.caps(validation.context),
+        accurate=model.vector(candidates) if is_relevant.any() else None,
+        on_trial=on_trial and partial(on_trial, name),
+        file=file,
+    )
+    chosen, diverse = plan.published(trials), plan.diverse(trials)
+    tuning.trials[name], tuning.entries[name] = trials, won.entries
+    tuning.chosen[name], tuning.diverse[name] = chosen, diverse
+    tuning.models[name] = replace(
+        model.at(chosen.point),
+        diverse=diverse.point,
+        model_selection=tuple(asdict(entry) for entry in won.entries),
+    )
 
 
 def _digest(key: str, plan: Plan, candidates: Candidates, model: FusionModel, relevant: Flags) -> str:
@@ -194,7 +137,3 @@ def _digest(key: str, plan: Plan, candidates: Candidates, model: FusionModel, re
     for array in (candidates.users, candidates.items, candidates.scores, relevant):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _named(on_trial: Callable[[str, Trial], None] | None, name: str) -> Callable[[Trial], None] | None:
-    return None if on_trial is None else lambda trial: on_trial(name, trial)

@@ -6,11 +6,11 @@ from scipy.sparse import csr_array
 
 from tasks.arrays.types import Floats
 
-FACTS = ("history_length", "taste_spread", "days_since_last")
+FEATURES = ("history_length", "taste_spread", "days_since_last")
 SECONDS_A_DAY = 86400
 
 
-def user_facts(
+def user_features(
     n_users: int,
     user: NDArray[np.integer],
     item: NDArray[np.integer],
@@ -31,7 +31,7 @@ def user_facts(
         vectors: (N, D) of the items, unit norm or zero.
     """
     n_events = np.bincount(user, minlength=n_users)
-    out = np.zeros((n_users, len(FACTS)))
+    out = np.zeros((n_users, len(FEATURES)))
     if not len(user):
         return out
     shape = (n_users, len(vectors))

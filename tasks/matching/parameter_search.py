@@ -1,12 +1,8 @@
-"""The search over a matcher's settings: Optuna, one job, seeded, and gone on with where it stopped.
-
-Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011 (TPE).
-"""
+"""The search over a matcher's settings, and what its choice is worth out of fold."""
 
 import warnings
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,18 +16,16 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
 
 from tasks.arrays.types import Floats
 from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.validation_metrics import Figures
+from tasks.run.study import ResumableStudy
 from tasks.settings.space import Choice, Real, Space, contains, plain
 from warehouse.errors import PolyrecError
 
 Make = Callable[[Mapping[str, Parameter]], Matcher]
 """Values of the searched settings to a matcher that is not fitted."""
-AS_SET = "as_set"  # marks trials of the settings as they were when the search began
 RANDOM_TRIALS = 10  # before the sampler learns from what was tried
 UNFIT = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what settings that cannot be fitted raise
 
@@ -51,11 +45,11 @@ class OutOfFold:
     """What the search's choice is worth to users whom the choice did not see."""
 
     chosen: tuple[Trial, Trial]
-    """The best trial on half 0, and on half 1."""
+    """The best trial on fold 0, and on fold 1."""
     value: tuple[float, float]
-    """Each one's mean NDCG on the other half."""
+    """Each one's mean NDCG on the other fold."""
     ndcg: Floats
-    """(V,) of each user, by the trial that the other half chose."""
+    """(V,) of each user, by the trial that the other fold chose."""
 
 
 class Search:
@@ -71,29 +65,15 @@ class Search:
         """
         if not spaces:
             raise ValueError("there is no setting to search; annotate one in tasks/settings/matching.py")
-        self.spaces, self._seed = dict(spaces), seed
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = None
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            storage = optuna.storages.JournalStorage(JournalFileBackend(str(file)))
-        self.study = optuna.create_study(
-            storage=storage, study_name="search", direction="maximize", load_if_exists=True
-        )
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self.study.tell(trial.number, state=TrialState.FAIL)  # its process was killed
-
-    @property
-    def trials(self) -> list[Trial]:
+        self.spaces = dict(spaces)
+        space = {name: _distribution(space) for name, space in spaces.items()}
+        self._study = ResumableStudy(1, space, seed, RANDOM_TRIALS, file)
+        self.trials: list[Trial] = []
         """Every trial that was judged, in order."""
-        return [
-            _as_trial(trial) for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        ]
-
-    @property
-    def failed(self) -> int:
-        """How many trials could not be fitted, or were killed."""
-        return len(self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+        self.failed = 0
+        """How many trials could not be fitted."""
+        for row in self._study.known:
+            self._add(row)
 
     def run(
         self,
@@ -126,18 +106,14 @@ class Search:
         while (trials is None or done < trials) and (
             minutes is None or perf_counter() - start < 60 * minutes
         ):
-            asked = self._ask()
+            proposed = self._study.propose()
             done += 1
-            parameters: dict[str, Parameter] = plain(asked.params)
+            figures = None
             try:
-                figures = judge(make(parameters))
+                figures = judge(make(plain(proposed)))
             except UNFIT as problem:
                 error = problem
-                self.study.tell(asked, state=TrialState.FAIL)
-                if on_trial:
-                    on_trial(None)
-                continue
-            trial = self._keep(asked, Trial(asked.number, parameters, False, figures))
+            trial = self._add(_row(proposed, False, figures))
             if on_trial:
                 on_trial(trial)
         if error is not None and len(self.trials) <= 1:
@@ -149,27 +125,12 @@ class Search:
 
         Watanabe et al., "PED-ANOVA", IJCAI 2023. Empty for one setting, or before there is enough to tell.
         """
-        inside = [
-            trial for trial in self.study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE
-        ]
-        if len(self.spaces) < 2 or len(inside) < 2 * RANDOM_TRIALS:
+        if len(self.spaces) < 2 or len(self.trials) < 2 * RANDOM_TRIALS:
             return {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-            return dict(optuna.importance.get_param_importances(self.study, evaluator=evaluator))
-
-    def _ask(self) -> optuna.Trial:
-        """Ask for settings; seeded by the trial's number, so that a stop changes nothing that follows."""
-        number = len(self.study.get_trials(deepcopy=False))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self.study.sampler = optuna.samplers.TPESampler(
-                seed=(self._seed * 1_000_003 + number) % 2**32,
-                multivariate=True,
-                n_startup_trials=RANDOM_TRIALS,
-            )
-            return self.study.ask({name: _distribution(space) for name, space in self.spaces.items()})
+            return dict(optuna.importance.get_param_importances(self._study.study, evaluator=evaluator))
 
     def _try_as_set(
         self, make: Make, judge: Callable[[Matcher], Figures], as_set: Mapping[str, Parameter]
@@ -179,26 +140,29 @@ class Search:
         figures = judge(make(parameters))
         if not all(contains(space, parameters[name]) for name, space in self.spaces.items()):
             return Trial(-1, parameters, True, figures)
-        self.study.enqueue_trial(parameters)
-        asked = self._ask()
-        return self._keep(asked, Trial(asked.number, parameters, True, figures))
-
-    def _keep(self, asked: optuna.Trial, trial: Trial) -> Trial:
-        """Write a trial down; the last step makes it count."""
-        figures = trial.figures
-        values: dict[str, Any] = {
-            "parameters": trial.parameters,
-            AS_SET: trial.as_set,
-            "ndcg": b64encode(figures.ndcg.astype("<f8").tobytes()).decode(),
-            "effective_catalogue": figures.effective_catalogue,
-            "ild": None if np.isnan(figures.ild) else figures.ild,
-            "fit_seconds": figures.fit_seconds,
-            "score_seconds": figures.score_seconds,
-        }
-        for key, value in values.items():
-            asked.set_user_attr(key, value)
-        self.study.tell(asked, figures.mean_ndcg)
+        trial = self._add(_row(parameters, True, figures))
+        assert trial is not None
         return trial
+
+    def _add(self, row: Mapping[str, Any]) -> Trial | None:
+        """Count a trial, which is None where it could not be fitted."""
+        number = self._study.n_trials
+        if row["figures"] is None:
+            self._study.add(row, None)
+            self.failed += 1
+            return None
+        figures = Figures(**{**row["figures"], "ndcg": np.array(row["figures"]["ndcg"], dtype=np.float64)})
+        self._study.add(row, [figures.mean_ndcg])
+        tried = row["parameters"] if row["as_set"] else plain(row["parameters"])
+        trial = Trial(number, tried, row["as_set"], figures)
+        self.trials.append(trial)
+        return trial
+
+
+def _row(parameters: Mapping[str, Any], as_set: bool, figures: Figures | None) -> dict[str, Any]:
+    """A trial as the file keeps it; its parameters as they were proposed, with all their digits."""
+    kept = figures and {**asdict(figures), "ndcg": figures.ndcg.tolist()}
+    return {"parameters": dict(parameters), "as_set": as_set, "figures": kept}
 
 
 def best(trials: Sequence[Trial], users: NDArray[np.bool_] | None = None) -> Trial:
@@ -212,16 +176,16 @@ def best(trials: Sequence[Trial], users: NDArray[np.bool_] | None = None) -> Tri
     return max(trials, key=lambda trial: (trial.figures.ndcg[chosen].mean(), -trial.number))
 
 
-def out_of_fold_value(trials: Sequence[Trial], half: NDArray[np.int64]) -> OutOfFold:
-    """Choose the best trial on each half of the users, and judge it on the other.
+def out_of_fold_value(trials: Sequence[Trial], fold: NDArray[np.int64]) -> OutOfFold:
+    """Choose the best trial on each fold of the users, and judge it on the other.
 
     Args:
         trials: at least one.
-        half: (V,) 0 or 1; both occur.
+        fold: (V,) 0 or 1; both occur.
     """
-    chosen = best(trials, half == 0), best(trials, half == 1)
-    ndcg = np.where(half == 1, chosen[0].figures.ndcg, chosen[1].figures.ndcg)
-    return OutOfFold(chosen, (float(ndcg[half == 1].mean()), float(ndcg[half == 0].mean())), ndcg)
+    chosen = best(trials, fold == 0), best(trials, fold == 1)
+    ndcg = np.where(fold == 1, chosen[0].figures.ndcg, chosen[1].figures.ndcg)
+    return OutOfFold(chosen, (float(ndcg[fold == 1].mean()), float(ndcg[fold == 0].mean())), ndcg)
 
 
 def _distribution(space: Space) -> BaseDistribution:
@@ -230,15 +194,3 @@ def _distribution(space: Space) -> BaseDistribution:
     if isinstance(space, Real):
         return FloatDistribution(space.low, space.high, log=space.log)
     return IntDistribution(space.low, space.high, log=space.log)
-
-
-def _as_trial(trial: FrozenTrial) -> Trial:
-    kept = trial.user_attrs
-    figures = Figures(
-        np.frombuffer(b64decode(kept["ndcg"]), dtype="<f8"),
-        kept["effective_catalogue"],
-        float("nan") if kept["ild"] is None else kept["ild"],
-        kept["fit_seconds"],
-        kept["score_seconds"],
-    )
-    return Trial(trial.number, kept["parameters"], kept[AS_SET], figures)

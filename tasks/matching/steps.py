@@ -39,7 +39,7 @@ from warehouse.columns import (
     USER,
     VALIDATION,
 )
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "matching.scores"
 # Fitted and saved for visitors, whichever matchers score users: queries are answered by these.
@@ -62,7 +62,7 @@ class FitWork:
         if fit == ALL:
             self.names += [name for name in FOR_VISITORS if name not in settings.matchers]
         self.digest = self._digest(settings)
-        n_shards = 1 << max(0, -(-len(self.window.user_ids) // settings.block_users) - 1).bit_length()
+        n_shards = number_of_shards(len(self.window.user_ids), settings.block_users)
         self.shards: dict[str, list[int]] = defaultdict(list)
         for code, user_id in enumerate(self.window.user_ids):
             self.shards[shard_key(user_id, n_shards)].append(code)
@@ -150,16 +150,17 @@ def score(run: StageRun, work: FitWork) -> None:
 def track(run: StageRun) -> None:
     """Log every matcher as a child run with its parameters, timings and validation metrics."""
     metrics = _validation_metrics(run)
-    tracking = Tracking(run.settings, {"prefect_flow_run_id": run.flow_run_id})
+    tracking = Tracking.of(run)
     settings = run.settings.matching.model_dump(mode="json")
     rows = []
-    with tracking.run("matching", "matchers") as parent:
+    about = "All matchers of one night, each fit on train, train_validation and all."
+    with tracking.run("matching", "matchers", about=about) as parent:
         tracking.log(parent, params={**settings, "seed": run.settings.seed}, metrics=run.counts)
         for fit in PARTS_OF_FIT:
             models = run.warehouse.query("matcher_models", fit=fit)
             for model in models.iter_rows(named=True):
                 name = model[MATCHER]
-                with tracking.run("matching", f"{name}, {fit}", {FIT: fit}, parent) as run_id:
+                with tracking.run("matching", f"{name}, {fit}", {FIT: fit, MATCHER: name}, parent) as run_id:
                     values = {"fit_seconds": model["fit_seconds"], "score_seconds": model["score_seconds"]}
                     if fit == TRAIN:
                         values |= metrics.get(name, {})  # what proposes nothing has no lists

@@ -4,16 +4,19 @@ Reimers & Gurevych, "Sentence-BERT", EMNLP 2019.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.models.packages import package_file
+from tasks.models.files import package_file
 
 DIMENSIONS = 384
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+"""T texts to (T, D) float32 of unit length."""
 
 
 @cache

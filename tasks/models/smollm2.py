@@ -4,8 +4,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tasks.models.packages import package_file
-from tasks.models.whole_folder import whole_folder
+from tasks.models.files import package_file, whole_folder
 
 NAME = "SmolLM2-135M-Instruct"
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")

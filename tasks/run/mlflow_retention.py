@@ -11,10 +11,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from tasks.run.mlflow_names import PREFIX, TRIALS
 from warehouse.errors import PolyrecError
 
-PREFIX = "polyrec-"  # of the experiments
-TRIALS = {"polyrec-fusion", "polyrec-tuning"}  # whose child runs are trials of a search
 AT_ONCE = 500  # run ids in one call
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 
@@ -46,10 +45,10 @@ def remove_old_runs(
     old: dict[str, list[str]] = {}
     for experiment in client.search_experiments():
         if experiment.name.startswith(PREFIX):
-            runs = list(_runs(client, experiment.experiment_id))
-            days = {True: trials_days if experiment.name in TRIALS else runs_days, False: runs_days}
-            found = _old(runs, needed, {child: now - timedelta(days=days[child]) for child in days})
-            if found:
+            trials = experiment.name.removeprefix(PREFIX) in TRIALS
+            days_of_children = trials_days if trials else runs_days
+            before = {True: now - timedelta(days=days_of_children), False: now - timedelta(days=runs_days)}
+            if found := _old(list(_runs(client, experiment.experiment_id)), needed, before):
                 old[experiment.name] = found
     gone = [run_id for found in old.values() for run_id in found]
     if gone:

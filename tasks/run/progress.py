@@ -74,7 +74,11 @@ def progress(description: str, total: int | None, unit: str) -> Iterator[Advance
     )
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task(description, total=total, unit=unit, now="")
-        yield lambda more, now="": bars.update(bar, advance=more, **({"now": now} if now else {}))
+
+        def advance(more: int, now: str = "") -> None:
+            bars.update(bar, advance=more, now=now or bars.tasks[0].fields["now"])
+
+        yield advance
 
 
 class Lines:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import polars as pl
+
 from tasks.run.memory import give_back
 from tasks.settings import Settings
 from warehouse.connection import Warehouse, writing
@@ -32,6 +34,12 @@ class StageRun:
         self.fingerprint = ""  # of what the stage leaves behind
         self.counts: dict[str, float] = {}  # what is worth remembering, such as rows written
         self.unchanged = False  # whether all its work was found done
+
+
+def data_fingerprint(warehouse: Warehouse) -> str:
+    """Of the data set as it was last ingested; empty before that."""
+    runs = warehouse.query("last_runs").filter(pl.col("stage") == "ingest")
+    return runs["fingerprint"].item() if runs.height else ""
 
 
 def peak_rss_mb() -> float:

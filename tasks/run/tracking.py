@@ -11,25 +11,26 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.run.mlflow_quiet import QUIET
+from tasks.run.mlflow_names import PREFIX, QUIET, TRIALS
 
 os.environ.update({**QUIET, **os.environ})  # read while mlflow is imported
 
 import polars as pl
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import PyFuncModel, load_model, save_model
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from mlflow.utils.validation import MAX_METRICS_PER_BATCH, MAX_PARAMS_TAGS_PER_BATCH
 
+from tasks.run.stage import StageRun, data_fingerprint
 from tasks.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ MODEL = "polyrec"
 CHAMPION = "champion"
 MODEL_CODE = PROJECT / "serving" / "model.py"
 MODEL_FOLDER = "model"  # inside a run's artifacts
+ABOUT = {
+    "corpus": "The recommendation texts: one run each time some were written.",
+    "embedding": "The vectors of items, texts and users: one run each time some were made.",
+    "matching": "A parent run holds the matchers of one night: a child is one matcher of one fit, with its "
+    "settings, its seconds and, for the fit `train`, its figures on validation. Also samples of pairs.",
+    "fusion": "A parent run is one search of the fusion's weights: a child is one trial. Compare trials by "
+    "`val_ndcg_at_10` and `val_ild_at_10`; `users` says on whose lists they were tried.",
+    "publication": "Each run is one publication; its model answers with the lists of that night.",
+    "evaluation": "A parent run is one report, ablation or comparison: a child is one model or variant, with "
+    "its figures on validation and, after a look at test, on test.",
+    "tuning": "A parent run is one search of a matcher's settings: a child is one trial, on validation.",
+}
+"""Stage to the description of its experiment."""
 
 
 @cache
@@ -57,40 +71,53 @@ class Tracking:
     """The project's MLflow store.
 
     Args:
-        settings: Says where the store is.
-        tags: Put on every run, with `stage` and `git_sha`: data_fingerprint, split_hash,
-            prefect_flow_run_id. A tag whose value is None is left out.
+        settings: Says where the store is, and which data set, protocol and k runs are tagged with.
+        tags: Put on every run, too: split_hash, fit. A tag whose value is None is left out.
+        data: Fingerprint of the data set: the input of every run but trials of a search; none when empty.
     """
 
-    def __init__(self, settings: Settings, tags: Mapping[str, object] | None = None) -> None:
+    def __init__(self, settings: Settings, tags: Mapping[str, object] | None = None, data: str = "") -> None:
         settings.mlflow_folder.mkdir(parents=True, exist_ok=True)
         self.client = MlflowClient(tracking_uri=settings.mlflow_uri, registry_uri=settings.mlflow_uri)
         _let_readers_in(settings.mlflow_folder / "mlflow.db")
         self._artifacts = settings.mlflow_folder / "artifacts"
-        self._tags = {"git_sha": git_sha(), **(tags or {})}
+        source = settings.data.source
+        comparable = {"dataset": source, "protocol": settings.data.protocol, "k": settings.evaluation.k}
+        self._tags = {"git_sha": git_sha(), **comparable, **(tags or {})}
+        where = json.dumps({"uri": settings.data_folder.as_uri()})
+        self._data = Dataset(source, data, "local", where) if data else None
         self._experiments: dict[str, str] = {}
 
+    @classmethod
+    def of(cls, run: StageRun, **tags: object) -> "Tracking":
+        """The store for a run of a stage, whose MLflow runs name its flow run and its data set."""
+        named = {"prefect_flow_run_id": run.flow_run_id, **tags}
+        return cls(run.settings, named, data_fingerprint(run.warehouse))
+
     def experiment(self, stage: str) -> str:
-        """Return the id of the experiment polyrec-<stage>, made if there is none."""
+        """Return the id of the experiment polyrec-<stage>, made or described if that is missing."""
         if stage not in self._experiments:
-            name = f"polyrec-{stage}"
+            name = PREFIX + stage
             found = self.client.get_experiment_by_name(name)
             if found is None:
-                # A file URI, so that runs are logged alike with and without a server.
-                location = (self._artifacts / name).as_uri()
-                try:
-                    self._experiments[stage] = self.client.create_experiment(name, artifact_location=location)
-                except MlflowException:  # another process was first
-                    found = self.client.get_experiment_by_name(name)
-                    if found is None:
-                        raise
-            if found is not None:
-                self._experiments[stage] = found.experiment_id
+                with suppress(MlflowException):  # another process was first
+                    # A file URI, so that runs are logged alike with and without a server.
+                    self.client.create_experiment(name, artifact_location=(self._artifacts / name).as_uri())
+                found = self.client.get_experiment_by_name(name)
+            assert found is not None
+            if stage in ABOUT and found.tags.get(MLFLOW_RUN_NOTE) != ABOUT[stage]:
+                self.client.set_experiment_tag(found.experiment_id, MLFLOW_RUN_NOTE, ABOUT[stage])
+            self._experiments[stage] = found.experiment_id
         return self._experiments[stage]
 
     @contextmanager
     def run(
-        self, stage: str, name: str, tags: Mapping[str, object] | None = None, parent: str | None = None
+        self,
+        stage: str,
+        name: str,
+        tags: Mapping[str, object] | None = None,
+        parent: str | None = None,
+        about: str | None = None,
     ) -> Iterator[str]:
         """Start a run, give its id, and end it: FINISHED, FAILED on an error, KILLED on Ctrl-C.
 
@@ -99,9 +126,14 @@ class Tracking:
             name: Shown in the UI.
             tags: Added to those of this object, such as fit.
             parent: Id of the run that this one is shown under.
+            about: The run's description in the UI.
         """
-        everything = {**self._tags, "stage": stage, MLFLOW_PARENT_RUN_ID: parent, **(tags or {})}
-        run = self.client.create_run(self.experiment(stage), tags=_present(everything), run_name=name)
+        own = {"stage": stage, MLFLOW_PARENT_RUN_ID: parent, MLFLOW_RUN_NOTE: about, **(tags or {})}
+        everything = _present({**self._tags, **own})
+        run = self.client.create_run(self.experiment(stage), tags=everything, run_name=name)
+        if self._data is not None and (parent is None or stage not in TRIALS):  # a trial's parent has it
+            used = DatasetInput(self._data, [InputTag(MLFLOW_DATASET_CONTEXT, everything.get("fit", stage))])
+            self.client.log_inputs(run.info.run_id, [used])
         status = "FAILED"
         try:
             yield run.info.run_id
@@ -141,14 +173,6 @@ class Tracking:
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """Keep a text file: Markdown, HTML, ..."""
         self.client.log_text(run_id, text, path)
-
-    def log_frame(self, run_id: str, frame: pl.DataFrame, path: str) -> None:
-        """Keep a frame as a Parquet file."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / Path(path).name
-            frame.write_parquet(file)
-            parent = Path(path).parent.as_posix()
-            self.client.log_artifact(run_id, str(file), None if parent == "." else parent)
 
     def register_fusion(
         self,

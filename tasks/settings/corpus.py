@@ -7,7 +7,6 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.openai import OpenAi
-from tasks.settings.rewrite import Rewrite
 from tasks.settings.section import Section
 
 Precision = Literal["bf16", "f32"]
@@ -31,6 +30,17 @@ class Safety(Section):
 
     languages: tuple[str, ...] = Field(default=("en",), min_length=1)
     """Texts are searched for profanity of these languages: codes such as "de"."""
+
+
+class Rewrite(Section):
+    """A second pass, which reads an item's texts and writes each again to say what the others do not."""
+
+    enabled: bool = False
+    """Whether there is one: it takes longer than the first."""
+    max_minutes: float = Field(default=60.0, gt=0)
+    """A run begins no further batch after so many minutes of it; the next run goes on."""
+    max_item_rank: int = Field(default=1, ge=1)
+    """Among all items, its own is at least so near to a text: 1 is the nearest."""
 
 
 class Corpus(Section):
@@ -100,6 +110,11 @@ class Corpus(Section):
                 "add another [[corpus.angles]], or set enabled = false"
             )
         return rewrite
+
+    @property
+    def languages(self) -> dict[str, str]:
+        """The language of each angle's texts, by the angle's name."""
+        return {angle.name: angle.language for angle in self.angles}
 
     @property
     def written_by(self) -> str:

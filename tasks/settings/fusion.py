@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from tasks.settings.point_rule import PointRule
 from tasks.settings.rule_conflicts import AsWritten, contradiction, today
 from tasks.settings.rules import Rule
 from tasks.settings.section import Section
@@ -21,10 +20,12 @@ class Fusion(Section):
     """Optuna trials of each weight search."""
     max_diversity: float = Field(default=0.8, ge=0, le=1)
     """The search tries diversity dials from 0 to this."""
-    choose: str = "most_diverse_within_5_percent_ndcg"
-    """Which point of the search is published; "most_accurate" is another one."""
-    choose_diverse: str = "most_accurate_with_1.3_times_catalogue_and_1.12_times_ild"
-    """A second, diverse point: times what the best single matcher has on validation."""
+    max_ndcg_loss: float = Field(default=0.05, ge=0, lt=1)
+    """The most varied point is published within this share of the best NDCG; 0 is the most accurate one."""
+    diverse_catalogue_ratio: float = Field(default=1.3, ge=0)
+    """A second, diverse point has so many times the effective catalogue of the best single matcher..."""
+    diverse_ild_ratio: float = Field(default=1.12, ge=0)
+    """... and so many times its diversity within a list, both on validation."""
     list_length: int = Field(default=100, ge=1, le=1000)
     """How many items are published per user: the longest list that can be asked for."""
     reranker: Literal["mmr", "dpp", "calibrated"] = "dpp"
@@ -35,11 +36,6 @@ class Fusion(Section):
     """When a search replaces the fusion model of the lists: "when_better" (surely), "always", "never"."""
     max_list_age_hours: float = Field(default=36.0, ge=0)
     """Published lists that no run has renewed, or found up to date, for so long raise an alert; 0: never."""
-
-    @field_validator("choose", "choose_diverse")
-    @classmethod
-    def _check_rule(cls, name: str) -> str:
-        return PointRule.parse(name).name
 
     rules: tuple[Rule, ...] = ()
     """What published lists must not hold, and what is moved in them."""

@@ -21,13 +21,14 @@ from tasks.arrays.types import Codes, Floats
 from tasks.embedding.variants import item_spread
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.lists import list_codes
 from tasks.fusion.model import WEIGHTED, FusionModel
-from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import FINAL, Plan, Tuning, tune
-from tasks.fusion.user_features import user_facts
-from tasks.fusion.weights import Trial
+from tasks.fusion.objective import Validation
+from tasks.fusion.plan import Plan
+from tasks.fusion.points import Trial
+from tasks.fusion.rerank_head import RerankContext
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.user_features import user_features
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
@@ -99,7 +100,11 @@ class Window:
     @cached_property
     def relevant(self) -> csr_array:
         """(U, N) bool over all users."""
-        rows, items = self.truth.relevant.nonzero()
+        return self._of_all(self.truth.relevant)
+
+    def _of_all(self, of_judged: csr_array) -> csr_array:
+        """(U, N) bool over all users of the judged users' (V, N)."""
+        rows, items = of_judged.nonzero()
         shape = (len(self.fit.user_ids), len(self.fit.item_ids))
         matrix = csr_array((np.ones(len(rows), dtype=bool), (self.judged[rows], items)), shape=shape)
         matrix.sort_indices()
@@ -152,16 +157,12 @@ class Window:
         """What re-ranking goes by: texts, or content if they are left out, and the judged users' tastes."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
-        wanted = np.zeros((len(self.fit.user_ids), categories.shape[1]))
-        wanted[self.judged] = tastes(self.truth.history, categories)
-        return RerankContext(
-            ItemSimilarity.of(
-                mean_text_vectors(content[:, None] if vectors is None else vectors), categories
-            ),
-            ItemCategories(categories),
-            wanted,
-            fusion.reranker,
-            fusion.category_cap,
+        return RerankContext.assemble(
+            mean_text_vectors(content[:, None] if vectors is None else vectors),
+            categories,
+            self._of_all(self.truth.history),
+            reranker=fusion.reranker,
+            category_cap=fusion.category_cap,
         )
 
     def tune(
@@ -184,17 +185,12 @@ class Window:
         fusion = self.settings.fusion
         if fusion.method == "auto":
             fusion = fusion.model_copy(update={"method": WEIGHTED})
-        return tune(
-            self._with_facts(candidates),
-            self.relevant,
-            self.fit.user_ids,
-            self.truth.categories,
-            context,
-            Plan.of(fusion, self.truth.k, self.settings.seed),
-            recommendable=self.truth.recommendable,
-            on_trial=on_trial,
-            publish=publish,
+        truth = self.truth
+        validation = Validation(
+            self.relevant, self.fit.user_ids, truth.categories, context, truth.recommendable
         )
+        plan = Plan.of(fusion, truth.k, self.settings.seed)
+        return tune(self._with_features(candidates), validation, plan, on_trial=on_trial, publish=publish)
 
     def judge(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
         """Judge lists (U', k) of some users; a judged user without one has an empty list."""
@@ -208,19 +204,19 @@ class Window:
 
     def judge_model(self, candidates: Candidates, context: RerankContext, model: FusionModel) -> Evaluation:
         """The same for given candidates."""
-        lists = list_codes(self._with_facts(candidates), model, context, self.truth.k)
+        lists = model.lists(self._with_features(candidates), context, self.truth.k)
         return self.judge(candidates.users, lists)
 
-    def _with_facts(self, candidates: Candidates) -> Candidates:
+    def _with_features(self, candidates: Candidates) -> Candidates:
         """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
-        return candidates.with_facts(self._facts)
+        return candidates.with_user_features(self._features)
 
     @cached_property
-    def _facts(self) -> Floats:
+    def _features(self) -> Floats:
         """(U, F) of all users."""
         data = self.fit.data
         vectors = mean_text_vectors(data.text_vectors)
-        return user_facts(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
+        return user_features(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
 
 
 def split_of(warehouse: Warehouse, settings: Settings) -> str:

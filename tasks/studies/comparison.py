@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from tasks.evaluation.plots import laid_out
+from tasks.evaluation.plots import Point, interval_panels
 from tasks.metrics.bootstrap import Difference, paired_difference, paired_exposure_difference
 from tasks.metrics.evaluator import Evaluation
 from tasks.metrics.exposure import effective_catalogue
@@ -57,34 +56,19 @@ def variants_figure(answer: Mapping[str, Any], part: str) -> go.Figure:
         part: "val" or "test".
     """
     rows = [row for row in answer["variants"] if part in row]
-    names = metrics_of(rows, part)
-    figure = make_subplots(
-        rows=1, cols=len(names), shared_yaxes=True, subplot_titles=[metric_title(name) for name in names]
+    panels: dict[str, list[Point]] = {}
+    for name in metrics_of(rows, part):
+        found = (row[part]["differences"][name] for row in rows)
+        panels[metric_title(name)] = [(one["difference"], one["low"], one["high"]) for one in found]
+    colours = [COLOURS[row["kind"]] for row in rows]
+    figure = interval_panels(
+        variants_title(answer, part), [row["name"] for row in rows], panels, colours, 260
     )
-    for column, name in enumerate(names, start=1):
-        found = [row[part]["differences"][name] for row in rows]
-        figure.add_trace(
-            go.Scatter(
-                x=[one["difference"] for one in found],
-                y=[row["name"] for row in rows],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [one["high"] - one["difference"] for one in found],
-                    "arrayminus": [one["difference"] - one["low"] for one in found],
-                    "color": "#94a3b8",
-                },
-                text=[f"{row[part][name]:.4f}" for row in rows],
-                hovertemplate="%{y}: %{text}, difference %{x:.4f}<extra></extra>",
-                mode="markers",
-                marker={"size": 10, "color": [COLOURS[row["kind"]] for row in rows]},
-                name=name,
-            ),
-            row=1,
-            col=column,
-        )
-        figure.add_vline(x=0, line={"color": "#0f172a", "width": 1, "dash": "dot"}, row=1, col=column)  # type: ignore[arg-type]
-    return laid_out(figure, variants_title(answer, part), len(rows), 260)
+    hover = "%{y}: %{text}, difference %{x:.4f}<extra></extra>"
+    for column, name in enumerate(metrics_of(rows, part), start=1):
+        shown = [f"{row[part][name]:.4f}" for row in rows]
+        figure.update_traces(text=shown, hovertemplate=hover, col=column)
+    return figure.add_vline(x=0, line={"color": "#0f172a", "width": 1, "dash": "dot"}, col="all")
 
 
 def variants_title(answer: Mapping[str, Any], part: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.fusion.tuning import HALVES, Tuning
+from tasks.fusion.tuning import FOLDS, Tuning
 from tasks.matching.contract import Matcher
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT
@@ -89,7 +89,7 @@ def _try(
     proposing = {matcher.name for matcher in matchers if matcher.proposes}
     chosen = [(name, "without", others[name]) for name in names if not proposing.isdisjoint(others[name])]
     chosen += [(name, "with", [*names, name]) for name in extra]
-    total = len(HALVES) * settings.fusion.trials * (1 + len(chosen))
+    total = len(FOLDS) * settings.fusion.trials * (1 + len(chosen))
     with progress("searching fusion weights", total, "trials") as advance:
 
         def fused(some: Sequence[str]) -> tuple[Tuning, dict[str, Evaluation]]:

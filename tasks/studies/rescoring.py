@@ -18,9 +18,11 @@ from scipy.stats import rankdata
 from tasks.arrays.codes import category_matrix, codes, interaction_matrix
 from tasks.arrays.types import Floats
 from tasks.fusion.candidates import Candidates
+from tasks.fusion.objective import Validation
+from tasks.fusion.plan import Plan
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.similarity import ItemSimilarity, mean_text_vectors
-from tasks.fusion.tuning import Plan, tune
+from tasks.fusion.similarity import mean_text_vectors
+from tasks.fusion.tuning import tune
 from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, relevance_labels_of
 from tasks.matching.pairs.cross_encoder import CrossEncoder
@@ -32,7 +34,6 @@ from tasks.metrics.bootstrap import bootstrap_mean, paired_difference
 from tasks.metrics.folds import folds_of
 from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.settings import Settings
-from tasks.settings.point_rule import MOST_ACCURATE, PointRule
 from warehouse.columns import ITEM, MATCHER, SCORE, TEXT_ID, USER
 
 TEACHER = LanguageModelRelevance.name
@@ -175,8 +176,7 @@ class _Rescoring:
     @property
     def _plan(self) -> Plan:
         """Accuracy alone, by weighted sums: how much of it a model adds is the question."""
-        accurate = PointRule.parse(MOST_ACCURATE)
-        return Plan(self.k, self.settings.fusion.trials, 0.0, accurate, accurate, seed=self.settings.seed)
+        return Plan(self.k, self.settings.fusion.trials, 0.0, seed=self.settings.seed)
 
     def _ranks(self, scores: Floats) -> Floats:
         """(P,) the rank of each pair among its user's, 1 the best."""
@@ -246,16 +246,10 @@ class _Rescoring:
         )
         categories, _ = category_matrix(self.sample.items["categories"].to_list())
         vectors = mean_text_vectors(self.window.data.text_vectors)
-        tuning = tune(
-            candidates,
-            self.relevant,
-            self.window.user_ids,
-            categories,
-            RerankContext(ItemSimilarity.of(vectors, categories)),
-            self._plan,
-            recommendable=self.sample.recommendable,
-            publish=False,
-        )
+        context = RerankContext.assemble(vectors, categories)
+        shown = self.sample.recommendable
+        validation = Validation(self.relevant, self.window.user_ids, categories, context, shown)
+        tuning = tune(candidates, validation, self._plan, publish=False)
         return self._per_user(tuning.items)
 
 

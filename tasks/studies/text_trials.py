@@ -199,7 +199,7 @@ def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Vari
 
 
 def _record_look(settings: Settings, split_hash: str, run_id: str) -> None:
-    with writing(settings.data_folder, "polyrec ablate texts --final", settings.lock_timeout_s) as warehouse:
+    with writing(settings.data_folder, "polyrec ablate texts --test", settings.lock_timeout_s) as warehouse:
         warehouse.execute("record_test_look", split_hash=split_hash, fusion_id=LOOKER, mlflow_run_id=run_id)
 
 
@@ -209,4 +209,4 @@ def _notes(settings: Settings, final: bool) -> list[str]:
         return []
     if final:
         return [f"Test holds cold items only (draw {settings.data.draw}); validation has none."]
-    return ["Validation has no cold items under cold_item: they are judged on test, with --final."]
+    return ["Validation has no cold items under cold_item: they are judged on test, with --test."]

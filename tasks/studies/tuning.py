@@ -131,7 +131,7 @@ def _search(
     values = getattr(settings.matching, section).model_dump()
     fixed = {key: value for key, value in values.items() if key not in spaces}
     key = fingerprint(name, inputs.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
-    file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.journal"
+    file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
     search = Search(spaces, settings.seed, file)
     before, failed_before = len(search.trials), search.failed
     start = perf_counter()

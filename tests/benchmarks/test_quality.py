@@ -188,10 +188,10 @@ def test_popularity_counts_users_and_hides_what_is_seen(bench: Bench, tmp_path: 
 
         # Of two settings the better one is chosen, each half's lists by the other half.
         tuned = bout.tune(Budget(trials=4, minutes=1.0), tmp_path / "cache.json", lambda _name, _value: None)
-        assert tuned.trials == 4 and tuned.failed == 0 and set(tuned.chosen) == {"half_a", "half_b", "all"}
+        assert tuned.trials == 4 and tuned.failed == 0 and set(tuned.chosen) == {"fold_a", "fold_b", "all"}
         half = folds_of(judged_ids(bench.validation), 3)
         found = bout.answer(VALIDATION, tuned).rows
-        for code, other in ((0, "half_b"), (1, "half_a")):
+        for code, other in ((0, "fold_b"), (1, "fold_a")):
             users = [user for user, at in zip(judged_ids(bench.validation), half, strict=True) if at == code]
             alone = bout.ask(VALIDATION, tuned.chosen[other], 60).rows
             mine = pl.col("user_id").is_in(users)

@@ -15,13 +15,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.corpus import steps
-from tasks.corpus.standing import Rules, rules_hash
+from tasks.corpus.acceptance import Rules, rules_hash
 from tasks.items.item import Item
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.run.stage import stage_run
 from tasks.settings import Settings
-from tasks.settings.corpus import Corpus
-from tasks.settings.rewrite import Rewrite
+from tasks.settings.corpus import Corpus, Rewrite
 from tests.corpus.scripted import words_as_vector
 from tests.killing import Match, Request, Steps, always, arm, die, named, serve
 from warehouse.connection import Warehouse, writing
@@ -141,9 +140,9 @@ def corpus_stage(settings: Settings) -> None:
         for key, part in shards.items():
             steps.write_shard.fn(run, key, part)
         if settings.corpus.rewrite.enabled and (shards := steps.plan_rewriting.fn(run, wanted)):
-            nearness = steps.item_nearness.fn(run)
+            similarity = steps.item_similarity.fn(run)
             for key, part in shards.items():
-                steps.rewrite_shard.fn(run, key, part, nearness)
+                steps.rewrite_shard.fn(run, key, part, similarity)
         steps.make_live.fn(run, wanted)
         steps.measure.fn(run)
 

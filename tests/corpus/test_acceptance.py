@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.corpus.acceptance import Draft, Verdict, fault_of, judge
+from tasks.corpus.acceptance import Draft, Verdict, fault_of, verdicts
 from tasks.corpus.fallback import fallback_text
 from tasks.corpus.safety.prompt_injection import orders_in
 from tasks.items.item import Item
@@ -51,15 +51,15 @@ def test_thresholds_are_settings() -> None:
 
 def test_safety_comes_before_quality() -> None:
     drafts = [Draft(text, True, "", ITEM) for text in (GOOD, "Bad.", "The mood is dark.")]
-    verdicts = judge(
+    found = verdicts(
         drafts, Quality(), lambda texts, _: ["rule: x" if "Bad" in text else None for text in texts]
     )
-    assert verdicts == [
+    assert found == [
         Verdict(),
         Verdict(unsafe="rule: x"),
         Verdict(fault="length: 4 words, not 5 to 60"),
     ]
-    assert [verdict.good for verdict in verdicts] == [True, False, False]
+    assert [verdict.good for verdict in found] == [True, False, False]
 
 
 @pytest.mark.parametrize("angle", [*NAMES, "what_it_is_for"])

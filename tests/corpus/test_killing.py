@@ -10,10 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.corpus.prompts import text_seed
-from tasks.corpus.shards import number_of_shards
 from tests.corpus.killing import HALF, STEPS, CorpusRequest, fill, generated, settings_of, tables
 from tests.killing import Killer, killer
-from warehouse.spool import shard_key
+from warehouse.spool import number_of_shards, shard_key
 
 MODULE = "tests.corpus.killing"
 REWRITTEN = -1  # the attempt whose seed the second pass takes

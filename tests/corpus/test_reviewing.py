@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.corpus.acceptance import Rules
+from tasks.corpus.planning import standing_texts
+from tasks.corpus.prompts import SEPARATOR
 from tasks.corpus.reviewing import block, release
-from tasks.corpus.standing import Rules, standing_texts
-from tasks.corpus.writing import SEPARATOR
 from tasks.models.engine import Generation
 from tasks.settings.corpus import Corpus
 from tests.corpus.injections import ObedientEngine

@@ -7,15 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.corpus.acceptance import Rules
+from tasks.corpus.planning import shards_of, wanted_texts
 from tasks.corpus.reviewing import block, release
-from tasks.corpus.second_pass import make_live, nearness_of, rewrite_shard, rewrites
-from tasks.corpus.shards import shards_of
-from tasks.corpus.standing import Rules
-from tasks.corpus.writing import wanted_texts, write_texts
+from tasks.corpus.rewriting import make_live, rewrite_shard, rewrites, similarity_of
+from tasks.corpus.writing import Writer, write_texts
+from tasks.items.item import items_by_id
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
-from tasks.settings.corpus import Corpus
-from tasks.settings.rewrite import Rewrite
+from tasks.settings.corpus import Corpus, Rewrite
 from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_rewriting import FIRST, NEW, answering, by_form, items, new_text
 from warehouse.connection import Warehouse, writing
@@ -46,17 +46,18 @@ def first_pass(warehouse: Warehouse) -> None:
     engine = ScriptedEngine(lambda prompt: FIRST[openings.index(prompt.rsplit("\n", 1)[-1])])
     rows = warehouse.query("items_to_recommend")
     known = warehouse.query("known_texts")
+    writer = Writer(ON.corpus, engine, RULES, items_by_id(rows), ON.seed)
     missing = wanted(warehouse).join(known, on=["item_id", "slot", "prompt_hash"], how="anti")
-    warehouse.upsert("features.texts", write_texts(missing, rows, ON.corpus, engine, ON.seed, RULES))
+    warehouse.upsert("features.texts", write_texts(missing, writer))
 
 
 def second_pass(warehouse: Warehouse, engine: ScriptedEngine, rules: Rules = RULES) -> list[str]:
     """Do what is left; returns what was written."""
     missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
-    nearness = nearness_of(warehouse, words_as_vector, ON.embedding.description_words)
+    similarity = similarity_of(warehouse, words_as_vector, ON.embedding.description_words)
     new = []
     for key, part in shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items():
-        new += rewrite_shard(warehouse, ON, key, part, engine, rules, nearness).new["text"].to_list()
+        new += rewrite_shard(warehouse, ON, key, part, engine, rules, similarity).new["text"].to_list()
     make_live(warehouse, ON, rules, wanted(warehouse))
     assert rewrites(warehouse, ON, rules, wanted(warehouse)).missing.is_empty()
     return new
@@ -102,7 +103,7 @@ def test_changed_item_is_done_again_alone(warehouse: Warehouse) -> None:
     assert all("Orchard Road" in prompt for prompt in engine.asked)
 
 
-def test_other_rules_judge_again_and_write_nothing(warehouse: Warehouse) -> None:
+def test_other_rules_check_again_and_write_nothing(warehouse: Warehouse) -> None:
     second_pass(warehouse, ScriptedEngine(new_text))
     strict = Rules(lambda texts, _: ["x: bad" if "storms" in text else None for text in texts], "strict")
     warehouse.upsert("features.texts", stamped(warehouse, "strict"))
@@ -172,11 +173,11 @@ def calls_per_shard(warehouse: Warehouse) -> list[int]:
 
 
 def test_budget_leaves_the_rest_to_the_next_run(warehouse: Warehouse) -> None:
-    nearness = nearness_of(warehouse, words_as_vector, 40)
+    similarity = similarity_of(warehouse, words_as_vector, 40)
     missing = rewrites(warehouse, ON, RULES, wanted(warehouse)).missing
     key, part = next(iter(shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items()))
     engine = ScriptedEngine(new_text)
-    done = rewrite_shard(warehouse, ON, key, part, engine, RULES, nearness, lambda: False)
+    done = rewrite_shard(warehouse, ON, key, part, engine, RULES, similarity, lambda: False)
     assert done.texts.is_empty() and done.new.is_empty() and engine.asked == []
     assert warehouse.query("done_shards", stage="rewriting", fit="").is_empty()
     make_live(warehouse, ON, RULES, wanted(warehouse))
@@ -189,11 +190,11 @@ def test_vectors_of_items_are_taken_where_they_are_right(warehouse: Warehouse) -
     rows = {"owner_kind": ["item"] * 2, "owner_id": ["0", "1"], "content_hash": [TITLES[0], "old"]}
     warehouse.append("features.vectors_minilm", pl.DataFrame(rows | {"vector": vector}))
     encoded: list[str] = []
-    nearness = nearness_of(warehouse, lambda texts: encoded.extend(texts) or words_as_vector(texts), 40)
+    similarity = similarity_of(warehouse, lambda texts: encoded.extend(texts) or words_as_vector(texts), 40)
     assert encoded == ["Orchard (1951). Drama", "Glacier Road (1952). Drama, War"]
     stored = vector.to_numpy()[:1]
-    assert nearness.ranks(stored, ["0"]) == [1]
-    assert nearness.ranks(words_as_vector(encoded), ["1", "2"]) == [1, 1]
+    assert similarity.ranks(stored, ["0"]) == [1]
+    assert similarity.ranks(words_as_vector(encoded), ["1", "2"]) == [1, 1]
 
 
 TITLES = items()["title"].to_list()
@@ -236,17 +237,17 @@ def test_what_the_second_pass_needs_is_never_idle(warehouse: Warehouse) -> None:
 @pytest.mark.timeout(900)
 def test_what_the_real_model_writes_is_kept_by_the_rule(warehouse: Warehouse, models: Path) -> None:
     from tasks.arrays.text_spread import distances, item_ranks
-    from tasks.corpus.safety.loading import load_rules
+    from tasks.corpus.safety.check import load_rules
     from tasks.models.encoder import load_encoder
     from tasks.models.engines import load_engine
 
     rules, encoder = load_rules(ON.corpus, models), load_encoder()
     engine = load_engine(ON.corpus, models)
     warehouse.upsert("features.texts", stamped(warehouse, rules.digest))
-    nearness = nearness_of(warehouse, encoder.encode, 40)
+    similarity = similarity_of(warehouse, encoder.encode, 40)
     missing = rewrites(warehouse, ON, rules, wanted(warehouse)).missing
     for key, part in shards_of(missing, wanted(warehouse), ON.corpus.shard_items).items():
-        rewrite_shard(warehouse, ON, key, part, engine, rules, nearness)
+        rewrite_shard(warehouse, ON, key, part, engine, rules, similarity)
     make_live(warehouse, ON, rules, wanted(warehouse))
     texts, contents = warehouse.query("live_texts"), item_contents()
     assert texts.height == 9 and warehouse.query("known_rewrites").height == 9

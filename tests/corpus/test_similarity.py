@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.corpus.similarity import Nearness, replacements, spread_of
+from tasks.corpus.similarity import Similarity, replacements, spread_of
 from tasks.items.item import Item
 from tests.corpus.scripted import words_as_vector
 
@@ -38,12 +38,12 @@ def test_an_item_that_is_not_near_enough_keeps_its_text() -> None:
 def test_vectors_are_those_of_texts_after_their_item_s_content() -> None:
     heat, story = Item("Heat", 1995, ["Crime"], "A long film."), Item("Toy Story", 1995, ["Comedy"])
     contents = ["Heat (1995). Crime. A long film", "Toy Story (1995). Comedy"]
-    nearness = Nearness(words_as_vector, ["h", "t"], words_as_vector(contents), 2)
-    vectors = nearness.vectors(["About a thief.", "About dolls."], [heat, story])
+    similarity = Similarity(words_as_vector, ["h", "t"], words_as_vector(contents), 2)
+    vectors = similarity.vectors(["About a thief.", "About dolls."], [heat, story])
     expected = [
         heat.content_with("About a thief.", 2),
         story.content_with("About dolls."),
     ]
     assert np.array_equal(vectors, words_as_vector(expected))
-    assert nearness.ranks(vectors, ["h", "t"]) == [1, 1]
-    assert nearness.ranks(vectors, ["t", "h"]) == [2, 2]
+    assert similarity.ranks(vectors, ["h", "t"]) == [1, 1]
+    assert similarity.ranks(vectors, ["t", "h"]) == [2, 2]

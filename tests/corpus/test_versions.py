@@ -5,8 +5,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tasks.corpus.prompts import SEPARATOR
 from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, version_counts, with_versions
-from tasks.corpus.writing import SEPARATOR
 from warehouse.errors import PolyrecError
 
 

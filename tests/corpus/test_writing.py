@@ -5,11 +5,12 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
+from tasks.corpus.acceptance import Rules, rules_hash
+from tasks.corpus.planning import chosen_texts, missing_texts, standing_texts, wanted_texts
 from tasks.corpus.prompts import text_seed
-from tasks.corpus.standing import Rules, chosen_texts, rules_hash, standing_texts
-from tasks.corpus.writing import ROWS, missing_texts, wanted_texts
+from tasks.corpus.writing import ROWS, Writer
 from tasks.corpus.writing import write_texts as write
-from tasks.items.item import Item
+from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Engine, Generation, Prompt, Sampling
 from tasks.settings.corpus import Corpus, Quality
 from tests.models.toys import ToyEngine
@@ -35,7 +36,7 @@ def write_texts(
     first: dict[tuple[str, int, str], Generation] | None = None,
 ) -> pl.DataFrame:
     lenient = corpus.model_copy(update={"quality": LENIENT})
-    return write(missing, catalogue(10), lenient, engine, SEED, rules, first)
+    return write(missing, Writer(lenient, engine, rules, items_by_id(catalogue(10)), SEED, first or {}))
 
 
 def catalogue(n: int) -> pl.DataFrame:
@@ -228,7 +229,7 @@ def test_blocked_text_is_not_written_again() -> None:
     assert again["reason"][1] == "blocked: by an operator"
 
 
-def test_first_attempts_that_are_there_are_judged_and_not_written() -> None:
+def test_first_attempts_that_are_there_are_checked_and_not_written() -> None:
     wanted = wanted_texts(catalogue(1), Corpus(), SEED)
     good = {text_seed(SEED, "0", slot, attempt) for slot in range(3) for attempt in range(2)}
     fresh = write_texts(wanted, Corpus(), Stubborn(good))
@@ -269,7 +270,7 @@ def test_what_stands_and_what_is_chosen() -> None:
     assert set(standing["text_id"]) == {"plain", "released", "written"}
     assert chosen_texts(wanted, standing)["text_id"].to_list() == ["plain", "released"]
     assert missing_texts(wanted, standing)["slot"].to_list() == [2]
-    # Under other rules all is judged again but what an operator decided.
+    # Under other rules all is checked again but what an operator decided.
     assert standing_texts(frame, "later")["text_id"].to_list() == ["released"]
     old = frame.with_columns(rules=pl.lit(None, dtype=pl.String))
     assert standing_texts(old, "now")["text_id"].to_list() == ["released"]

@@ -27,10 +27,21 @@ from tasks.settings.templates import EMPTY
 from tests.settings.test_root import fields
 from warehouse.connection import writing
 
-PAGES = (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
+PAGES = (
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "mlflow/README.md")),
+    *sorted((PROJECT / "docs").rglob("*.md")),
+)
 TEXT = {page.relative_to(PROJECT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 SHELL_BLOCK = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/\w+|polyrec|make|python|honcho|prefect) [^`\n]+)`")
+PATH = re.compile(
+    r"`((?:benchmarks|docs|flows|mlflow|requirements|serving|tasks|tests|warehouse)/[\w./-]*\w|\w+\.(?:toml|yaml))`"
+)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+STATE = ("warehouse/data", "mlflow/data")  # made by a run
+OLD_WORDS = re.compile(  # CHANGELOG.md alone has them
+    r"\b(rarity|nearness|halves|choose_diverse|most_accurate_with|--final|fusion\.contest|judgements)\b|`choose`"
+)
 TABLE_ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]*)\|$", re.MULTILINE)
 
 
@@ -91,6 +102,7 @@ def check_python(arguments: list[str]) -> None:
     """A module must exist; a script of ours must have a help with the options given."""
     if arguments[0] == "-m":
         assert find_spec(arguments[1])
+        assert all((PROJECT / word).exists() for word in arguments if word.startswith("tests/"))
         return
     help_text = run(sys.executable, arguments[0], "--help")
     for option in arguments[1:]:
@@ -120,6 +132,11 @@ def check(command: str) -> None:
         case "honcho":
             assert arguments[0] == "start"
             run(sys.executable, "-m", "honcho", "check")
+        case "ruff" | "pyright" | "lint-imports":
+            assert Path(sys.executable).with_name(program).exists()
+            assert all(
+                (PROJECT / word).exists() for word in arguments if word.startswith(("tasks/", "tests/"))
+            )
         case _:
             pytest.fail(f"tests/docs cannot check `{command}`; add a way, or leave it out of the docs")
 
@@ -144,9 +161,49 @@ def test_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("page", TEXT)
 def test_links_lead_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", TEXT[page]):
+    for target, _, anchor in re.findall(r"\]\(([^)#]*)(#([^)]+))?\)", TEXT[page]):
         if not target.startswith("http"):
-            assert (PROJECT / page).parent.joinpath(target).exists(), target
+            found = (PROJECT / page).parent.joinpath(target) if target else PROJECT / page
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found.read_text(encoding="utf-8")), f"{target}#{anchor}"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(text)}
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_paths_exist(page: str) -> None:
+    text = re.sub(r"^```.*?^```", "", TEXT[page], flags=re.MULTILINE | re.DOTALL)
+    for path in PATH.findall(text):
+        if not path.startswith(STATE):
+            assert (PROJECT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", sorted(TEXT.keys() - {"CHANGELOG.md"}))
+def test_words_are_those_of_today(page: str) -> None:
+    assert not OLD_WORDS.findall(TEXT[page])
+
+
+def test_every_page_is_linked() -> None:
+    linked = {
+        (PROJECT / page).parent.joinpath(target).resolve()
+        for page, text in TEXT.items()
+        for target in re.findall(r"\]\(([^)#]+)", text)
+        if not target.startswith("http")
+    }
+    assert {page for page in PAGES if page.parts[-2:] != ("mlflow", "README.md")} <= linked | {PAGES[0]}
+
+
+def test_pages_are_short() -> None:
+    assert len(TEXT["README.md"].splitlines()) < 160
+    pages = [
+        page
+        for page in (PROJECT / "docs").rglob("*.*")
+        if page.suffix in (".md", ".toml") and page.parent.name != "experiments"
+    ]
+    assert sum(len(page.read_text(encoding="utf-8").splitlines()) for page in pages) <= 2200
 
 
 @pytest.mark.parametrize("page", TEXT)
@@ -157,7 +214,7 @@ def test_environment_variables_are_settings(page: str) -> None:
 
 
 def test_data_model_is_that_of_the_migrations(tmp_path: Path) -> None:
-    section = TEXT["docs/architecture.md"].partition("## Data model")[2].partition("\n## ")[0]
+    section = TEXT["docs/architecture/data-model.md"]
     told = {name: key.strip() for name, _, key in TABLE_ROW.findall(section)}
     with writing(tmp_path, "a test") as warehouse:
         connection = warehouse.second_connection()
@@ -178,8 +235,12 @@ def test_data_model_is_that_of_the_migrations(tmp_path: Path) -> None:
 def test_rooms_exist() -> None:
     section = TEXT["docs/architecture.md"].partition("## Rooms")[2].partition("\n## ")[0]
     told = re.findall(r"^\| `([a-z_/]+)/`", section, re.MULTILINE)
-    stages = {f"tasks/{path.parent.name}" for path in (PROJECT / "tasks").glob("*/__init__.py")}
-    assert stages <= set(told)
+    packages = {
+        path.parent.relative_to(PROJECT).as_posix()
+        for name in ("flows", "serving", "tasks", "warehouse")
+        for path in (PROJECT / name).rglob("__init__.py")
+    }
+    assert packages - {"tasks", "flows/cli/tables"} <= set(told)
     assert all((PROJECT / room).is_dir() for room in told)
 
 
@@ -190,7 +251,7 @@ def test_output_in_the_readme_is_that_of_a_run() -> None:
 
 
 def test_angle_in_the_docs_is_one() -> None:
-    section = TEXT["docs/architecture.md"].partition("## Angles")[2].partition("\n## ")[0]
+    section = TEXT["docs/architecture/texts.md"].partition("## Angles")[2].partition("\n## ")[0]
     (example,) = re.findall(r"^```toml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     corpus = Corpus(**tomllib.loads(example)["corpus"])
     (prompt,) = prompts_for(corpus, Item("Momo", 1973, [], "Graue Herren.", '{"author": "Michael Ende"}'))

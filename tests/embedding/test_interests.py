@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.arrays.vectors import centred
-from tasks.embedding.interests import interest_vectors
+from tasks.embedding.interests import Histories, interest_vectors
 
 N_DIMENSIONS = 16
 Arrays = tuple[np.ndarray, ...]
@@ -30,7 +30,8 @@ def interests(
     user, item, time = (np.array([row[column] for row in rows], dtype=np.int64) for column in range(3))
     value = np.array([row[3] for row in rows], dtype=np.float32)
     items = two_tastes() if vectors is None else vectors
-    return interest_vectors(items, user, item, time, value, n_users, n_interests, half_life, seed)
+    histories = Histories(user, item, time, value, n_users)
+    return interest_vectors(centred(items), histories, n_interests, half_life, seed)
 
 
 def test_two_tastes_become_two_interests_near_their_groups() -> None:

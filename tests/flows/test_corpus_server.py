@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.corpus import steps
-from tasks.corpus.standing import Rules, rules_hash
+from tasks.corpus.acceptance import Rules, rules_hash
 from tasks.run.tracking import Tracking
 from tasks.settings.corpus import Corpus
 from tests.homes import ITEMS, SLOTS, Home, new_home, run_flow
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def without_safety(corpus: Corpus, _folder: Path, blocked: Collection[str] = ()) -> Rules:
-    """In the place of load_rules: to judge the letters that the toy writes takes an encoder seconds."""
+    """In the place of load_rules: to check the letters that the toy writes takes an encoder seconds."""
     return Rules(lambda texts, _: [None] * len(texts), rules_hash(corpus.quality, "none"), blocked)
 
 

@@ -19,6 +19,7 @@ from tasks.settings import Settings
 from tests.empty import with_tracking
 from tests.killing import Match, Request, Steps, always, arm, named, serve
 from warehouse import snapshot
+from warehouse.columns import LISTS
 from warehouse.connection import Warehouse, writing
 from warehouse.snapshot import current_snapshot
 
@@ -90,7 +91,8 @@ def publish_number(warehouse: Warehouse, settings: Settings, number: int) -> Non
     """What the step `publish` does, without making lists."""
     now = datetime.now(UTC)
     publication = Publication(identity(number), "f", "d", f"hash{number}", now, now)
-    publish(warehouse, Tracking(settings), publication, rows_of(number), {"weights": {"ease": 1}}, KEEP)
+    tables = {LISTS: rows_of(number)}
+    publish(warehouse, Tracking(settings), publication, tables, {"weights": {"ease": 1}}, KEEP)
 
 
 def check_agreement(warehouse: Warehouse, settings: Settings) -> None:

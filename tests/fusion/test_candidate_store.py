@@ -11,11 +11,11 @@ from tests.fusion.toys import ITEM_IDS, MATCHERS, USER_IDS, USERS, random_candid
 from warehouse.connection import writing
 
 
-@pytest.mark.parametrize("with_facts", [False, True])
-def test_there_and_back(tmp_path: Path, with_facts: bool) -> None:
+@pytest.mark.parametrize("with_user_features", [False, True])
+def test_there_and_back(tmp_path: Path, with_user_features: bool) -> None:
     candidates = random_candidates()
-    if with_facts:
-        candidates = candidates.with_facts(np.random.default_rng(1).random((USERS, 3)))
+    if with_user_features:
+        candidates = candidates.with_user_features(np.random.default_rng(1).random((USERS, 3)))
     rows = candidate_rows(candidates, USER_IDS, ITEM_IDS, "p")
     with writing(with_warehouse(tmp_path), "a test") as warehouse:
         warehouse.append("serving.candidates", rows)
@@ -27,7 +27,7 @@ def test_there_and_back(tmp_path: Path, with_facts: bool) -> None:
             assert ids == [ITEM_IDS[item] for item in candidates.items[user, there]]
             assert own.matchers == MATCHERS
             np.testing.assert_array_equal(own.scores[0], candidates.scores[user, there])
-            if candidates.facts is None:
-                assert own.facts is None
+            if candidates.user_features is None:
+                assert own.user_features is None
             else:
-                np.testing.assert_array_equal(own.facts, candidates.facts[[user]])
+                np.testing.assert_array_equal(own.user_features, candidates.user_features[[user]])

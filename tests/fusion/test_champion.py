@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from tasks.fusion.champion import Decision, Halves, decide, ndcg_of, without_champion
+from tasks.fusion.champion import Decision, FoldModels, decide, ndcg_of, without_champion
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.metrics.folds import fold_of, folds_of, last_of_fold_0
@@ -26,15 +26,10 @@ def test_a_half_is_found_again_whoever_else_there_is() -> None:
 
 
 def test_models_are_for_those_whom_their_choice_did_not_see() -> None:
-    halves = Halves.of_search((alone("ease"), alone("popularity")), USERS, seed=3)
-    assert halves.models == (alone("popularity"), alone("ease"))
-    again = Halves.from_record({"halves": halves.to_json()})
-    assert again == halves
-
-
-def test_a_model_without_halves_judges_everybody() -> None:
-    record = {"halves": None, **alone("ease").to_record()}
-    assert Halves.from_record(record).models == (alone("ease"), alone("ease"))
+    folds = FoldModels.of_search((alone("ease"), alone("popularity")), USERS, seed=3)
+    assert folds.models == (alone("popularity"), alone("ease"))
+    again = FoldModels.from_record({"halves": folds.to_json()})
+    assert again == folds
 
 
 def judged(difference: float, promote: str = "when_better") -> Decision:

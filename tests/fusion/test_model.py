@@ -15,7 +15,7 @@ from warehouse.errors import SettingsError
 
 
 def candidates() -> Candidates:
-    return toys.random_candidates().with_facts(toys.random_facts())
+    return toys.random_candidates().with_user_features(toys.random_features())
 
 
 def learned(method: str, normaliser: str = "zscore") -> FusionModel:
@@ -70,8 +70,8 @@ def test_contributions_are_shapley_values_of_the_whole_score(method: str) -> Non
 def test_a_matcher_that_is_new_to_a_network_counts_as_it_is() -> None:
     """A visitor's query has matchers of its own, and others are absent."""
     of, gated = candidates(), learned("gated")
-    assert gated.gate is not None and of.facts is not None
-    multipliers = gated.gate.multipliers(of.facts, ("search", "ease"))
+    assert gated.gate is not None and of.user_features is not None
+    multipliers = gated.gate.multipliers(of.user_features, ("search", "ease"))
     assert (multipliers[:, 0] == 1).all() and not (multipliers[:, 1] == 1).all()
     ranker = learned("ranker").ranker
     assert ranker is not None
@@ -99,7 +99,7 @@ def test_bad_models_are_refused() -> None:
         replace(model, method="vote")
     with pytest.raises(ValueError, match="a fusion by 'gated' lacks its network"):
         replace(model, method="gated")
-    with pytest.raises(ValueError, match="needs the facts about its users"):
+    with pytest.raises(ValueError, match="needs user features"):
         learned("gated").scores(toys.random_candidates())
     named = replace(candidates(), matchers=("ease", "popularity", LEARNED))
     with pytest.raises(SettingsError, match="no matcher may be called 'learned_ranker'"):

@@ -5,7 +5,8 @@ import pytest
 
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model_selection import Winner, winner
-from tasks.fusion.user_features import FACTS
+from tasks.fusion.plan import Plan
+from tasks.fusion.user_features import FEATURES
 from tests.fusion import toys
 
 USERS, WIDTH = 160, 30
@@ -30,23 +31,23 @@ def two_camps(depends: bool, seed: int = 0) -> tuple[Candidates, np.ndarray, np.
             scores[np.arange(USERS), at, column] += 6
     else:
         scores += 1.5 * relevant[:, :, None]
-    facts = np.zeros((USERS, len(FACTS)))
-    facts[:, 0] = np.where(long, 5.0, 1.0) + generator.normal(size=USERS) / 4
+    features = np.zeros((USERS, len(FEATURES)))
+    features[:, 0] = np.where(long, 5.0, 1.0) + generator.normal(size=USERS) / 4
     items = np.tile(np.arange(WIDTH, dtype=np.int32), (USERS, 1))
     return (
-        Candidates(np.arange(USERS), items, scores, ("a", "b"), facts),
+        Candidates(np.arange(USERS), items, scores, ("a", "b"), features),
         relevant,
         np.ones(USERS, dtype=np.int64),
     )
 
 
-def contest(depends: bool, method: str = "auto", normaliser: str = "zscore") -> Winner:
+def selected(depends: bool, method: str = "auto", normaliser: str = "zscore") -> Winner:
     ids = [f"u{user}" for user in range(USERS)]
-    return winner(*two_camps(depends), ids, method=method, normaliser=normaliser, k=5, seed=0, resamples=500)
+    return winner(*two_camps(depends), ids, Plan(5, 2, 0.0, method=method, normaliser=normaliser), 500)
 
 
 def test_the_gate_wins_where_it_matters_who_the_user_is() -> None:
-    won = contest(depends=True)
+    won = selected(depends=True)
     assert won.method == "gated"
     by_method = {entry.method: entry for entry in won.entries}
     assert list(by_method) == ["weighted", "reciprocal_rank", "gated", "ranker"]
@@ -56,13 +57,13 @@ def test_the_gate_wins_where_it_matters_who_the_user_is() -> None:
 
 
 def test_the_weighted_sum_stays_where_nothing_is_surely_better() -> None:
-    won = contest(depends=False)
+    won = selected(depends=False)
     assert (won.method, won.normaliser) == ("weighted", "zscore")
     assert all(entry.low <= 0 for entry in won.entries)
 
 
 def test_the_normaliser_is_chosen_with_weighted_sums_before_the_method() -> None:
-    won = contest(depends=False, normaliser="auto")
+    won = selected(depends=False, normaliser="auto")
     of_weighted = [entry.normaliser for entry in won.entries if entry.method == "weighted"]
     assert of_weighted == ["zscore", "min_max", "rank", "sigmoid"]
     assert all(entry.against == "weighted zscore" for entry in won.entries[:4])
@@ -70,7 +71,7 @@ def test_the_normaliser_is_chosen_with_weighted_sums_before_the_method() -> None
 
 @pytest.mark.parametrize(("method", "normaliser"), [("gated", "rank"), ("weighted", "zscore")])
 def test_what_the_settings_name_is_not_compared(method: str, normaliser: str) -> None:
-    assert contest(True, method, normaliser) == Winner(method, normaliser)
+    assert selected(True, method, normaliser) == Winner(method, normaliser)
 
 
 def test_few_users_tell_nothing() -> None:
@@ -78,6 +79,6 @@ def test_few_users_tell_nothing() -> None:
     rows = np.arange(10)
     won = winner(
         candidates.take(rows), relevant[rows], n_relevant[rows], toys.USER_IDS[:10],
-        method="auto", normaliser="auto", k=5, seed=0,
+        Plan(5, 2, 0.0, method="auto", normaliser="auto"),
     )  # fmt: skip
     assert won == Winner("weighted", "zscore")

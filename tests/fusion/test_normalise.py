@@ -5,7 +5,7 @@ import pytest
 
 from tasks.fusion.calibration import fitted, platt
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.contributions import contributions, fused_scores
+from tasks.fusion.model import fused_scores
 from tasks.fusion.normalise import (
     NORMALISERS,
     OF_METHODS,
@@ -48,7 +48,7 @@ def test_contributions_add_up_to_the_fused_score() -> None:
     candidates = toys.random_candidates()
     normalised = zscore(candidates.scores, candidates.present)
     weights = np.array([0.2, 0.5, 0.3])
-    total = contributions(normalised, weights).sum(axis=2)
+    total = (normalised * weights).sum(axis=2)
     np.testing.assert_allclose(total, fused_scores(normalised, weights), rtol=0, atol=1e-12)
 
 

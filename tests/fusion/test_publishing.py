@@ -8,8 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.fusion.freshness import freshness
-from tasks.fusion.publications import listed
+from tasks.fusion.publications import freshness, listed
 from tasks.fusion.publishing import Publication, publish, ranked_again, reconcile, roll_back
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill
@@ -79,7 +78,7 @@ def nightly(warehouse: Warehouse, models: Models, night: int, **options: Any) ->
     now = START + timedelta(days=night)
     publication = Publication(f"p{night}", "f", f"data{night}", f"hash{night}", now, now, **options)
     rows = rows_of(f"p{night}", night)
-    publish(warehouse, models, publication, rows, {}, KEEP, beside={DIVERSE_LISTS: rows})
+    publish(warehouse, models, publication, {LISTS: rows, DIVERSE_LISTS: rows}, {}, KEEP)
     return publication.publication_id
 
 

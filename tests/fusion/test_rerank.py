@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from tasks.arrays.vectors import unit
-from tasks.fusion.lists import list_codes
 from tasks.fusion.model import WEIGHTED, FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank import RERANKERS, by_score, rerank
@@ -203,8 +202,8 @@ def test_some_of_the_users_keep_their_own_tastes(name: str) -> None:
     weights = dict.fromkeys(toys.MATCHERS, 1 / 3)
     model = FusionModel(WEIGHTED, Normaliser("zscore"), weights, diversity=0.8)
     candidates, context, some = toys.random_candidates(), toys.context(name), np.array([7, 3, 21])
-    everyone = list_codes(candidates, model, context, 6)
-    np.testing.assert_array_equal(list_codes(candidates.take(some), model, context, 6), everyone[some])
+    everyone = model.lists(candidates, context, 6)
+    np.testing.assert_array_equal(model.lists(candidates.take(some), context, 6), everyone[some])
 
 
 def test_a_name_that_is_none_of_them_is_refused_in_the_settings(tmp_path: Path) -> None:

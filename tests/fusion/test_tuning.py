@@ -7,15 +7,16 @@ import pytest
 from scipy.sparse import csr_array
 
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.lists import list_codes, list_rows
-from tasks.fusion.objective import Objective, picked_items
-from tasks.fusion.tuning import Plan, Tuning, tune
+from tasks.fusion.lists import list_rows
+from tasks.fusion.objective import Objective, Validation
+from tasks.fusion.plan import Plan
+from tasks.fusion.points import Ratios
+from tasks.fusion.rerank import picked_items
+from tasks.fusion.tuning import Tuning, tune
 from tasks.metrics.evaluator import Truth, evaluate_lists
-from tasks.settings.point_rule import PointRule
 from tests.fusion import toys
 
-NEAR = PointRule.parse("most_diverse_within_2_percent_ndcg")
-VARIED = PointRule.parse("most_accurate_with_1.2_times_catalogue_and_1.1_times_ild")
+VARIED = Ratios(catalogue=1.2, ild=1.1)
 
 
 def tuned(
@@ -27,12 +28,14 @@ def tuned(
     folder: Path | None = None,
 ) -> Tuning:
     return tune(
-        (candidates or toys.random_candidates()).with_facts(toys.random_facts()),
-        toys.random_relevance() if relevant is None else relevant,
-        toys.USER_IDS,
-        toys.random_categories(),
-        toys.context(),
-        Plan(5, 12, 0.5, NEAR, VARIED, method, seed=seed),
+        (candidates or toys.random_candidates()).with_user_features(toys.random_features()),
+        Validation(
+            toys.random_relevance() if relevant is None else relevant,
+            toys.USER_IDS,
+            toys.random_categories(),
+            toys.context(),
+        ),
+        Plan(5, 12, 0.5, 0.02, VARIED, method, seed=seed),
         publish=publish,
         folder=folder,
     )
@@ -54,8 +57,9 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
         relevant = csr_array(relevant.toarray() & shown)
     weights = np.array([0.2, 0.5, 0.3])
     model = toys.weighted(weights.tolist(), diversity)
-    objective = Objective(candidates, model, relevant, categories, toys.context(), 5, shown)
-    lists = list_codes(candidates, model, toys.context(), k=5)
+    validation = Validation(relevant, toys.USER_IDS, categories, toys.context(), shown)
+    objective = Objective(candidates, model, validation, 5)
+    lists = model.lists(candidates, toys.context(), k=5)
     np.testing.assert_array_equal(
         picked_items(candidates.items, objective.lists(weights, diversity, 0)), lists
     )
@@ -67,16 +71,16 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
     assert objective(weights, diversity) == pytest.approx(expected, rel=1e-12)
 
 
-def test_every_list_is_made_with_weights_from_the_other_half() -> None:
+def test_every_list_is_made_with_weights_from_the_other_fold() -> None:
     tuning = tuned()
     candidates, relevant = toys.random_candidates(), toys.random_relevance()
     assert set(tuning.users) == set(np.flatnonzero(np.diff(relevant.indptr)))
     possible = {
-        name: list_codes(candidates, model, toys.context(), 5)[tuning.users]
+        name: model.lists(candidates, toys.context(), 5)[tuning.users]
         for name, model in tuning.models.items()
     }
-    by_a = (tuning.items == possible["half_a"]).all(axis=1)
-    by_b = (tuning.items == possible["half_b"]).all(axis=1)
+    by_a = (tuning.items == possible["fold_a"]).all(axis=1)
+    by_b = (tuning.items == possible["fold_b"]).all(axis=1)
     assert (by_a | by_b).all()
 
     # What is relevant to a user must not change the user's own list.
@@ -102,10 +106,10 @@ def test_the_same_seed_gives_the_same_tuning() -> None:
     np.testing.assert_array_equal(first.items, second.items)
 
 
-def test_a_figure_needs_the_halves_only() -> None:
+def test_a_figure_needs_the_folds_only() -> None:
     whole, figure = tuned(), tuned(publish=False)
     np.testing.assert_array_equal(figure.items, whole.items)
-    assert figure.chosen == {half: whole.chosen[half] for half in ("half_a", "half_b")}
+    assert figure.chosen == {fold: whole.chosen[fold] for fold in ("fold_a", "fold_b")}
 
 
 def test_too_few_users_are_refused() -> None:
@@ -126,7 +130,7 @@ def test_published_rows_are_ranked_and_their_contributions_add_up() -> None:
     np.testing.assert_allclose(total.to_numpy(), rows["score"].to_numpy(), rtol=0, atol=1e-9)
     assert rows["contributions"].struct.fields == list(toys.MATCHERS)
 
-    codes = list_codes(candidates, model, toys.context(), k)
+    codes = model.lists(candidates, toys.context(), k)
     for row, user in enumerate(candidates.users):
         mine = rows.filter(pl.col("user_id") == toys.USER_IDS[user])
         wanted = [toys.ITEM_IDS[item] for item in codes[row] if item >= 0]
@@ -139,14 +143,12 @@ def test_weights_for_other_matchers_are_refused() -> None:
     with pytest.raises(
         ValueError, match="weights are for ease, scores are from cosine_max, ease, popularity"
     ):
-        list_codes(
-            toys.random_candidates(), replace(toys.weighted(), weights={"ease": 1.0}), toys.context(), 5
-        )
+        replace(toys.weighted(), weights={"ease": 1.0}).lists(toys.random_candidates(), toys.context(), 5)
 
 
 @pytest.mark.parametrize("method", ["gated", "ranker", "auto"])
 def test_a_users_own_lists_know_nothing_of_what_is_relevant_to_them(method: str) -> None:
-    """Normaliser, method, networks, weights and dial come from the other half, whatever the method."""
+    """Normaliser, method, networks, weights and dial come from the other fold, whatever the method."""
     relevant = toys.random_relevance()
     first = tuned(method=method, publish=False)
     changed = relevant.toarray()
@@ -160,7 +162,7 @@ def test_a_users_own_lists_know_nothing_of_what_is_relevant_to_them(method: str)
 def test_a_tuning_that_was_killed_goes_on_from_its_files(tmp_path: Path) -> None:
     whole = tuned(folder=tmp_path / "whole")
     files = sorted(file.name for file in (tmp_path / "whole").iterdir())
-    assert [name.rpartition("-")[0] for name in files] == ["fusion-all", "fusion-half_a", "fusion-half_b"]
+    assert [name.rpartition("-")[0] for name in files] == ["fusion-all", "fusion-fold_a", "fusion-fold_b"]
     kept = tmp_path / "killed"
     kept.mkdir()
     lines = (tmp_path / "whole" / files[1]).read_bytes().splitlines(keepends=True)

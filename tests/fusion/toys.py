@@ -10,7 +10,7 @@ from tasks.fusion.model import FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.similarity import ItemSimilarity, Positions
-from tasks.fusion.user_features import FACTS
+from tasks.fusion.user_features import FEATURES
 from tasks.metrics.diversity import calibration, ild_embedding
 
 MATCHERS: tuple[str, ...] = ("cosine_max", "ease", "popularity")
@@ -40,9 +40,9 @@ def weighted(weights: Sequence[float] = (0.2, 0.5, 0.3), diversity: float = 0.0)
     return FusionModel("weighted", Normaliser("zscore"), dict(zip(MATCHERS, weights, strict=True)), diversity)
 
 
-def random_facts(seed: int = 0) -> np.ndarray:
+def random_features(seed: int = 0) -> np.ndarray:
     """(U, F) of all users."""
-    return np.random.default_rng(seed).normal(size=(USERS, len(FACTS)))
+    return np.random.default_rng(seed).normal(size=(USERS, len(FEATURES)))
 
 
 def random_relevance(seed: int = 0) -> csr_array:

@@ -20,7 +20,7 @@ from warehouse.errors import PolyrecError
 
 SPACES = {"depth": Whole(1, 9), "rate": Real(0.01, 1, log=True), "loss": Choice("good", "bad")}
 AS_SET: dict[str, Any] = {"depth": 2, "rate": 0.5, "loss": "good"}
-HALF = np.array([0, 0, 1, 1])
+FOLD = np.array([0, 0, 1, 1])
 
 
 def make(values: Mapping[str, Any]) -> Any:
@@ -63,7 +63,7 @@ def test_one_seed_gives_the_same_trials_in_one_go_or_in_several(tmp_path: Path) 
     whole = Search(SPACES, seed=3)
     whole.run(make, judge, AS_SET, trials=16)
     for trials in (5, 11):
-        again = Search(SPACES, 3, tmp_path / "searches" / "toy.journal")
+        again = Search(SPACES, 3, tmp_path / "searches" / "toy.jsonl")
         assert again.run(make, judge, AS_SET, trials=trials).as_set
     assert values_of(again) == values_of(whole)
     np.testing.assert_array_equal(again.trials[0].figures.ndcg, whole.trials[0].figures.ndcg)
@@ -72,8 +72,8 @@ def test_one_seed_gives_the_same_trials_in_one_go_or_in_several(tmp_path: Path) 
     assert values_of(other)[1:] != values_of(whole)[1:]
 
 
-def test_a_killed_trial_is_left_behind(tmp_path: Path) -> None:
-    file = tmp_path / "toy.journal"
+def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    file = tmp_path / "toy.jsonl"
 
     def killed(values: Any) -> Figures:
         if values != AS_SET:
@@ -83,9 +83,12 @@ def test_a_killed_trial_is_left_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Search(SPACES, 0, file).run(make, killed, AS_SET, trials=3)
     search = Search(SPACES, 0, file)
-    assert (len(search.trials), search.failed) == (1, 1)
+    assert (len(search.trials), search.failed) == (1, 0)
     search.run(make, judge, AS_SET, trials=4)
-    assert [trial.number for trial in search.trials] == [0, 2, 3, 4, 5]
+    assert [trial.number for trial in search.trials] == [0, 1, 2, 3, 4]
+    whole = Search(SPACES, 0)
+    whole.run(make, judge, AS_SET, trials=5)
+    assert values_of(search) == values_of(whole)
     assert sum(trial.as_set for trial in search.trials) == 1
 
 
@@ -131,7 +134,7 @@ def test_out_of_fold_shows_the_luck_of_the_winner() -> None:
         Trial(number, {}, False, Figures(np.array(ndcg), 0.0, 0.0, 0.0, 0.0))
         for number, ndcg in enumerate((lucky_on_a, lucky_on_b, steady))
     ]
-    fold = out_of_fold_value(trials, HALF)
+    fold = out_of_fold_value(trials, FOLD)
     assert [trial.number for trial in fold.chosen] == [0, 1]
     assert fold.value == pytest.approx((0.1, 0.1))
     assert fold.ndcg.tolist() == [0.1, 0.1, 0.1, 0.1]

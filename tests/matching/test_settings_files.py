@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.fusion.weights import Judged, all_trials, search
+from tasks.fusion.plan import Plan
+from tasks.fusion.points import TrialMetrics
+from tasks.fusion.weight_search import search
 from tasks.matching import registry
 from tasks.settings import PROJECT, load_settings
 from tests.matching.toys import checkerboard
@@ -24,6 +26,7 @@ def test_four_trials_of_stratified_item_are_each_matcher_alone_and_all_alike() -
     """What its comment says; weights are not searched for there."""
     settings = load_settings(PROJECT / "benchmarks" / "settings" / "stratified_item.toml")
     matchers = settings.matching.matchers
-    study = search(lambda *_: Judged(0.1, 0.5, 0.5), matchers, settings.fusion.trials, 0.8, settings.seed)
-    tried = [trial.vector(matchers).tolist() for trial in all_trials(study)]
+    plan = Plan.of(settings.fusion, settings.evaluation.k, settings.seed)
+    trials = search(lambda *_: TrialMetrics(0.1, 0.5, 0.5), matchers, plan)
+    tried = [trial.vector(matchers).tolist() for trial in trials]
     assert tried == [*np.eye(len(matchers)).tolist(), [1 / len(matchers)] * len(matchers)]

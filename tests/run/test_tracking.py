@@ -18,7 +18,7 @@ from tests.empty import with_tracking
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     """One store for the module."""
     settings = with_tracking(Settings(home=tmp_path_factory.mktemp("home")))
-    return Tracking(settings, tags={"split_hash": "abc", "fit": None})
+    return Tracking(settings, {"split_hash": "abc", "fit": None}, data="d1")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,27 @@ def test_run_keeps_tags_params_and_metrics(tracking: Tracking) -> None:
     assert run.data.params == {"l2": "500.0"}
     assert run.data.metrics == {"val_ndcg_at_10": 0.25}
     wanted = {"stage": "matching", "fit": "train", "split_hash": "abc", "git_sha": git_sha(), "seen": "1"}
+    wanted |= {"dataset": "movielens-100k", "protocol": "temporal_user", "k": "10"}
     assert wanted.items() <= run.data.tags.items()
+
+
+def test_the_data_set_is_an_input_of_every_run(tracking: Tracking) -> None:
+    with tracking.run("matching", "ease", {"fit": "train"}) as run_id:
+        pass
+    inputs = tracking.client.get_run(run_id).inputs
+    assert inputs is not None
+    (used,) = inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("movielens-100k", "d1")
+    assert {tag.key: tag.value for tag in used.tags} == {"mlflow.data.context": "train"}
+
+
+def test_experiments_and_runs_are_described(tracking: Tracking) -> None:
+    with tracking.run("fusion", "search", about="What was asked.") as run_id:
+        pass
+    run = tracking.client.get_run(run_id)
+    assert run.data.tags["mlflow.note.content"] == "What was asked."
+    experiment = tracking.client.get_experiment(run.info.experiment_id)
+    assert "one search of the fusion's weights" in experiment.tags["mlflow.note.content"]
 
 
 def test_tag_without_value_is_left_out(tracking: Tracking) -> None:
@@ -115,14 +135,11 @@ def test_artifacts_can_be_read_without_a_network(tracking: Tracking) -> None:
         tracking.log_figure(run_id, go.Figure(go.Scatter(x=[1, 2], y=[3, 4])), "pareto.html")
         tracking.log_dict(run_id, {"ease": 0.5}, "plots/weights.json")
         tracking.log_text(run_id, "# Report", "report.md")
-        tracking.log_frame(run_id, pl.DataFrame({"x": [1, 2]}), "tables/front.parquet")
     assert json.loads(read_artifact(tracking, run_id, "plots/weights.json")) == {"ease": 0.5}
     assert read_artifact(tracking, run_id, "report.md") == "# Report"
     html = read_artifact(tracking, run_id, "pareto.html")
     assert "Plotly.newPlot" in html
     assert '<script src="' not in html  # plotly itself is inside
-    frame = pl.read_parquet(tracking.client.download_artifacts(run_id, "tables/front.parquet"))
-    assert frame["x"].to_list() == [1, 2]
 
 
 def test_registered_model_answers_with_the_lists(tracking: Tracking, lists: pl.DataFrame) -> None:

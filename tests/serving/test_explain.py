@@ -11,12 +11,13 @@ from serving.counterfactual import rescored
 from serving.explain import explain
 from serving.explain_user import UserFusion
 from serving.lists import recommend
-from tasks.embedding.interests import interest_vectors
+from tasks.arrays.vectors import centred
+from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.matching import search_semantic
-from tasks.matching.contract import VisitorBatch
+from tasks.matching.contract import Matcher, VisitorBatch
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
@@ -42,8 +43,8 @@ def add_user(warehouse: Warehouse) -> None:
     )
     items = np.array([IDS.index(item_id) for item_id in HISTORY])
     of_items = Toy().encode([" ".join(words(code)) for code in range(len(IDS))])
-    zeros, ones = np.zeros(5, dtype=np.int64), np.ones(5, dtype=np.float32)
-    interest, _ = interest_vectors(of_items, zeros, items, np.arange(5), ones, 1, 1, 40.0, 0)
+    history = Histories.of_one(items, np.arange(5), np.ones(5, dtype=np.float32))
+    interest, _ = interest_vectors(centred(of_items), history, 1, 40.0, 0)
     row = {"fit": "all", "user_id": USER, "interest": 0, "weight": 1.0}
     vector = pl.Series("vector", interest[0], dtype=pl.Array(pl.Float32, 384))
     warehouse.append("features.user_vectors", pl.DataFrame([row]).with_columns(vector))
@@ -183,7 +184,7 @@ def test_without_fitted_matchers(snapshot: Snapshot, settings: Settings, funny: 
 
 
 def test_a_matcher_that_cannot_score_visitors_keeps_its_scores() -> None:
-    class LastItem:
+    class LastItem(Matcher):
         proposes = True
 
         def score_visitors(self, visitors: VisitorBatch) -> np.ndarray:

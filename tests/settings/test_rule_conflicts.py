@@ -9,8 +9,8 @@ import pytest
 from tasks.settings import load_settings
 from tasks.settings.rule_conflicts import AsWritten, contradiction
 from tasks.settings.rules import Rule
-from tests.fusion.ruling import DAY, book
-from tests.fusion.test_rules import rule
+from tests.rules.ruling import DAY, book
+from tests.rules.test_applying import rule
 from warehouse.errors import PolyrecError, SettingsError
 
 PIN = rule("top", "pin", items=["i3"], rank=1)

@@ -93,10 +93,10 @@ def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
 
     before = len(looks())
     printed = ask("cold_item", "ablate", "texts")["printed"]
-    assert "judged on test, with --final" in printed
+    assert "judged on test, with --test" in printed
     assert "1 slot: story" in printed
     assert len(looks()) == before
-    answer = ask("cold_item", "ablate", "texts", "--final", "--json")
+    answer = ask("cold_item", "ablate", "texts", "--test", "--json")
     assert looks()[before:] == [text_trials.LOOKER]
     found = rows(answer)
     telling, baseline = found["1 slot: story"]["test"], found["title + categories"]["test"]
@@ -107,7 +107,7 @@ def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
     # Four items are cold, and every list is made of these.
     assert telling["effective_catalogue_at_2"] <= 1
     assert set(answer["plots"]) == {"val", "test"}
-    assert set(found["1 slot: story"]["weights"]) == {"half_a", "half_b", "all"}
+    assert set(found["1 slot: story"]["weights"]) == {"fold_a", "fold_b", "all"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.corpus.writing import wanted_texts
+from tasks.corpus.planning import wanted_texts
 from tasks.settings.corpus import Corpus
 from tests.warehouse.conftest import NOW, publish
 from warehouse.columns import LISTS

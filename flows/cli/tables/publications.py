@@ -1,37 +1,31 @@
-"""Publications as a table for the terminal."""
+"""Publications for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Group
 
-ID_WIDTH = 24  # whole at any width of the terminal: people copy it, and it begins with the time
+from flows.cli.tables.table import Table, figure, said, text, word
 
 
-def publications_table(answer: Mapping[str, Any]) -> RenderableType:
+def publications_table(answer: Mapping[str, Any]) -> Group:
     """A row a publication; `*` marks the one that is served."""
-    table = Table(title="Publications", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    for name in ("", "id", "age", "lists", "model", "fusion", "state"):
-        justify = "right" if name in ("age", "lists", "model") else "left"
-        table.add_column(
-            name, justify=justify, no_wrap=name == "id", min_width=ID_WIDTH if name == "id" else None
-        )
-    for row in answer["publications"]:
-        table.add_row(
-            "*" if row["current"] else "",
-            row["publication_id"],
+    columns = [word("id"), figure("age"), figure("lists"), figure("model"), text("fusion"), word("state")]
+    publications = answer["publications"]
+    rows = [
+        (
+            f"{'*' if row['current'] else ' '} {row['publication_id']}",
             age(row["age_hours"]),
             "-" if row["users"] is None else f"{row['users']:,}",
             row["model_version"] or "-",
             f"from {row['origin_id']}" if row["origin_id"] else row["outcome"] or "-",
             row["state"],
-            style="bold" if row["current"] else None,
         )
+        for row in publications
+    ]
+    served = [number for number, row in enumerate(publications) if row["current"]]
     note = "* is served; `polyrec rollback ID` serves another one whose state is published."
-    return Group(table, Text(note, style="dim"))
+    return Group(Table("Publications", columns, rows, served), said(note, "dim"))
 
 
 def age(hours: float) -> str:

@@ -1,19 +1,19 @@
 """The safety rules, one after the other: the first that a text breaks names why it is quarantined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tasks.corpus.safety.classifier import Judge
+from tasks.corpus.acceptance import Rules, rules_hash
+from tasks.corpus.safety.classifier import Classifier, FittedOnUse, encoded, load_classifier
 from tasks.corpus.safety.patterns import has_link, personal_data
 from tasks.corpus.safety.profanity import profane_words
 from tasks.corpus.safety.prompt_injection import follows_order
 from tasks.items.item import Item
+from tasks.models.encoder import Encode
 from tasks.run.fingerprint import fingerprint
-from tasks.settings.corpus import Safety
+from tasks.settings.corpus import Corpus, Safety
 
-VERSION = 1  # of the pattern lists: a new value has every text judged again
+VERSION = 1  # of the pattern lists: a new value has every text checked again
 
 
 class SafetyRules:
@@ -21,16 +21,11 @@ class SafetyRules:
 
     Args:
         settings: which lists are used.
-        encode: texts (T) to unit vectors (T, 384) float32, as `tasks.models.encoder.Encoder.encode`.
-        classifier: hateful, sexual or violent, by such vectors.
+        encode: makes vectors.
+        classifier: hateful, sexual or violent, by these vectors.
     """
 
-    def __init__(
-        self,
-        settings: Safety,
-        encode: Callable[[Sequence[str]], NDArray[np.float32]],
-        classifier: Judge,
-    ) -> None:
+    def __init__(self, settings: Safety, encode: Encode, classifier: Classifier | FittedOnUse) -> None:
         self._settings, self._encode, self._classifier = settings, encode, classifier
 
     @property
@@ -54,17 +49,36 @@ class SafetyRules:
 
     @staticmethod
     def by_form(text: str, item: Item, profane: str | None) -> str | None:
-        """The first rule that a text breaks by its form: orders, personal data, links, profanity.
-
-        Args:
-            text: to judge.
-            item: what it is about.
-            profane: its first profane word, where there is one.
-        """
+        """The first rule that a text breaks by its form: orders, personal data, links, its profane word."""
         if follows_order(text, item):
-            return "planted instruction: it gives or follows an order"
+            return "prompt injection: it gives or follows an order"
         if kind := personal_data(text):
             return f"personal data: {kind}"
         if has_link(text):
             return "link: the address of a page"
         return f"profanity: {profane}" if profane else None
+
+
+def load_safety(corpus: Corpus, folder: Path) -> SafetyRules:
+    """Return the safety rules by the settings; the encoder is loaded when the first text is checked.
+
+    Args:
+        corpus: lists; the languages of the angles count as named in them.
+        folder: where made models are kept.
+    """
+    others = set(corpus.languages.values()) - set(corpus.safety.languages)
+    languages = (*corpus.safety.languages, *sorted(others))
+    safety = corpus.safety.model_copy(update={"languages": languages})
+    return SafetyRules(safety, encoded, load_classifier(folder))
+
+
+def load_rules(corpus: Corpus, folder: Path, blocked: Collection[str] = ()) -> Rules:
+    """Return all that decides whether a text stands.
+
+    Args:
+        corpus: thresholds and lists.
+        folder: where made models are kept.
+        blocked: ids of texts that an operator blocked.
+    """
+    safety = load_safety(corpus, folder)
+    return Rules(safety, rules_hash(corpus.quality, safety.version), blocked)

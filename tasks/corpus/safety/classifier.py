@@ -7,33 +7,29 @@ How stands in classifier.json, which `python -m tasks.corpus.safety.training` wr
 """
 
 import json
+from collections.abc import Sequence
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from tasks.models.encoder import Encoder, load_encoder
+from tasks.models.files import whole_folder
+from tasks.run.fingerprint import fingerprint
+
 FOLDER = Path(__file__).parent
 TEXTS = FOLDER / "training.tsv"
 DESCRIPTION = FOLDER / "classifier.json"
 MOST_STEPS = 50
+KEPT = "safety-classifier"  # folder of fits, by the hash of all that they depend on
 ARRAYS, NUMBERS = "model.safetensors", "model.json"  # of a fit that is kept
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int8]
-
-
-class Judge(Protocol):
-    """What the safety rules need of a classifier."""
-
-    threshold: float
-    version: str
-
-    def __call__(self, vectors: Vectors) -> NDArray[np.float64]:
-        """Return (T,) probabilities: out[i] is that of vectors[i] of (T, D) float32, of unit length."""
-        ...
 
 
 class Classifier:
@@ -43,7 +39,7 @@ class Classifier:
         support: (S, D) float32 of unit length.
         weights: (S,) float32, of each of them.
         bias: added.
-        gamma: how fast nearness fades.
+        gamma: of the kernel.
         threshold: from this probability on a text is held back.
         version: of the weights.
     """
@@ -115,3 +111,39 @@ def fit(vectors: Vectors, labels: Labels, gamma: float, ridge: float) -> Classif
             break
     found = weights.astype(np.float32)
     return Classifier(vectors, found, float(np.float32(weights.sum())), gamma)
+
+
+class FittedOnUse:
+    """The classifier of training.tsv: read or fitted when the first text is checked; a fit takes seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        about = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+        self.threshold: float = about["threshold"]
+        self.version: str = about["version"]
+        self._how: tuple[float, float] = about["gamma"], about["ridge"]
+        learned_from = TEXTS.read_text(encoding="utf-8"), about, Encoder.name
+        self._kept = folder / KEPT / fingerprint(*learned_from)
+
+    def __call__(self, vectors: Vectors) -> NDArray[np.float64]:
+        """Return (T,) probabilities; see `Classifier`."""
+        return self._fitted(vectors)
+
+    @cached_property
+    def _fitted(self) -> Classifier:
+        if not self._kept.exists():
+            texts = labelled()
+            fitted = fit(encoded(texts["text"].to_list()), texts["label"].to_numpy(), *self._how)
+            with whole_folder(self._kept) as unfinished:
+                fitted.save(unfinished)
+        return Classifier.load(self._kept)
+
+
+@cache
+def load_classifier(folder: Path) -> FittedOnUse:
+    """Return the classifier of the project, one a process; the folder keeps its fit for the next one."""
+    return FittedOnUse(folder)
+
+
+def encoded(texts: Sequence[str]) -> Vectors:
+    """Texts to vectors (T, 384) by the encoder, which is loaded when it is first needed."""
+    return load_encoder().encode(texts)

@@ -5,7 +5,7 @@ from functools import cache
 
 from badwords import Options, ProfanityFilter
 
-# In the lists, but a subject as often as an insult: what a text says about them the classifier judges.
+# In the lists, but a subject as often as an insult: what a text says about them is left to the classifier.
 _SUBJECTS = """
 bastard bdsm bloody bondage booty damn damned erotic erotica erotism escort fetish gay goddamned hell
 homosexual incest kinky lesbian lgbt lust nazi nude nudity orgy pervert porn porno pornography queer rape
@@ -20,11 +20,6 @@ def _filter(languages: tuple[str, ...]) -> ProfanityFilter:
     found.init(languages=list(languages))
     found.add_whitelist([*_SUBJECTS.split(), "booty call"])
     return found
-
-
-def known_languages() -> list[str]:
-    """The languages there are lists for."""
-    return sorted(_filter(("en",)).available_languages())
 
 
 def profane_words(texts: Sequence[str], languages: tuple[str, ...]) -> list[str | None]:

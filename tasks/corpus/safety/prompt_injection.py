@@ -1,4 +1,4 @@
-"""Instructions planted in an item's data: kept out of prompts, and caught where a text follows one.
+"""Prompt injection: orders in an item's data are kept out of prompts, and caught where a text follows one.
 
 Item data is what somebody delivered. A sentence of it that tells its reader what to write is no fact about
 the item, so prompts leave it out. A text must neither give such orders itself nor repeat what only an order

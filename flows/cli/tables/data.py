@@ -1,0 +1,25 @@
+"""Built-in data sets, and what `init` inferred from files, for the terminal."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from flows.cli.tables.table import Table, text, word
+
+if TYPE_CHECKING:
+    from tasks.ingest.draft import Told
+
+
+def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
+    """Every built-in set, and whether it is here."""
+    columns = [word("name"), text("what", least=24), text("publisher", least=12), word("state")]
+    return Table(
+        "Built-in data sets",
+        columns,
+        ((row["name"], row["about"], row["publisher"], row["state"]) for row in rows),
+    )
+
+
+def inferred_table(told: Iterable["Told"]) -> Table:
+    """The keys of a new configuration, each with its reason."""
+    columns = [text("table", least=16), text("key", least=10), text("value", least=10), text("why")]
+    return Table("Inferred", columns, ((one.table, one.key, one.value, one.why) for one in told))
