@@ -17,7 +17,7 @@ from tasks.matching.data import read_fit
 from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings, load_settings
 from tasks.settings.data import Protocol
-from tasks.studies.ablation import Window
+from tasks.studies.window import Window
 from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import DATABASE, Warehouse, writing
 

@@ -12,7 +12,7 @@ from tasks.fusion.candidates import Candidates
 from tasks.fusion.tuning import FINAL, Tuning
 from tasks.matching.registry import build
 from tasks.metrics.evaluator import Evaluation, evaluate_lists
-from tasks.studies.ablation import Window
+from tasks.studies.window import Window
 
 FUSION, DIVERSE = "fusion", "fusion_diverse"
 
@@ -94,13 +94,13 @@ def fuse(
     tuning = validation.search(scored.candidates, context, True, lambda _half, _trial: on_trial())
     search_s = perf_counter() - start
     parts, diverse = (
-        {"validation": _whole(validation.judge(tuning.users, items), scored)}
+        {"validation": _whole(validation.evaluate(tuning.users, items), scored)}
         for items in (tuning.items, tuning.diverse_items)
     )
     if test is not None and scored_for_test is not None:
         context, model = test.context(test.fit.data.text_vectors), tuning.models[FINAL]
         for judged, one in ((parts, model), (diverse, model.as_diverse)):
-            lists = test.judge_model(scored_for_test.candidates, context, one)
+            lists = test.evaluate_model(scored_for_test.candidates, context, one)
             judged["test"] = _whole(lists, scored_for_test)
     return Fusion(tuning, search_s, parts, diverse)
 

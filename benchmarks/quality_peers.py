@@ -27,7 +27,7 @@ from tasks.metrics.evaluator import evaluate_lists
 from tasks.metrics.folds import folds_of
 from tasks.metrics.lists import lists_from_frame
 from tasks.metrics.ranking import contains, mean_defined, ndcg
-from tasks.studies.ablation import Window
+from tasks.studies.window import Window
 from warehouse.columns import ITEM, MATCHER, RANK, SCORE, USER
 
 TOP_N = 200

@@ -15,7 +15,7 @@ import polars as pl
 
 from benchmarks.quality_choices import PYTHON, Peer
 from tasks.settings import PROJECT
-from tasks.studies.ablation import Window
+from tasks.studies.window import Window
 from warehouse.columns import ITEM, TIME, USER, VALUE
 
 SCRIPTS = PROJECT / "benchmarks" / "peers"

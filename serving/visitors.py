@@ -228,7 +228,7 @@ class Visitors:
         return interests, np.concatenate([interests, query])
 
     def _model_for(self, visitor: Visitor, diverse: bool = False) -> FusionModel:
-        """The published fusion with weights for this visitor: docs/architecture.md states the rule."""
+        """The published fusion with weights for this visitor, by the rule of docs/architecture/serving.md."""
         settings, model = self._settings.visitors, self._model.as_diverse if diverse else self._model
         asked = settings.query_weight if visitor.query else 0.0
         weights = {name: (1 - asked) * weight for name, weight in model.weights.items()}

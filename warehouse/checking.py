@@ -1,4 +1,4 @@
-"""What a check needs to know of the real warehouse, and what it tells about judged rows."""
+"""What a check needs to know of the real warehouse, and what it tells about validated rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,17 +7,13 @@ import duckdb
 
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.expressions import content_value
+from warehouse.expressions import json_path
 from warehouse.lock import exclusive, say_to_stderr
 from warehouse.sql import name_of, quoted, text_of
-from warehouse.validation import Judging, table_of
+from warehouse.validation import table_of
 
 KNOWN = ("core.items", "ops.forgotten")
-"""What judging and the guard against a broken delivery look at."""
-
-_BARE = r"""(n < 0 or not regexp_matches(title, '\p{L}')) and description is null and len(categories) = 0
-    and coalesce(content, '{}') = '{}'"""
-"""Whether an item has nothing to read but its id: no letter in its title, or the id for a title."""
+"""What validation and the guard against a broken delivery look at."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,12 @@ class Figures:
     described: int
     categorised: int
     bare: int
+    """Items that have nothing to read but their id."""
+    bare_row: int | None
+    """Number of the first of them; -1 where an event named the item."""
+    bare_item: str | None
+    missing_item: str | None
+    """The first active item of the warehouse that is not delivered, or delivered as inactive."""
 
 
 def copy_known(warehouse: Warehouse, folder: Path, timeout_s: float) -> None:
@@ -83,58 +85,15 @@ def _shared_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[s
     return [column for (column,) in rows]
 
 
-def figures(judging: Judging, with_profiles: bool) -> Figures:
-    """Counts of the judged rows that are used.
-
-    Args:
-        judging: Has judged them.
-        with_profiles: Whether there are profiles of users.
-    """
-    events, items = table_of("interactions", "used"), table_of("items", "used")
-    people = f"select user_id from {events}"
-    if with_profiles:
-        people += f" union all select user_id from {table_of('users', 'used')}"
-    n_events, first, last = judging.run(f"select count(*), min(event_time), max(event_time) from {events}")[0]
-    n_items, titled, described, categorised, bare = judging.run(
-        f"""select count(*), count(*) filter (n >= 0), count(description),
-                count(*) filter (len(categories) > 0), count(*) filter ({_BARE})
-            from {items}"""
-    )[0]
-    return Figures(
-        items=n_items,
-        users=judging.one(f"select count(distinct user_id) from ({people})"),
-        interactions=n_events,
-        # Hashes of 64 bits: a tenth of the memory of the pairs themselves.
-        pairs=judging.one(f"select count(distinct hash(user_id, item_id)) from {events}"),
-        first=first,
-        last=last,
-        titled=titled,
-        described=described,
-        categorised=categorised,
-        bare=bare,
-    )
+def figures(warehouse: Warehouse) -> Figures:
+    """Counts of the validated rows that are used."""
+    return Figures(**warehouse.query("staged/figures").row(0, named=True))
 
 
-def first_bare_item(judging: Judging) -> tuple[int, str]:
-    """Number and id of the first item without any text; the number is -1 where an event named the item."""
-    return judging.run(
-        f"select n, item_id from {table_of('items', 'used')} where {_BARE} order by n < 0, n, item_id limit 1"
-    )[0]
-
-
-def first_content(judging: Judging, kind: str, column: str) -> tuple[int, str]:
+def first_content(warehouse: Warehouse, kind: str, column: str) -> tuple[int, str]:
     """Number of the first row that holds something in a column declared as content, and what it holds."""
-    return judging.run(
-        f"""select n, {content_value(column)} as value from {table_of(kind, "used")}
-            where n >= 0 and value is not null order by n limit 1"""
+    return warehouse.run(
+        f"""select n, json_extract_string(content, ?) as value from {table_of(kind, "used")}
+            where n >= 0 and value is not null order by n limit 1""",
+        [json_path(column)],
     )[0]
-
-
-def first_missing_item(judging: Judging) -> str | None:
-    """The first active item of the warehouse that is not delivered, or delivered as inactive."""
-    found = judging.run(
-        f"""select item_id from core.items where active
-                and item_id not in (select item_id from {table_of("items", "used")} where active)
-            order by item_id limit 1"""
-    )
-    return found[0][0] if found else None

@@ -15,7 +15,7 @@ import polars as pl
 from warehouse.errors import WarehouseBusy, WarehouseError
 from warehouse.lock import LOOK_EVERY_S, busy, exclusive, say_to_stderr
 from warehouse.migrate import migrate
-from warehouse.sql import DUCKDB_CONFIG, load_sql, name_of, plain, quoted, run_query, text_of
+from warehouse.sql import DUCKDB_CONFIG, fetch, load_sql, name_of, plain, quoted, run_query, text_of
 
 __all__ = ["DATABASE", "Warehouse", "WarehouseBusy", "WarehouseError", "writing"]
 
@@ -38,21 +38,42 @@ class Warehouse:
 
     def execute(self, name: str, /, **parameters: object) -> None:
         """Run warehouse/queries/<name>.sql for its effect."""
-        statement = load_sql(name)
-        with self._turn:
-            try:
-                self._connection.execute(statement, plain(parameters))
-            except duckdb.Error as error:
-                raise WarehouseError(f"statement '{name}' failed: {error}") from error
+        self.run(load_sql(name), plain(parameters), f"statement '{name}'")
 
-    def run(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
+    def run(
+        self,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] = (),
+        what: str = "a composed statement",
+    ) -> list[Any]:
         """Run a statement that a module of warehouse/ composed, and return all its rows."""
         with self._turn:
             try:
                 values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
                 return self._connection.execute(statement, values).fetchall()
             except duckdb.Error as error:
-                raise WarehouseError(f"a composed statement failed: {error}") from error
+                raise WarehouseError(f"{what} failed: {error}") from error
+
+    def value(self, statement: str) -> Any:
+        """The one value that a composed statement gives."""
+        return self.run(statement)[0][0]
+
+    def frame(self, statement: str) -> pl.DataFrame:
+        """All rows of a composed statement, of which there may be very many."""
+        with self._turn:
+            return fetch(self._connection, statement, {}, "a composed statement")
+
+    @contextmanager
+    def lending(self, name: str, rows: object) -> Iterator[None]:
+        """Let statements inside read rows of Arrow as the table `name`."""
+        with self._turn:
+            self._connection.register(name, rows)
+            try:
+                yield
+            finally:
+                # A failed transaction allows nothing but its rollback, which forgets the name too.
+                with suppress(duckdb.TransactionException):
+                    self._connection.unregister(name)
 
     @contextmanager
     def memory_limit(self, size: str) -> Iterator[None]:
@@ -84,16 +105,13 @@ class Warehouse:
                 self._depth -= 1
 
     def replace(self, table: str, frame: pl.DataFrame, where: Mapping[str, object] | None = None) -> int:
-        """Put `frame` in the place of a table's rows, in one transaction.
+        """Put `frame` in the place of a table's rows, in one transaction; returns how many rows it has.
 
         Args:
             table: `schema.table`.
             frame: Columns are matched by name; ones left out take their default. A map column is a `pl.Map`:
                 cast one from a list of key-value structs, which is a hundred times faster than from dicts.
             where: Which rows go: column to value, or to a list of values. All of them when not given.
-
-        Returns:
-            The number of rows written.
         """
         with self.transaction():
             self.delete(table, where or {})
@@ -185,18 +203,13 @@ class Warehouse:
             # transaction, invisible to scans and deletes, for good.
             return 0
         columns = ", ".join(quoted(column) for column in frame.columns)
-        with self._turn:
-            self._connection.register("incoming_rows", frame.to_arrow())
+        with self.lending("incoming_rows", frame.to_arrow()):
             try:
                 self._connection.execute(
                     f"{verb} into {quoted(table)} ({columns}) select {columns} from incoming_rows"
                 )
             except duckdb.Error as error:
                 raise WarehouseError(f"{frame.height} rows do not fit into {table}: {error}") from error
-            finally:
-                # A failed transaction allows nothing but its rollback, which forgets the name too.
-                with suppress(duckdb.TransactionException):
-                    self._connection.unregister("incoming_rows")
         return frame.height
 
 

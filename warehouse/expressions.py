@@ -130,9 +130,9 @@ def json_of(columns: Iterable[str], prefix: str = "") -> str:
     return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"
 
 
-def content_value(column: str) -> str:
-    """What the JSON object `content` holds of a column, as text."""
-    return f"json_extract_string(content, {text_of('/' + column.replace('~', '~0').replace('/', '~1'))})"
+def json_path(column: str) -> str:
+    """The JSON pointer to a key of an object, such as a column in `content`."""
+    return "/" + column.replace("~", "~0").replace("/", "~1")
 
 
 def content_of(columns: Iterable[str], prefix: str = "") -> str:

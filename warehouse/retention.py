@@ -1,4 +1,4 @@
-"""Keeps the warehouse from growing without end; docs/architecture.md states the rule."""
+"""Keeps the warehouse from growing without end; docs/architecture/operations.md states the rule."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple

@@ -51,14 +51,17 @@ def run_query(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, object]
 ) -> pl.DataFrame:
     """Run a named query with its `$parameters` and return all its rows."""
-    statement = load_sql(name)
+    return fetch(connection, load_sql(name), plain(parameters), f"query '{name}'")
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection, statement: str, parameters: Mapping[str, object], what: str
+) -> pl.DataFrame:
+    """All rows of a statement; `what` names it in the error."""
     try:
-        result = connection.sql(statement, params=plain(parameters) or None)
-        frame = pl.from_arrow(result.to_arrow_table())
+        return connection.sql(statement, params=dict(parameters) or None).pl()
     except duckdb.Error as error:
-        raise WarehouseError(f"query '{name}' failed: {error}") from error
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+        raise WarehouseError(f"{what} failed: {error}") from error
 
 
 def quoted(table: str) -> str:

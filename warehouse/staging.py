@@ -1,27 +1,40 @@
-"""Delivered rows before anything is judged: one table a source, all text, in a database in memory.
+"""Delivered rows before they are validated: one table a source, all text, in a database in memory.
 
 A table's rowid is the ordinal of a row, which costs nothing; a number given by a window function would read
 the file on one core. The view `staging.<kind>` puts the sources of a kind together, columns by name.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
 from warehouse.connection import Warehouse
-from warehouse.sql import DUCKDB_CONFIG, name_of, text_of
+from warehouse.errors import WarehouseError
+from warehouse.expressions import json_path
+from warehouse.sql import DUCKDB_CONFIG, name_of, quoted, text_of
 
 LINE = "line of the file"
 """The hidden column of a source whose reader knew where each row begins."""
 
 OWN_COLUMNS = ("source", "record", LINE)
 REJECTS_LIMIT = 100_000
-BAD_COLUMNS = ("kind", "source", "line", "field", "reason", "content")
+BAD_SCHEMA = {
+    "kind": pl.String,
+    "source": pl.String,
+    "line": pl.Int64,
+    "field": pl.String,
+    "reason": pl.String,
+    "content": pl.String,
+}
+DELIVERED = "delivered rows"
+
+Lines = Callable[[Sequence[int]], list[int]]
+"""Gives the line, from 1, of each record of a source."""
 
 
 class NotRead(Exception):
@@ -45,8 +58,47 @@ class Reject:
     """Where DuckDB found a row that it did not take."""
 
     position: int
-    """Bytes from the file's begin, give or take the line ends before it."""
+    """Bytes from the start of the file, give or take the line ends before it."""
     reason: str
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be staged, and why; `field` where one field is wrong."""
+
+    source: str
+    line: int
+    field: str | None
+    reason: str
+    content: str
+
+
+@dataclass
+class Staged:
+    """What lies in `staging.<kind>`.
+
+    Attributes:
+        columns: Delivered columns; `delivered_source` and `delivered_record` for ones named as our own.
+        rows_in: Each source, in order, and how many rows it delivers by the count of a reader of its own.
+        finders: What tells the lines of each source.
+    """
+
+    kind: str
+    columns: list[str] = field(default_factory=list)
+    rows_in: dict[str, int] = field(default_factory=dict)
+    finders: dict[str, Lines] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[str]:
+        """What was read, in order: files or tables."""
+        return list(self.rows_in)
+
+    def lines(self, source: str, records: Sequence[int]) -> list[int]:
+        """The line of a source where each record (as in the column `record`) begins, from 1.
+
+        In a table without lines it is the number of the row.
+        """
+        return self.finders[source](records) if len(records) else []
 
 
 class Staging:
@@ -55,42 +107,27 @@ class Staging:
     def __init__(self, warehouse: Warehouse, kind: str) -> None:
         self.kind = kind
         self._warehouse = warehouse
-        self._connection = warehouse.second_connection()
+        self._run = warehouse.run
         self._run("attach if not exists ':memory:' as staging")
-        self._run(
-            "create table if not exists staging.bad (kind varchar, source varchar, line bigint, "
-            "field varchar, reason varchar, content varchar)"
-        )
-        self._drop()
-
-    def _drop(self) -> None:
-        self._run(f"drop view if exists staging.{name_of(self.kind)}")
+        columns = "source varchar, line bigint, field varchar, reason varchar, content varchar"
+        self._run(f"create table if not exists staging.bad (kind varchar, {columns})")
+        self._run(f"drop view if exists staging.{name_of(kind)}")
         names = self._run(
             "select table_name from duckdb_tables() "
             "where database_name = 'staging' and starts_with(table_name, ?)",
-            [f"{self.kind}:"],
+            [f"{kind}:"],
         )
         for (name,) in names:
             self._run(f"drop table staging.{name_of(name)}")
-        self._run("delete from staging.bad where kind = ?", [self.kind])
+        self._run("delete from staging.bad where kind = ?", [kind])
 
-    def _table(self, number: int, what: str = "") -> str:
-        return f"staging.{name_of(f'{self.kind}:{number}{what}')}"
-
-    def close(self) -> None:
-        """End the connection; the tables stay."""
-        self._connection.close()
+    def _table(self, number: int) -> str:
+        return f"staging.{name_of(f'{self.kind}:{number}')}"
 
     def read_csv(
         self, number: int, path: Path, columns: Sequence[str], how: CsvFormat
     ) -> tuple[int, list[Reject]]:
-        """Read a CSV file over all cores.
-
-        Args:
-            number: Which of the kind's sources it is.
-            path: The file.
-            columns: Names of its fields, in order.
-            how: Its format.
+        """Read a CSV file with these columns over all cores.
 
         Returns:
             How many rows were taken, and where rows were not, in order.
@@ -98,11 +135,9 @@ class Staging:
         Raises:
             NotRead: the file as a whole, or more rows than can be listed, cannot be read in this way.
         """
-        if set("*?[]{}") & set(str(path)):
-            raise NotRead("DuckDB takes the name for a pattern")
         fields = ", ".join(f"{text_of(name)}: 'VARCHAR'" for name in columns)
         statement = f"""
-            create or replace table {self._table(number)} as select * from read_csv({text_of(str(path))},
+            create or replace table {self._table(number)} as select * from read_csv({_plain_path(path)},
                 auto_detect = false, header = false, skip = {how.skip}, columns = {{{fields}}},
                 delim = {text_of(how.delimiter)}, quote = {text_of(how.quote)}, escape = {text_of(how.quote)},
                 encoding = {text_of(how.encoding)}, compression = {text_of(how.compression)},
@@ -111,76 +146,46 @@ class Staging:
         """
         for name in ("reject_errors", "reject_scans"):
             self._run(f"drop table if exists {name}")
-        try:
+        with _else_not_read():
             self._run(statement)
             found = self._run(
                 "select line_byte_position, string_agg(distinct error_type::varchar, ', ') "
                 "from reject_errors group by 1 order by 1"
             )
-            n_rows = self._count(self._table(number))
-        except duckdb.Error as error:
-            raise NotRead(str(error)) from error
-        return n_rows, [Reject(*row) for row in found]
+            return self.count(number), [Reject(*row) for row in found]
 
     def read_parquet(self, number: int, path: Path) -> int:
         """Read a Parquet file over all cores; returns the number of rows."""
-        if set("*?[]{}") & set(str(path)):
-            raise NotRead("DuckDB takes the name for a pattern")
-        return self._as_text(number, f"read_parquet({text_of(str(path))})")
+        return self._as_text(number, f"read_parquet({_plain_path(path)})")
 
     def read_arrow(self, number: int, rows: pa.Table | pa.RecordBatchReader, with_lines: bool = False) -> int:
         """Take over rows that another reader delivers, perhaps with the column LINE; returns their number."""
-        self._connection.register("delivered rows", rows)
-        try:
-            return self._as_text(number, name_of("delivered rows"), with_lines)
-        finally:
-            self._connection.unregister("delivered rows")
-
-    def read_lines(self, number: int, rows: pa.RecordBatchReader, columns: Sequence[str]) -> int:
-        """Take over rows of text whose last column is the line where they begin; returns their number."""
-        self._connection.register("delivered rows", rows)
-        names = ", ".join(name_of(name) for name in (*columns, LINE))
-        try:
-            self._run(
-                f'create or replace table {self._table(number)} as select {names} from "delivered rows"'
-            )
-        finally:
-            self._connection.unregister("delivered rows")
-        return self._count(self._table(number))
+        with self._warehouse.lending(DELIVERED, rows):
+            return self._as_text(number, name_of(DELIVERED), with_lines)
 
     def read_database(self, number: int, path: Path, table: str) -> tuple[int, int]:
         """Read a table of another DuckDB file; returns how many rows were read, and how many it counts."""
-        run = self._run
+        with _else_not_read():
+            self._run(f"attach {text_of(str(path))} as delivered (read_only)")
         try:
-            run(f"attach {text_of(str(path))} as delivered (read_only)")
-        except duckdb.Error as error:
-            raise NotRead(str(error)) from error
-        try:
-            origin = "delivered." + ".".join(name_of(part) for part in table.split("."))
-            run("begin")
-            try:
-                counted = self._count(origin)
-                rows = self._as_text(number, origin)
-                run("commit")
-            except duckdb.Error as error:
-                run("rollback")
-                raise NotRead(str(error)) from error
-            except NotRead:
-                run("rollback")
-                raise
-            return rows, counted
+            with _else_not_read(), self._warehouse.transaction():
+                origin = f"delivered.{quoted(table)}"
+                return self._as_text(number, origin), self._count(origin)
         finally:
-            run("detach delivered")
+            self._run("detach delivered")
 
-    def spread_json(self, number: int, text: str) -> tuple[list[str], list[tuple[int, str, str]]]:
+    def spread_json(
+        self, number: int, text: str, named: Callable[[list[str]], list[str]]
+    ) -> list[tuple[int, str, str]]:
         """Turn a source of JSON lines into columns, in place.
 
         Args:
             number: Which of the kind's sources it is.
             text: The column that holds the JSON.
+            named: Gives the names of columns for the keys found, in order of appearance.
 
         Returns:
-            The keys found, in order of appearance; and what is no JSON object: line, reason, content.
+            What is no JSON object: line, reason, content.
         """
         column, run, staged = name_of(text), self._run, self._table(number)
         # A parallel reader is only kept when every line is a row.
@@ -193,46 +198,31 @@ class Staging:
                 from {table} where not json_valid({column}) or json_type({column}) <> 'OBJECT' order by 1"""
         )
         good = f"(select * from {table} where json_valid({column}) and json_type({column}) = 'OBJECT')"
-        keys = [
-            key
-            for (key,) in run(
-                f"""select key from (select unnest(keys) as key, unnest(range(len(keys))) as place, line
-                    from (select json_keys({column}) as keys, {name_of(LINE)} as line from {good}))
-                    group by key order by min(line), min(place), key"""
-            )
-        ]
-        fields = "".join(
-            f"json_extract_string({column}, {text_of('/' + key.replace('~', '~0').replace('/', '~1'))}) "
-            f"as {name_of(f'{at}')}, "
-            for at, key in enumerate(keys)
+        found = run(
+            f"""select key from (select unnest(keys) as key, unnest(range(len(keys))) as place, line
+                from (select json_keys({column}) as keys, {name_of(LINE)} as line from {good}))
+                group by key order by min(line), min(place), key"""
         )
-        spread = self._table(number, " spread")
-        run(f"create or replace table {spread} as select {fields}{name_of(LINE)} from {good}")
-        run(f"drop table {staged}")
-        return keys, bad
-
-    def name_json(self, number: int, columns: Sequence[str]) -> None:
-        """Give the columns that `spread_json` made their names."""
-        run = self._run
-        names = "".join(f"{name_of(f'{at}')} as {name_of(name)}, " for at, name in enumerate(columns))
-        spread = self._table(number, " spread")
-        run(f"create table {self._table(number)} as select {names}{name_of(LINE)} from {spread}")
-        run(f"drop table {spread}")
+        keys = [key for (key,) in found]
+        fields = "".join(
+            f"json_extract_string({column}, {text_of(json_path(key))}) as {name_of(name)}, "
+            for key, name in zip(keys, named(keys), strict=True)
+        )
+        run(f"create or replace table {staged} as select {fields}{name_of(LINE)} from {good}")
+        return bad
 
     def columns(self, number: int) -> list[str]:
         """The delivered columns of a source."""
         return [name for name, _ in self._described(self._table(number)) if name != LINE]
 
-    def bad(self, rows: Sequence[tuple[str, int, str | None, str, str]]) -> None:
-        """Set rows aside: source, line, field, reason, content."""
-        if not rows:
-            return
-        columns = list(zip(*((self.kind, *row) for row in rows), strict=True))
-        types = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.string(), pa.string())
-        arrays = [pa.array(values, kind) for values, kind in zip(columns, types, strict=True)]
-        self._connection.register("bad rows", pa.table(arrays, names=list(BAD_COLUMNS)))
-        self._run('insert into staging.bad select * from "bad rows"')
-        self._connection.unregister("bad rows")
+    def bad(self, rows: Sequence[BadRow]) -> None:
+        """Set rows aside."""
+        if rows:
+            frame = pl.DataFrame(
+                [(self.kind, *astuple(row)) for row in rows], schema=BAD_SCHEMA, orient="row"
+            )
+            with self._warehouse.lending("bad rows", frame.to_arrow()):
+                self._run('insert into staging.bad select * from "bad rows"')
 
     def count(self, number: int) -> int:
         """How many rows of a source are staged."""
@@ -242,33 +232,19 @@ class Staging:
         """Make the view of a kind: source, record, and every column by name, null where a source lacks it."""
         parts = []
         for number, source in enumerate(sources):
-            own = {name.lower(): name for name in self.columns(number)}
-            fields = (
-                f"{name_of(own[name.lower()])} as {name_of(name)}"
-                if name.lower() in own
-                else f"null::varchar as {name_of(name)}"
-                for name in columns
-            )
+            own = {name.lower(): name_of(name) for name in self.columns(number)}
+            fields = (f"{own.get(name.lower(), 'null::varchar')} as {name_of(name)}" for name in columns)
             listed = ", ".join((f"{text_of(source)} as source", "rowid as record", *fields))
             parts.append(f"select {listed} from {self._table(number)}")
-        none = ", ".join(
-            (
-                "''::varchar as source",
-                "0::bigint as record",
-                *(f"null::varchar as {name_of(c)}" for c in columns),
-            )
-        )
-        body = " union all ".join(parts) or f"select {none} where false"
-        self._run(f"create view staging.{name_of(self.kind)} as {body}")
+        self._run(f"create view staging.{name_of(self.kind)} as {' union all '.join(parts)}")
 
     def lines(self, number: int, records: Sequence[int]) -> list[int]:
         """Where rows begin, for a source whose reader kept that."""
-        with self._warehouse.second_connection() as connection:
-            found = connection.execute(
-                f"select rowid, {name_of(LINE)} from {self._table(number)} "
-                "semi join (select unnest(?::bigint[]) as rowid) using (rowid)",
-                [list(set(records))],
-            ).fetchall()
+        found = self._run(
+            f"select rowid, {name_of(LINE)} from {self._table(number)} "
+            "semi join (select unnest(?::bigint[]) as rowid) using (rowid)",
+            [list(set(records))],
+        )
         line_of = dict(found)
         return [line_of[record] for record in records]
 
@@ -276,25 +252,33 @@ class Staging:
         """A source without rows or columns."""
         self._run(f"create or replace table {self._table(number)} ({name_of(LINE)} bigint)")
 
-    def _run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
-        """All rows of a statement; DuckDB takes the next one only when this one's have been fetched."""
-        return self._connection.execute(statement, list(parameters)).fetchall()
-
     def _count(self, table: str) -> int:
-        return self._run(f"select count(*) from {table}")[0][0]
+        return self._warehouse.value(f"select count(*) from {table}")
 
     def _described(self, relation: str) -> list[tuple[str, str]]:
-        found = self._run(f"describe select * from {relation}")
-        return [(row[0], row[1]) for row in found]
+        return [row[:2] for row in self._run(f"describe select * from {relation}")]
 
     def _as_text(self, number: int, relation: str, with_lines: bool = False) -> int:
-        try:
-            fields = self._described(relation)
-            listed = _listed(fields, with_lines)
+        with _else_not_read():
+            listed = _listed(self._described(relation), with_lines)
             self._run(f"create or replace table {self._table(number)} as select {listed} from {relation}")
-        except duckdb.Error as error:
-            raise NotRead(str(error)) from error
-        return self._count(self._table(number))
+        return self.count(number)
+
+
+@contextmanager
+def _else_not_read() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise NotRead(str(error)) from error
+    except WarehouseError as error:
+        raise NotRead(str(error.__cause__)) from error
+
+
+def _plain_path(path: Path) -> str:
+    if set("*?[]{}") & set(str(path)):
+        raise NotRead("DuckDB takes the name for a pattern")
+    return text_of(str(path))
 
 
 def _listed(fields: Sequence[tuple[str, str]], with_lines: bool = False) -> str:
@@ -310,31 +294,21 @@ def _listed(fields: Sequence[tuple[str, str]], with_lines: bool = False) -> str:
 
 def as_text(rows: pa.Table) -> pl.DataFrame:
     """Rows as staging would hold them, without a warehouse."""
-    with duckdb.connect(config=DUCKDB_CONFIG) as connection:
-        connection.register("delivered rows", rows)
-        try:
-            return _all_text(connection, '"delivered rows"', rows.num_rows)
-        except duckdb.Error as error:
-            raise NotRead(str(error)) from error
+    with _else_not_read(), duckdb.connect(config=DUCKDB_CONFIG) as connection:
+        connection.register(DELIVERED, rows)
+        return _all_text(connection, name_of(DELIVERED), rows.num_rows)
 
 
 def first_rows(path: Path, table: str, n: int) -> pl.DataFrame:
     """The first rows of a table of a DuckDB file, as staging would hold them."""
-    try:
-        with duckdb.connect(config=DUCKDB_CONFIG) as connection:
-            connection.execute(f"attach {text_of(str(path))} as delivered (read_only)")
-            origin = "delivered." + ".".join(name_of(part) for part in table.split("."))
-            return _all_text(connection, origin, n)
-    except duckdb.Error as error:
-        raise NotRead(str(error)) from error
+    with _else_not_read(), duckdb.connect(config=DUCKDB_CONFIG) as connection:
+        connection.execute(f"attach {text_of(str(path))} as delivered (read_only)")
+        return _all_text(connection, f"delivered.{quoted(table)}", n)
 
 
 def _all_text(connection: duckdb.DuckDBPyConnection, relation: str, n: int) -> pl.DataFrame:
-    fields = [(row[0], row[1]) for row in connection.execute(f"describe select * from {relation}").fetchall()]
-    found = connection.sql(f"select {_listed(fields)} from {relation} limit {n}").to_arrow_table()
-    frame = pl.from_arrow(found)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    fields = [row[:2] for row in connection.execute(f"describe select * from {relation}").fetchall()]
+    return connection.sql(f"select {_listed(fields)} from {relation} limit {n}").pl()
 
 
 def taken_names(names: Sequence[str]) -> list[str]:
@@ -356,8 +330,4 @@ def _text(column: str, type_: str) -> str:
 
 def clear(warehouse: Warehouse) -> None:
     """Give the memory of all staged tables back."""
-    connection: Any = warehouse.second_connection()
-    try:
-        connection.execute("detach database if exists staging")
-    finally:
-        connection.close()
+    warehouse.run("detach database if exists staging")

@@ -1,21 +1,15 @@
-"""Staged rows judged: which are used, which are bad and why, which say again what another says.
+"""Validation of staged rows: which are used, which are bad and why, which say again what another says.
 
 Beside the view `staging.<kind>` stand afterwards `<kind>:used`, `<kind>:bad` and `<kind>:merged`. Rows are
 known by `n`: the place of their source times 2^40, and their ordinal in it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
-
-import duckdb
-import polars as pl
+from collections.abc import Mapping, Sequence
 
 from warehouse.connection import Warehouse
-from warehouse.errors import WarehouseError
 from warehouse.expressions import MAX_KEPT, clean_text, content_of, id_fault, json_of, listed_text, trimmed
 from warehouse.sql import name_of, text_of
+from warehouse.staging import Staged
 
 PER_SOURCE = 1 << 40
 SAMPLE = 100_000
@@ -24,14 +18,8 @@ LEFT_OUT = "left out by max_"
 """How the fault of a row begins that a setting for quick tries leaves out; the setting's name goes on."""
 ONE_OF_MANY = "its id is on another row, which is used"
 
-
-@dataclass(frozen=True)
-class Rows:
-    """A staged kind: its delivered columns, and its sources in order."""
-
-    kind: str
-    columns: Sequence[str]
-    sources: Sequence[str]
+Faults = Sequence[tuple[str, str]]
+"""Delivered column, and SQL of what is wrong with it in words: null when nothing is."""
 
 
 def table_of(kind: str, what: str) -> str:
@@ -39,183 +27,152 @@ def table_of(kind: str, what: str) -> str:
     return f"staging.{name_of(f'{kind}:{what}')}"
 
 
-def numbered(rows: Rows, alias: str = "s") -> str:
+def numbered(staged: Staged, alias: str = "s") -> str:
     """SQL of `n` for rows of the staged view."""
-    if len(rows.sources) < 2:
+    if len(staged.sources) < 2:
         return f"{alias}.record"
-    places = " ".join(f"when {text_of(source)} then {place}" for place, source in enumerate(rows.sources))
+    places = " ".join(f"when {text_of(source)} then {place}" for place, source in enumerate(staged.sources))
     return f"((case {alias}.source {places} end)::bigint * {PER_SOURCE} + {alias}.record)"
 
 
-class Judging:
-    """Judges staged rows, on a connection of its own; a context manager."""
+def first_fault(faults: Faults) -> str:
+    """SQL of the columns `field` and `reason`: of the first fault of a row, or null."""
+    fields = " ".join(f"when ({fault}) is not null then {text_of(column)}" for column, fault in faults)
+    reasons = ", ".join(fault for _, fault in faults)
+    return f"case {fields} end as field, coalesce({reasons}) as reason"
 
-    def __init__(self, warehouse: Warehouse) -> None:
-        self._connection = warehouse.second_connection()
 
-    def __enter__(self) -> Self:
-        return self
+def delivered(column: str | None) -> str:
+    """SQL of a delivered column; null where there is none."""
+    return f"s.{name_of(column)}" if column else "null::varchar"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
-    def run(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
-        """All rows of a statement."""
-        try:
-            return self._connection.execute(statement, list(parameters)).fetchall()
-        except duckdb.Error as error:
-            raise WarehouseError(f"judging the delivered rows failed: {error}") from error
+def validate(
+    warehouse: Warehouse,
+    staged: Staged,
+    values: Mapping[str, str],
+    faults: Faults,
+    keys: Sequence[str],
+    selected: str = "",
+    keep: str = "first",
+) -> None:
+    """Make `<kind>:used`, `<kind>:bad` and `<kind>:merged` of few rows.
 
-    def frame(self, statement: str) -> pl.DataFrame:
-        """All rows of a statement, of which there may be very many."""
-        try:
-            found = pl.from_arrow(self._connection.sql(statement).to_arrow_table())
-        except duckdb.Error as error:
-            raise WarehouseError(f"judging the delivered rows failed: {error}") from error
-        assert isinstance(found, pl.DataFrame)
-        return found
+    Args:
+        warehouse: Holds the staged rows.
+        staged: Of which kind they are.
+        values: Name to SQL, of the staged row `s`.
+        faults: What may be wrong, in terms of `values`; rows with a fault are bad.
+        keys: Names that tell rows apart.
+        selected: SQL over `values` of the columns that are used; all of them when not given.
+        keep: Which of several rows with the same keys is used: "first", "last", or "most_common" title.
+    """
+    kind = staged.kind
+    all_rows, used, bad, merged = (table_of(kind, what) for what in ("all", "used", "bad", "merged"))
+    key = ", ".join(keys)
+    chosen = {"first": "min(n)", "last": "max(n)"}.get(keep, "first(n order by times desc, n)")
+    of = "(select * from good)"
+    if keep == "most_common":
+        of = f"(select {key}, title, count(*) as times, min(n) as n from good group by {key}, title)"
+    given = ", ".join(f"{sql} as {name}" for name, sql in values.items())
+    warehouse.run(
+        f"""create or replace table {all_rows} as
+            select n, {selected or ", ".join(values)}, {first_fault(faults)}
+            from (select {numbered(staged)} as n, {given} from staging.{name_of(kind)} as s)"""
+    )
+    warehouse.run(
+        f"create or replace table {bad} as select n, field, reason from {all_rows} where reason is not null"
+    )
+    warehouse.run(
+        f"""create or replace table {used} as
+            with good as (select * from {all_rows} where reason is null),
+            kept as (select {chosen} as n from {of} group by {key})
+            select * exclude (field, reason) from good semi join kept using (n)"""
+    )
+    warehouse.run(
+        f"""create or replace table {merged} as select n, {text_of(ONE_OF_MANY)} as reason
+            from {all_rows} where reason is null and n not in (select n from {used})"""
+    )
+    warehouse.run(f"drop table {all_rows}")
 
-    def hold(self, table: str, frame: pl.DataFrame) -> None:
-        """Make a table of a frame, in the place of one of that name; outside a transaction."""
-        self._connection.register("held rows", frame.to_arrow())
-        self.run(f"create or replace table {table} as select * from {name_of('held rows')}")
-        self._connection.unregister("held rows")
 
-    def one(self, statement: str) -> Any:
-        """The one value of a statement."""
-        return self.run(statement)[0][0]
+def validate_users(warehouse: Warehouse, staged: Staged, identifier: str) -> None:
+    """Profiles: user_id, age, gender and occupation where there are such columns, all others as JSON."""
+    known = {column.lower(): column for column in staged.columns if column != identifier}
+    own = {name: known.pop(name, None) for name in ("age", "gender", "occupation")}
+    values = {name: clean_text(delivered(column)) for name, column in own.items()}
+    values["age"] = f"try_cast({values['age']} as integer)"
+    values |= {"user_id": trimmed(delivered(identifier)), "profile": json_of(known.values(), "s.")}
+    validate(warehouse, staged, values, [(identifier, user_fault(warehouse))], ["user_id"])
 
-    def divide(self, kind: str, judged: str, keys: Sequence[str], keep: str = "first") -> None:
-        """Make `<kind>:used`, `<kind>:bad` and `<kind>:merged` of few rows.
 
-        Args:
-            kind: The staged kind.
-            judged: A select of n, further columns, `field` and `reason`; rows with a reason are bad.
-            keys: Columns that tell rows apart.
-            keep: Which of several rows with the same keys is used: "first", "last", or "most_common" title.
-        """
-        all_rows, used, bad, merged = (table_of(kind, what) for what in ("judged", "used", "bad", "merged"))
-        key = ", ".join(name_of(column) for column in keys)
-        chosen = {"first": "min(n)", "last": "max(n)"}.get(keep, "first(n order by times desc, n)")
-        of = "(select * from good)"
-        if keep == "most_common":
-            of = f"(select {key}, title, count(*) as times, min(n) as n from good group by {key}, title)"
-        self.run(f"create or replace table {all_rows} as {judged}")
-        self.run(
-            f"""create or replace table {bad} as
-                select n, field, reason from {all_rows} where reason is not null"""
-        )
-        self.run(
-            f"""create or replace table {used} as
-                with good as (select * from {all_rows} where reason is null),
-                kept as (select {chosen} as n from {of} group by {key})
-                select * exclude (field, reason) from good semi join kept using (n)"""
-        )
-        self.run(
-            f"""create or replace table {merged} as select n, {text_of(ONE_OF_MANY)} as reason
-                from {all_rows} where reason is null and n not in (select n from {used})"""
-        )
-        self.run(f"drop table {all_rows}")
+def validate_also(
+    warehouse: Warehouse, staged: Staged, identifier: str, description: str | None, content: Sequence[str]
+) -> None:
+    """A further table about items: item_id, description, content, attributes."""
+    others = [column for column in staged.columns if column not in (identifier, description, *content)]
+    values = {
+        "item_id": trimmed(delivered(identifier)),
+        "description": clean_text(listed_text(delivered(description))),
+        "content": content_of(content, "s."),
+        "attributes": json_of(others, "s."),
+    }
+    validate(warehouse, staged, values, [(identifier, named_fault("item_id"))], ["item_id"])
 
-    def judge_users(self, rows: Rows, identifier: str) -> None:
-        """Profiles: user_id, age, gender and occupation where there are such columns, all others as JSON."""
-        known = {column.lower(): column for column in rows.columns if column != identifier}
-        own = [known[name] for name in ("age", "gender", "occupation") if name in known]
 
-        def text(name: str) -> str:
-            return clean_text(f"s.{name_of(known[name])}") if name in known else "null::varchar"
+def validate_texts(warehouse: Warehouse, staged: Staged, columns: Mapping[str, str]) -> None:
+    """Rows of texts that must all be there, such as triples; `columns` are name to delivered column."""
+    values = {name: trimmed(delivered(column)) for name, column in columns.items()}
+    faults = [(column, named_fault(name)) for name, column in columns.items()]
+    validate(warehouse, staged, values, faults, list(columns))
 
-        others = [column for column in known.values() if column not in own]
-        fault = f"case {self.forgotten('user_id')} else {id_fault('user_id')} end"
-        self.divide(
-            rows.kind,
-            f"""select n, user_id, age, gender, occupation, profile, {text_of(identifier)} as field,
-                    'user id ' || {fault} as reason
-                from (select {numbered(rows)} as n, {trimmed(f"s.{name_of(identifier)}")} as user_id,
-                    try_cast({text("age")} as integer) as age, {text("gender")} as gender,
-                    {text("occupation")} as occupation, {json_of(others, "s.")} as profile
-                    from staging.{name_of(rows.kind)} as s)""",
-            ["user_id"],
-        )
 
-    def judge_also(
-        self, rows: Rows, identifier: str, description: str | None, content: Sequence[str]
-    ) -> None:
-        """A further table about items: item_id, description, content, attributes."""
-        others = [c for c in rows.columns if c not in (identifier, description, *content)]
-        self.divide(
-            rows.kind,
-            f"""select n, item_id, description, content, attributes, {text_of(identifier)} as field,
-                    'item id ' || {id_fault("item_id")} as reason
-                from (select {numbered(rows)} as n, {trimmed(f"s.{name_of(identifier)}")} as item_id,
-                    {clean_text(listed_text(f"s.{name_of(description)}")) if description else "null::varchar"}
-                        as description,
-                    {content_of(content, "s.")} as content, {json_of(others, "s.")} as attributes
-                    from staging.{name_of(rows.kind)} as s)""",
-            ["item_id"],
-        )
+def set_unmatched_aside(
+    warehouse: Warehouse, kind: str, reason: str, field: str, key: str = "item_id", of: str = "items"
+) -> None:
+    """Set aside the used rows of a kind whose key no used row of another kind has."""
+    used, bad, others = table_of(kind, "used"), table_of(kind, "bad"), table_of(of, "used")
+    strangers = f"(select n from {used} where {key} not in (select {key} from {others}))"
+    warehouse.run(f"insert into {bad} select n, ?, ? from {strangers}", [field, reason])
+    warehouse.run(f"delete from {used} where n in {strangers}")
 
-    def unmatched(self, kind: str, reason: str, field: str, key: str = "item_id", of: str = "items") -> None:
-        """Set aside the used rows of a kind whose key no used row of another kind has."""
-        used, bad, others = table_of(kind, "used"), table_of(kind, "bad"), table_of(of, "used")
-        strangers = f"(select n from {used} where {key} not in (select {key} from {others}))"
-        self.run(f"insert into {bad} select n, ?, ? from {strangers}", [field, reason])
-        self.run(f"delete from {used} where n in {strangers}")
 
-    def judge_texts(self, rows: Rows, columns: dict[str, str]) -> None:
-        """Rows of texts that must all be there, such as triples.
+def named_fault(name: str) -> str:
+    """What is wrong with an id or a text, as `item id is missing`; null when nothing is."""
+    return f"{text_of(name.replace('_', ' ') + ' ')} || {id_fault(name)}"
 
-        Args:
-            rows: The staged rows.
-            columns: Name in the warehouse to delivered column.
-        """
-        faults = [(name, column, id_fault(name)) for name, column in columns.items()]
-        field = " ".join(f"when ({fault}) is not null then {text_of(column)}" for _, column, fault in faults)
-        reason = ", ".join(f"{text_of(name + ' ')} || {fault}" for name, _, fault in faults)
-        values = ", ".join(f"{trimmed(f's.{name_of(column)}')} as {name}" for name, column in columns.items())
-        self.divide(
-            rows.kind,
-            f"""select n, {", ".join(columns)}, case {field} end as field, coalesce({reason}) as reason
-                from (select {numbered(rows)} as n, {values} from staging.{name_of(rows.kind)} as s)""",
-            list(columns),
-        )
 
-    def forgotten(self, identifier: str) -> str:
-        """A branch of a case that gives the fault of users who were forgotten.
+def user_fault(warehouse: Warehouse) -> str:
+    """What is wrong with `user_id`, being forgotten among it; null when nothing is."""
+    return f"'user id ' || case {forgotten(warehouse, 'user_id')} else {id_fault('user_id')} end"
 
-        Args:
-            identifier: SQL of the user's id.
-        """
-        if not self.one("select count(*) from ops.forgotten"):
-            return "when false then ''"
-        hashed = f"sha256((select any_value(salt) from ops.forgotten) || {identifier})"
-        return f"when {hashed} in (select user_hash from ops.forgotten) then '{FORGOTTEN}'"
 
-    def unit_of(self, kind: str, column: str) -> str | None:
-        """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""
-        text = f"nullif(trim({name_of(column)}), '')"
-        dates, numbers, middle = self.run(
-            f"""select count(try_cast(text as timestamptz)), count(try_cast(text as double)),
-                    median(abs(try_cast(text as double)))
-                from (select {text} as text from staging.{name_of(kind)} limit {SAMPLE})"""
-        )[0]
-        if dates > numbers or not numbers:
-            return None
-        limits = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
-        return next((unit for limit, unit in limits if middle < limit), "nanoseconds")
+def forgotten(warehouse: Warehouse, identifier: str) -> str:
+    """A branch of a case that gives the fault of users who were forgotten, by SQL of the user's id."""
+    if not warehouse.value("select count(*) from ops.forgotten"):
+        return "when false then ''"
+    hashed = f"sha256((select any_value(salt) from ops.forgotten) || {identifier})"
+    return f"when {hashed} in (select user_hash from ops.forgotten) then '{FORGOTTEN}'"
 
-    def has_timezone(self, name: str) -> bool:
-        """Whether a time zone is known by this name."""
-        known = self.run("select 1 from pg_timezone_names() where lower(name) = lower(?)", [name])
-        return name.upper() == "UTC" or bool(known)
 
-    def content_of_rows(self, rows: Rows, kept: str) -> str:
-        """SQL: kind, source, n, and the delivered row as JSON, of the rows listed in a table with `n`."""
-        pairs = ", ".join(
-            f"{text_of(column)}, left(s.{name_of(column)}, {MAX_KEPT})" for column in rows.columns
-        )
-        return f"""select {text_of(rows.kind)} as kind, s.source, k.*,
-                json_object({pairs})::varchar as content
-            from staging.{name_of(rows.kind)} as s inner join {kept} as k on k.n = {numbered(rows)}"""
+def unit_of(warehouse: Warehouse, kind: str, column: str) -> str | None:
+    """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""
+    text = f"nullif(trim({name_of(column)}), '')"
+    dates, numbers, middle = warehouse.run(
+        f"""select count(try_cast(text as timestamptz)), count(try_cast(text as double)),
+                median(abs(try_cast(text as double)))
+            from (select {text} as text from staging.{name_of(kind)} limit {SAMPLE})"""
+    )[0]
+    if dates > numbers or not numbers:
+        return None
+    limits = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
+    return next((unit for limit, unit in limits if middle < limit), "nanoseconds")
+
+
+def content_of_rows(staged: Staged, kept: str) -> str:
+    """SQL: kind, source, n, and the delivered row as JSON, of the rows listed in a table with `n`."""
+    pairs = ", ".join(
+        f"{text_of(column)}, left(s.{name_of(column)}, {MAX_KEPT})" for column in staged.columns
+    )
+    return f"""select {text_of(staged.kind)} as kind, s.source, k.*, json_object({pairs})::varchar as content
+        from staging.{name_of(staged.kind)} as s inner join {kept} as k on k.n = {numbered(staged)}"""

@@ -10,7 +10,7 @@ from tasks.ingest.advice import advised
 from tasks.ingest.content import computed_columns
 from tasks.ingest.findings import SHOWN, Example, Findings, Problem, quarantine_problems
 from tasks.ingest.sources import MEMORY, stage_tables
-from tasks.ingest.validation import Judged, faults, judged, set_aside
+from tasks.ingest.validation import Validated, refusals, set_aside, validate
 from tasks.settings import Settings, load_settings
 from warehouse import checking
 from warehouse.connection import Warehouse, writing
@@ -22,7 +22,7 @@ MAX_REASONS = 200
 
 
 def check(config: Path | None, say: Callable[[str], object]) -> Findings:
-    """Read and judge all that a run would ingest, in a warehouse of its own that is thrown away.
+    """Read and validate all that a run would ingest, in a warehouse of its own that is thrown away.
 
     Args:
         config: The TOML file; the project's own when not given.
@@ -48,30 +48,33 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
         checking.copy_known(warehouse, settings.data_folder, settings.lock_timeout_s)
         say("reading")
         data, staged = stage_tables(warehouse, home)
-        rows = sum(source.rows_in for table in staged.values() for source in table.sources)
-        say(f"judging {rows:,} rows")
-        with judged(warehouse, data, staged) as found:
-            with warehouse.transaction():
-                counts = set_aside(warehouse, found)
-            say("counting")
-            figures = checking.figures(found.judging, with_profiles="users" in staged)
-            problems = quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS)
-            problems = advised(problems, data)
-            problems += _computed(found)
-            problems += _none_used(counts, {"items": figures.items, "interactions": figures.interactions})
-            if figures.bare:
-                problems.append(_bare(found, figures.bare))
-            if figures.items:
-                problems += _broken(warehouse, found, settings)
+        rows = sum(sum(table.rows_in.values()) for table in staged.values())
+        say(f"validating {rows:,} rows")
+        found = validate(warehouse, data, staged)
+        with warehouse.transaction():
+            counts = set_aside(warehouse, found)
+        say("counting")
+        figures = checking.figures(warehouse)
+        problems = advised(quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS), data)
+        problems += _computed(warehouse, found)
+        problems += _none_used(counts, {"items": figures.items, "interactions": figures.interactions})
+        if figures.bare:
+            problems.append(_bare(found, figures))
+        if figures.items:
+            missing = Example(None, None, "item_id", figures.missing_item)
+            problems += (
+                Problem(refusal.kind, refusal.why, refusal.rows, missing, fatal=True)
+                for refusal in refusals(warehouse, settings.data, settings.data.force)
+            )
         return Findings(problems, figures, counts.to_dicts(), data.interactions.time is None, found.time_unit)
 
 
-def _computed(found: Judged) -> Iterator[Problem]:
+def _computed(warehouse: Warehouse, found: Validated) -> Iterator[Problem]:
     """Columns declared as content that a run would refuse."""
-    kinds = {column: kind for kind, column in reversed(found.content)}
-    for column, why in computed_columns(found.judging, list(kinds)):
-        n, value = checking.first_content(found.judging, kinds[column], column)
-        example = Example(*found.place(kinds[column], n), column, value[:SHOWN])
+    for column, why in computed_columns(warehouse, found.content):
+        kind = found.content[column]
+        n, value = checking.first_content(warehouse, kind, column)
+        example = Example(*found.place(kind, n), column, value[:SHOWN])
         yield Problem("settings", why, 1, example, fatal=True)
 
 
@@ -85,22 +88,14 @@ def _none_used(counts: pl.DataFrame, used: dict[str, int]) -> Iterator[Problem]:
             )
 
 
-def _bare(found: Judged, count: int) -> Problem:
+def _bare(found: Validated, figures: checking.Figures) -> Problem:
     """Items of which nothing can be said, since there is nothing to read."""
-    n, item = checking.first_bare_item(found.judging)
-    source, line = found.place("items", n) if n >= 0 else (None, None)
+    n = figures.bare_row
+    source, line = found.place("items", n) if n is not None and n >= 0 else (None, None)
     return Problem(
         "items",
         "no text at all: no letter in the title, no description, categories or content; "
         "name the columns that hold some in [data.items]",
-        count,
-        Example(source, line, "item_id", item),
+        figures.bare,
+        Example(source, line, "item_id", figures.bare_item),
     )
-
-
-def _broken(warehouse: Warehouse, found: Judged, settings: Settings) -> Iterator[Problem]:
-    """Why a run would take this for a broken delivery."""
-    data = settings.data
-    for fault in faults(warehouse, data, data.force):
-        missing = checking.first_missing_item(found.judging)
-        yield Problem(fault.kind, fault.why, fault.rows, Example(None, None, "item_id", missing), fatal=True)

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 import polars as pl
 
+from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError
-from warehouse.validation import Judging
 from warehouse.validation_items import UNUSUAL, like_interactions
 
 COMPUTED_NAME = re.compile(
@@ -46,7 +46,7 @@ def words_of(column: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower())
 
 
-def computed_columns(judging: Judging, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
+def computed_columns(warehouse: Warehouse, columns: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Content that looks computed from interactions, which tells the future and changes every night.
 
     Yields:
@@ -54,7 +54,7 @@ def computed_columns(judging: Judging, columns: Sequence[str]) -> Iterator[tuple
         to refuse it with.
     """
     for column in columns:
-        filled, numeric, with_counts, with_means = like_interactions(judging, column)
+        filled, numeric, with_counts, with_means = like_interactions(warehouse, column)
         if not filled or numeric < 0.9 * filled:
             continue
         strongest = max(with_counts, with_means)
@@ -72,11 +72,11 @@ def computed_columns(judging: Judging, columns: Sequence[str]) -> Iterator[tuple
             )
 
 
-def refuse_computed(judging: Judging, columns: Sequence[str]) -> None:
+def refuse_computed(warehouse: Warehouse, columns: Iterable[str]) -> None:
     """Refuse content that looks computed from interactions.
 
     Raises:
         SettingsError: there is such a column.
     """
-    for _, why in computed_columns(judging, columns):
+    for _, why in computed_columns(warehouse, columns):
         raise SettingsError(why)

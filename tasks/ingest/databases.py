@@ -3,12 +3,8 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-
 from tasks.settings.data import Table
 from warehouse.errors import SourceError
-from warehouse.postgresql import read_table
-from warehouse.staging import NotRead
 
 
 def source_name(table: Table) -> str:
@@ -40,23 +36,3 @@ def duckdb_path(table: Table, base: Path) -> Path:
         f"there is no DuckDB file {' or '.join(str(path) for path in choices)}; in the TOML: "
         'connection = "duckdb:///path/to/file"'
     )
-
-
-def read_postgresql(table: Table, first: int | None = None) -> tuple[pa.Table, int]:
-    """Read a table of PostgreSQL; returns its rows, and how many the server counts at the same moment.
-
-    Args:
-        table: Its connection and name.
-        first: Read only so many rows.
-    """
-    try:
-        return read_table(table.connection, table.table, first)
-    except ImportError as error:
-        raise SourceError(
-            "reading from PostgreSQL needs a further package; run: pip install adbc-driver-postgresql"
-        ) from error
-    except NotRead as error:
-        raise SourceError(
-            f"cannot read {source_name(table)}: {error}; in the TOML: "
-            'connection = "postgresql://user@host/name", table = "schema.table"'
-        ) from error

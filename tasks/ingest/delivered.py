@@ -11,15 +11,12 @@ from tasks.ingest.files import File
 from tasks.ingest.records import Record, decode, physical_lines, shown
 from tasks.ingest.stretches import csv_batches
 from tasks.ingest.survey import MAX_RECORD
-from warehouse.staging import LINE
+from warehouse.staging import LINE, BadRow
 
 BATCH = 50_000
 
-BadRow = tuple[str, int, str | None, str, str]
-"""Source, line, field, reason, content."""
 
-
-def judged(record: Record, dialect: Dialect, source: str) -> tuple[list[str], BadRow | None]:
+def checked(record: Record, dialect: Dialect, source: str) -> tuple[list[str], BadRow | None]:
     """A record's fields, one for each column, or why it has no such fields."""
     fields, width = record.fields, len(dialect.columns)
     while len(fields) > width and not fields[-1]:
@@ -27,25 +24,21 @@ def judged(record: Record, dialect: Dialect, source: str) -> tuple[list[str], Ba
     if len(fields) == width and not record.reason:
         return fields, None
     name = dialect.columns[record.field] if record.field is not None and record.field < width else None
-    reason = record.reason or f"has {_fields(len(fields))}, not {width}"
-    return [], (source, record.line, name, reason, shown(record.raw, dialect.encoding))
-
-
-def _fields(n: int) -> str:
-    return f"{n} field{'s' * (n != 1)}"
+    reason = record.reason or f"has {len(fields)} field{'s' * (len(fields) != 1)}, not {width}"
+    return [], BadRow(source, record.line, name, reason, shown(record.raw, dialect.encoding))
 
 
 def csv_rows(file: File, dialect: Dialect, header: bool, bad: list[BadRow]) -> pa.RecordBatchReader:
     """Every row of a CSV file, its line last; those that cannot be used go to `bad`."""
     schema = pa.schema([(name, pa.string()) for name in dialect.columns] + [(LINE, pa.int64())])
 
-    def judge(record: Record) -> list[str] | None:
-        fields, wrong = judged(record, dialect, file.name)
+    def sound(record: Record) -> list[str] | None:
+        fields, wrong = checked(record, dialect, file.name)
         if wrong:
             bad.append(wrong)
         return None if wrong else fields
 
-    return pa.RecordBatchReader.from_batches(schema, csv_batches(file, dialect, header, judge))
+    return pa.RecordBatchReader.from_batches(schema, csv_batches(file, dialect, header, sound))
 
 
 def json_rows(file: File, column: str, bad: list[BadRow]) -> pa.RecordBatchReader:
@@ -69,7 +62,7 @@ def json_rows(file: File, column: str, bad: list[BadRow]) -> pa.RecordBatchReade
             except UnicodeEncodeError:
                 reason = reason or "holds bytes that are not UTF-8"
             if reason:
-                bad.append((file.name, number, None, reason, shown(line, "utf-8")))
+                bad.append(BadRow(file.name, number, None, reason, shown(line, "utf-8")))
                 continue
             rows.append([text, number])
             if len(rows) == BATCH:
@@ -107,9 +100,8 @@ def parquet_rows(path: Path, source: str, bad: list[BadRow]) -> pa.RecordBatchRe
                 for row, value in enumerate(batch.column(at).view(raw).to_pylist()):
                     if keep[row] and value is not None and not _is_text(value):
                         keep[row] = False
-                        wrong = "holds bytes that are not UTF-8"
                         place = (source, number + row + 1, schema[at].name)
-                        bad.append((*place, wrong, shown(value, "utf-8")))
+                        bad.append(BadRow(*place, "holds bytes that are not UTF-8", shown(value, "utf-8")))
             lines = pa.array(range(number + 1, number + batch.num_rows + 1), pa.int64())
             whole = pa.RecordBatch.from_arrays([*batch.columns, lines], schema=schema)
             yield whole.filter(pa.array(keep, pa.bool_()))

@@ -41,7 +41,7 @@ def find_dialect(file: File, table: Table, encoding: str) -> Dialect:
     """
     delimiter = table.delimiter
     if delimiter == "auto":
-        delimiter = guess_delimiter(file, encoding, table.header)
+        delimiter = infer_delimiter(file, encoding, table.header)
     elif set(delimiter) & set('"\r\n\0'):
         raise SourceError(
             f"a delimiter cannot hold quotes or line ends, got {delimiter!r}; "
@@ -66,7 +66,7 @@ def find_dialect(file: File, table: Table, encoding: str) -> Dialect:
     return Dialect(delimiter, encoding, [f"column{at}" for at in range(width)], 0, True)
 
 
-def guess_delimiter(file: File, encoding: str, header: bool) -> str:
+def infer_delimiter(file: File, encoding: str, header: bool) -> str:
     """The candidate that cuts the first rows most evenly into several fields; "," when none does."""
     best = (0.0, 1)
     chosen = ","

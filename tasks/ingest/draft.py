@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.ingest import infer_schema
-from tasks.ingest.infer_schema import Guess, Kind
-from tasks.ingest.sample import Peek, peek
+from tasks.ingest.infer_schema import Inferred, Kind
+from tasks.ingest.mapping import COLUMNS
+from tasks.ingest.sample import Sample, sample
 from tasks.ingest.sets.catalogue import set_of
 from tasks.settings.angles import angle_set_for
 from tasks.settings.data import Data, Table
@@ -19,7 +20,7 @@ SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
 
 @dataclass(frozen=True)
 class Told:
-    """One guess, for people: table, key of the TOML, value, why."""
+    """One inferred key, for people: table, key of the TOML, value, why."""
 
     table: str
     key: str
@@ -29,25 +30,39 @@ class Told:
 
 @dataclass
 class Draft:
-    """A configuration and the guesses behind it."""
+    """A configuration and the reasons behind it."""
 
     told: list[Told] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    table: str = ""
 
     @property
     def text(self) -> str:
         """The TOML file."""
         return "\n".join(self.lines).strip() + "\n"
 
-    def table(self, name: str) -> None:
-        """Begin a table."""
-        self.lines += ["", f"[{name}]" if not name.endswith("also") else f"[[{name}]]"]
+    def begin(self, table: str, files: Sequence[Sample] = ()) -> None:
+        """Begin a table, to which the next keys belong, and name its files."""
+        self.table = table
+        self.lines += ["", f"[{table}]" if not table.endswith("also") else f"[[{table}]]"]
+        if files:
+            self.lines.append(f"files = {toml([one.source for one in files])}")
 
-    def key(self, table: str, key: str, value: object, why: str) -> None:
+    def key(self, key: str, value: object, why: str) -> None:
         """Set a key, with the reason as its comment."""
-        self.told.append(Told(table, key, str(value), why))
+        self.told.append(Told(self.table, key, str(value), why))
         self.lines += [f"# {one_line(why)}", f"{key} = {toml(value)}"]
+
+
+def _required(one: Sample, found: Mapping[str, Inferred | None], roles: Iterable[str], table: str) -> None:
+    """Refuse a table that lacks the column of a role."""
+    for role in roles:
+        if not found.get(role):
+            raise SettingsError(
+                f"{one.source} has no column that looks like {role} among {', '.join(one.columns)}; "
+                f"rename one, or write [{table}] by hand"
+            )
 
 
 def one_line(text: str) -> str:
@@ -89,11 +104,11 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         SourceError: a file cannot be read at all.
     """
     made = Draft()
-    tables: Mapping[Kind, Sequence[Peek]]
+    tables: Mapping[Kind, Sequence[Sample]]
     if not any(given.values()):
         tables = _sorted_out(folder, made)
     else:
-        tables = {kind: [_look(folder, path) for path in paths] for kind, paths in given.items() if paths}
+        tables = {kind: [_sample(folder, path) for path in paths] for kind, paths in given.items() if paths}
     logs = tables.get("interactions", [])
     if not logs:
         raise SettingsError(
@@ -117,12 +132,12 @@ def draft_set(name: str) -> Draft:
     """Draft a configuration for a built-in data set.
 
     Raises:
-        SetError: there is no such set.
+        SourceError: there is no such set.
     """
     made, found = Draft(), set_of(name, Data().category)
     _begin(made, found.name)
     if found.per_category:
-        made.key("data", "category", Data().category, "The smallest one; a wrong name lists them all.")
+        made.key("category", Data().category, "The smallest one; a wrong name lists them all.")
     _corpus(made, found.noun, "What texts talk about.")
     return made
 
@@ -134,41 +149,41 @@ def _begin(made: Draft, source: str) -> None:
         "# This project's state lies beside this file.",
         'home = "state"',
     ]
-    made.table("data")
+    made.begin("data")
     made.lines.append(f"source = {toml(source)}")
 
 
 def _corpus(made: Draft, noun: str, why: str) -> None:
-    made.table("corpus")
-    made.key("corpus", "angle_set", angle_set_for(noun), why)
+    made.begin("corpus")
+    made.key("angle_set", angle_set_for(noun), why)
 
 
-def _look(folder: Path, path: Path) -> Peek:
+def _sample(folder: Path, path: Path) -> Sample:
     if not path.exists():
         raise SettingsError(f"there is no file {path}; correct the path")
-    return peek(Table(files=(_relative(folder, path),)), folder)
+    return sample(Table(files=(_relative(folder, path),)), folder)
 
 
 def _relative(folder: Path, path: Path) -> str:
     return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
 
 
-def _describes(one: Peek) -> bool:
-    return "title" in infer_schema.guess_items(one.rows)
+def _describes(one: Sample) -> bool:
+    return "title" in infer_schema.infer_items(one.rows)
 
 
-def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
+def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Sample]]:
     """Which file of a folder is which table; of several logs, the one that says most."""
-    tables: dict[Kind, list[Peek]] = {}
+    tables: dict[Kind, list[Sample]] = {}
     for path in look_through(folder):
-        looked = _look(folder, path)
-        kind = infer_schema.kind_of(looked.rows)
+        sampled = _sample(folder, path)
+        kind = infer_schema.kind_of(sampled.rows)
         if kind is None:
             made.unused.append(f"{path.name}: no table that can be told")
         else:
-            tables.setdefault(kind, []).append(looked)
+            tables.setdefault(kind, []).append(sampled)
     logs = tables.get("interactions", [])
-    logs.sort(key=lambda one: len(infer_schema.guess_interactions(one.rows)), reverse=True)
+    logs.sort(key=lambda one: len(infer_schema.infer_interactions(one.rows)), reverse=True)
     made.unused += [f"{one.source}: {logs[0].source} says more about events" for one in logs[1:]]
     del logs[1:]
     for kind in ("users", "searches", "triples"):
@@ -176,90 +191,71 @@ def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Peek]]:
     return tables
 
 
-def _items(made: Draft, items: Sequence[Peek]) -> None:
+def _items(made: Draft, items: Sequence[Sample]) -> None:
     """The catalogue and, from further files with the same id, `also`."""
     main, *rest = sorted(items, key=lambda one: infer_schema.find(one.rows, "title") is None)
-    found = infer_schema.guess_items(main.rows)
-    for role in ("id", "title"):
-        if role not in found:
-            raise SettingsError(
-                f"{main.source} has no column that looks like an item's {role} among "
-                f"{', '.join(main.columns)}; rename one, or write [data.items] by hand"
-            )
-    name = "data.items"
-    made.table(name)
-    made.lines.append(f"files = {toml([main.source])}")
+    found = infer_schema.infer_items(main.rows)
+    _required(main, found, ("id", "title"), "data.items")
+    made.begin("data.items", [main])
     for role, (column, why) in found.items():
-        made.key(name, role, column, why)
+        made.key(role, column, why)
         if role == "title" and infer_schema.year_in_title(main.rows[column]):
-            made.key(name, "year_in_title", True, "Most titles end in a year in brackets.")
+            made.key("year_in_title", True, "Most titles end in a year in brackets.")
         if role == "categories":
             mark = infer_schema.category_delimiter(main.rows[column])
-            made.key(name, "category_delimiter", mark, "What stands between categories.")
-    if "user" in infer_schema.guess_interactions(main.rows):
-        made.key(name, "duplicates", "most_common", "A log names an item in every event, not always alike.")
+            made.key("category_delimiter", mark, "What stands between categories.")
+    if "user" in infer_schema.infer_interactions(main.rows):
+        made.key("duplicates", "most_common", "A log names an item in every event, not always alike.")
     else:
-        taken = {one.column for one in found.values()}
-        if content := infer_schema.guess_content(main.rows, taken):
-            made.key(name, "content", content, "Columns that say what an item is.")
+        _content(made, infer_schema.infer_content(main.rows, {one.column for one in found.values()}))
     for one in rest:
         _also(made, found["id"], one)
 
 
-def _also(made: Draft, id_: Guess, one: Peek) -> None:
+def _content(made: Draft, content: Sequence[str]) -> None:
+    if content:
+        made.key("content", content, "Columns that say what an item is.")
+
+
+def _also(made: Draft, id_: Inferred, one: Sample) -> None:
     wanted = infer_schema.plain_name(id_.column)
     shared = next((name for name in one.columns if infer_schema.plain_name(name) == wanted), None)
     text = infer_schema.find(one.rows, "description")
-    content = infer_schema.guess_content(one.rows, {text.column} if text else set())
+    content = infer_schema.infer_content(one.rows, {text.column} if text else set())
     if shared is None or not (text or content):
         made.unused.append(f"{one.source}: no column {id_.column} with a text about items beside it")
         return
-    name = "data.items.also"
-    made.table(name)
-    made.lines.append(f"files = {toml([one.source])}")
-    made.key(name, "id", shared, "The item's id, as in the catalogue.")
+    made.begin("data.items.also", [one])
+    made.key("id", shared, "The item's id, as in the catalogue.")
     if text:
-        made.key(name, "description", text.column, text.why)
-    if content:
-        made.key(name, "content", content, "Columns that say what an item is.")
+        made.key("description", text.column, text.why)
+    _content(made, content)
 
 
-def _interactions(made: Draft, logs: Sequence[Peek]) -> None:
-    first, name = logs[0], "data.interactions"
-    found = infer_schema.guess_interactions(first.rows)
-    for role in ("user", "item"):
-        if role not in found:
-            raise SettingsError(
-                f"{first.source} has no column that looks like the {role} of an event among "
-                f"{', '.join(first.columns)}; rename one, or write [data.interactions] by hand"
-            )
-    made.table(name)
-    made.lines.append(f"files = {toml([one.source for one in logs])}")
+def _interactions(made: Draft, logs: Sequence[Sample]) -> None:
+    found, rows = infer_schema.infer_interactions(logs[0].rows), logs[0].rows
+    _required(logs[0], found, ("user", "item"), "data.interactions")
+    made.begin("data.interactions", logs)
     for role, (column, why) in found.items():
-        made.key(name, "value" if role in ("rating", "amount") else role, column, why)
+        made.key("value" if role in ("rating", "amount") else role, column, why)
         if role == "event":
-            weights = infer_schema.event_weights(first.rows[column])
-            made.key(name, "event_weights", weights, "Guessed from the names of the types; change them.")
+            weights = infer_schema.event_weights(rows[column])
+            made.key("event_weights", weights, "From the names of the types; change them.")
         if role == "amount":
-            made.key(name, "value_is", "amount", "How many is no rating: an event counts 1.")
-            least = infer_schema.smallest_amount(first.rows[column])
-            made.key(name, "min_value", least, "Less is a return, and no interest: such rows are set aside.")
+            made.key("value_is", "amount", "How many is no rating: an event counts 1.")
+            least = infer_schema.smallest_amount(rows[column])
+            made.key("min_value", least, "Less is a return, and no interest: such rows are set aside.")
     if "time" not in found:
         made.lines.append("# No column of times: the order in the files is the time.")
 
 
-def _others(made: Draft, tables: Mapping[Kind, Sequence[Peek]]) -> None:
-    roles = {"users": {"user": "id"}, "searches": {"user": "user", "query": "query", "time": "time"}}
-    roles["triples"] = {"head": "head", "relation": "relation", "tail": "tail"}
-    for kind, keys in roles.items():
-        for one in tables.get(kind, [])[:1]:  # type: ignore[call-overload]
-            made.table(f"data.{kind}")
-            made.lines.append(f"files = {toml([one.source])}")
-            for role, key in keys.items():
-                if found := infer_schema.find(one.rows, role):
-                    made.key(f"data.{kind}", key, found.column, found.why)
-                else:
-                    raise SettingsError(
-                        f"{one.source} has no column that looks like {role} among {', '.join(one.columns)}; "
-                        f"rename one, or write [data.{kind}] by hand"
-                    )
+def _others(made: Draft, tables: Mapping[Kind, Sequence[Sample]]) -> None:
+    for kind in ("users", "searches", "triples"):
+        for one in tables.get(kind, [])[:1]:
+            keys = {"user": "id"} if kind == "users" else {key: key for key in COLUMNS[kind]}
+            found = {role: infer_schema.find(one.rows, role) for role in keys}
+            _required(one, found, keys, f"data.{kind}")
+            made.begin(f"data.{kind}", [one])
+            for role, inferred in found.items():
+                if inferred:
+                    made.key(keys[role], inferred.column, inferred.why)

@@ -67,7 +67,7 @@ TIME = r"^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}|^\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}"
 YEAR_AT_END = r"\((18|19|20)\d\d\)\s*$"
 
 
-class Guess(NamedTuple):
+class Inferred(NamedTuple):
     """The column taken for a role, and why."""
 
     column: str
@@ -127,12 +127,12 @@ def _fits(role: str, column: pl.Series) -> bool:
             return True
 
 
-def find(frame: pl.DataFrame, role: str) -> Guess | None:
+def find(frame: pl.DataFrame, role: str) -> Inferred | None:
     """The column that is named like a role and holds what such a column holds."""
     named = {plain_name(column): column for column in reversed(frame.columns)}
     for name in NAMES[role]:
         if name in named and _fits(role, frame[named[name]]):
-            return Guess(named[name], f"named like a column of this kind ({name})")
+            return Inferred(named[name], f"named like a column of this kind ({name})")
     return None
 
 
@@ -150,42 +150,42 @@ def kind_of(frame: pl.DataFrame) -> Kind | None:
     return None
 
 
-def item_id(frame: pl.DataFrame) -> Guess | None:
+def item_id(frame: pl.DataFrame) -> Inferred | None:
     """The column that names an item in a catalogue."""
-    if guess := find(frame, "item"):
-        return guess
+    if inferred := find(frame, "item"):
+        return inferred
     for column in frame.columns:
         if plain_name(column).endswith("id") and uniqueness(frame[column]) >= 0.95:
-            return Guess(column, f"ends in id; {uniqueness(frame[column]):.0%} of its values are distinct")
+            return Inferred(column, f"ends in id; {uniqueness(frame[column]):.0%} of its values are distinct")
     return None
 
 
-def guess_items(frame: pl.DataFrame) -> dict[str, Guess]:
+def infer_items(frame: pl.DataFrame) -> dict[str, Inferred]:
     """Roles of a catalogue's columns; without a title, a description is the title."""
-    found: dict[str, Guess | None] = {"id": item_id(frame)}
+    found: dict[str, Inferred | None] = {"id": item_id(frame)}
     for role in ("title", "description", "categories", "year", "image", "active"):
         found[role] = find(frame, role)
     if not found["title"] and (text := found["description"]):
-        found["title"] = Guess(text.column, "no column is named like a title; this text is the nearest")
+        found["title"] = Inferred(text.column, "no column is named like a title; this text is the nearest")
         found["description"] = None
-    return {role: guess for role, guess in found.items() if guess}
+    return {role: inferred for role, inferred in found.items() if inferred}
 
 
-def guess_interactions(frame: pl.DataFrame) -> dict[str, Guess]:
+def infer_interactions(frame: pl.DataFrame) -> dict[str, Inferred]:
     """Roles of an event log's columns; `amount` where the number is no rating."""
     roles = ("user", "item", "time", "rating", "amount", "event")
-    found = {role: guess for role in roles if (guess := find(frame, role))}
+    found = {role: inferred for role in roles if (inferred := find(frame, role))}
     if "time" not in found:
         for column in frame.columns:
             if looks_like_time(frame[column]):
-                found["time"] = Guess(column, "most of its values are times")
+                found["time"] = Inferred(column, "most of its values are times")
                 break
     if "rating" in found:
         found.pop("amount", None)
     return found
 
 
-def guess_content(frame: pl.DataFrame, taken: set[str]) -> list[str]:
+def infer_content(frame: pl.DataFrame, taken: set[str]) -> list[str]:
     """Further columns that say what an item is; never one computed from interactions."""
     return [
         column

@@ -1,4 +1,4 @@
-"""From staged rows to core tables: judged, guarded against a broken delivery, merged, counted."""
+"""From staged rows to core tables: validated, guarded against a broken delivery, merged, counted."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from tasks.ingest.content import refuse_computed
-from tasks.ingest.reading import Staged
-from tasks.ingest.validation import faults, judged, set_aside
+from tasks.ingest.validation import refusals, set_aside, validate
 from tasks.settings import Settings
 from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
-from warehouse.validation import Rows
+from warehouse.staging import Staged
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Loaded:
 
 
 def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[str, Staged]) -> Loaded:
-    """Judge staged rows and merge them into the core tables, all or nothing.
+    """Validate staged rows and merge them into the core tables, all or nothing.
 
     Args:
         warehouse: Open for writing; not inside a transaction.
@@ -44,30 +43,30 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
         SettingsError: a column or time zone does not exist, or content is computed from interactions.
         SourceError: the delivery is empty, or lacks too many items, where that was not so before.
     """
-    with judged(warehouse, data, staged) as found:
-        refuse_computed(found.judging, [column for _, column in found.content])
-        for fault in faults(warehouse, data, settings.data.force):
-            raise SourceError(fault.why)
-        with warehouse.transaction():
-            counts = _merge(warehouse, settings, found.rows)
-            totals = set_aside(warehouse, found)
+    found = validate(warehouse, data, staged)
+    refuse_computed(warehouse, found.content)
+    for refusal in refusals(warehouse, data, settings.data.force):
+        raise SourceError(refusal.why)
+    with warehouse.transaction():
+        counts = _merge(warehouse, settings, staged)
+        totals = set_aside(warehouse, found)
     merging.check_quarantine(warehouse, totals)
     counts |= {name: float(totals[name].sum()) for name in ("rows_in", "quarantined", "merged")}
     counts["order_is_time"] = float(data.interactions.time is None)
     return Loaded(totals, counts, found.time_unit)
 
 
-def _merge(warehouse: Warehouse, settings: Settings, rows: Mapping[str, Rows]) -> dict[str, float]:
+def _merge(warehouse: Warehouse, settings: Settings, staged: Mapping[str, Staged]) -> dict[str, float]:
     change = merging.item_changes(warehouse)
     merging.merge_items(warehouse)
-    merging.merge_users(warehouse, with_profiles="users" in rows)
+    merging.merge_users(warehouse)
     events = merging.merge_interactions(warehouse)
     for kind, columns in (
         ("searches", ("user_id", "query", "event_time")),
         ("triples", ("head", "relation", "tail")),
     ):
-        if kind in rows:
-            merging.replace_texts(warehouse, f"core.{kind}", kind, columns)
+        if kind in staged:
+            merging.put(warehouse, f"core.{kind}", kind, columns)
     rules = settings.catalogue
     not_allowed = merging.set_allowed(warehouse, rules.blocked, rules.excluded_categories)
     counts = {name: float(n) for name, n in warehouse.query("data_counts").row(0, named=True).items()}

@@ -1,17 +1,31 @@
 """What delivered columns mean: from the settings to rules, and whether the columns are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from tasks.settings.data import Also, Data
+from tasks.settings.section import Section
+from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError, SourceError
-from warehouse.validation import Judging, Rows
+from warehouse.staging import Staged
 from warehouse.validation_events import EventRules
 from warehouse.validation_items import ItemRules
 
+COLUMNS = {
+    "items": ("id", "title", "description", "categories", "year", "image", "active", "content"),
+    "interactions": ("user", "item", "time", "value", "event"),
+    "users": ("id",),
+    "searches": ("user", "query", "time"),
+    "triples": ("head", "relation", "tail"),
+    "also": ("id", "description", "content"),
+}
+"""The settings of each table that name a delivered column, or several."""
 
-def also_kind(number: int) -> str:
-    """The staged kind of the number-th further table about items, from 0."""
-    return f"also{number + 1}"
+
+def also_tables(data: Data) -> dict[str, Also]:
+    """The further tables about items, by the kind they are staged as."""
+    return {f"also{number}": table for number, table in enumerate(data.items.also, start=1)}
 
 
 def event_rules(data: Data, latest: int) -> EventRules:
@@ -21,67 +35,29 @@ def event_rules(data: Data, latest: int) -> EventRules:
         data: The settings.
         latest: The latest possible time: seconds since 1970 UTC.
     """
-    events = data.interactions
-    return EventRules(
-        user=events.user,
-        item=events.item,
-        time=events.time,
-        timezone=events.timezone,
-        value=events.value,
-        counts_one=events.value_is == "amount",
-        event=events.event,
-        latest=latest,
-        add_unknown_items=events.unknown_items == "add" and data.max_items is None,
-        min_value=events.min_value,
-        max_items=data.max_items,
-        max_users=data.max_users,
-        weights=events.event_weights,
-    )
+    add = data.interactions.unknown_items == "add" and data.max_items is None
+    shared = _shared(data, EventRules) | _shared(data.interactions, EventRules)
+    return EventRules(**shared, latest=latest, add_unknown_items=add)
 
 
 def search_rules(data: Data, latest: int) -> EventRules:
     """What the columns of searches mean."""
-    asked = data.searches
-    return EventRules(
-        user=asked.user,
-        item=asked.query,
-        time=asked.time,
-        timezone=asked.timezone,
-        value=None,
-        counts_one=True,
-        event=None,
-        latest=latest,
-    )
+    return EventRules(**_shared(data.searches, EventRules), item=data.searches.query, latest=latest)
 
 
-def item_rules(data: Data, rows: Rows) -> ItemRules:
+def item_rules(data: Data, staged: Staged) -> ItemRules:
     """What the columns of the catalogue mean; those that nothing names become attributes."""
     items = data.items
-    named = {
-        items.id,
-        items.title,
-        items.description,
-        items.categories,
-        items.year,
-        items.image,
-        items.active,
+    taken = {getattr(items, key) for key in COLUMNS["items"]} | set(items.content) | _columns_of_people(data)
+    attributes = [column for column in staged.columns if column not in taken]
+    return ItemRules(**_shared(items, ItemRules), attributes=attributes, max_items=data.max_items)
+
+
+def _shared(section: Section, rules: type) -> dict[str, Any]:
+    """The settings of a section that the rules take under the same name."""
+    return {
+        field.name: getattr(section, field.name) for field in fields(rules) if hasattr(section, field.name)
     }
-    taken = named | set(items.content) | _columns_of_people(data)
-    return ItemRules(
-        id=items.id,
-        title=items.title,
-        description=items.description,
-        categories=items.categories,
-        category_delimiter=items.category_delimiter,
-        year=items.year,
-        year_in_title=items.year_in_title,
-        image=items.image,
-        active=items.active,
-        content=items.content,
-        attributes=[column for column in rows.columns if column not in taken],
-        duplicates=items.duplicates,
-        max_items=data.max_items,
-    )
 
 
 def _columns_of_people(data: Data) -> set[str | None]:
@@ -92,51 +68,41 @@ def _columns_of_people(data: Data) -> set[str | None]:
     return {events.user, events.time, events.value, events.event} if items.given else set()
 
 
-def check_columns(data: Data, rows: Mapping[str, Rows], also: Mapping[str, Also]) -> None:
+def check_columns(data: Data, staged: Mapping[str, Staged]) -> None:
     """Refuse settings that name a column which was not delivered.
 
     Raises:
         SettingsError: a column does not exist, or items or interactions are not given at all.
         SourceError: a delivery has no columns.
     """
-    items, events = data.items, data.interactions
-    wanted: dict[str, Sequence[tuple[str, str | None]]] = {
-        "items": [
-            *((key, getattr(items, key)) for key in ("id", "title", "description", "categories", "year")),
-            *(("image", items.image), ("active", items.active)),
-            *(("content", name) for name in items.content),
-        ],
-        "interactions": [(key, getattr(events, key)) for key in ("user", "item", "time", "value", "event")],
-        "users": [("id", data.users.id)],
-        "searches": [(key, getattr(data.searches, key)) for key in ("user", "query", "time")],
-        "triples": [(key, getattr(data.triples, key)) for key in ("head", "relation", "tail")],
-    }
-    for kind, table in also.items():
-        content = [("content", name) for name in table.content]
-        wanted[kind] = [("id", table.id), ("description", table.description), *content]
+    also = also_tables(data)
     for kind in ("items", "interactions"):
-        if kind not in rows:
+        if kind not in staged:
             raise SettingsError(f"[data.{kind}] names no files; give files = [...] or a connection there")
-    for kind, staged in rows.items():
+    for kind, table in staged.items():
         section = "data.items.also" if kind in also else f"data.{kind}"
-        for key, column in wanted[kind]:
-            if column is None or column in staged.columns:
-                continue
-            where = ", ".join(staged.sources)
-            if not staged.columns:
-                raise SourceError(
-                    f"{where} is empty, without even a header; mend the file, or [{section}] files"
+        settings = also[kind] if kind in also else getattr(data, kind)
+        for key in COLUMNS["also" if kind in also else kind]:
+            named = getattr(settings, key)
+            for column in named if isinstance(named, tuple) else (named,):
+                if column is None or column in table.columns:
+                    continue
+                where = ", ".join(table.sources)
+                if not table.columns:
+                    raise SourceError(
+                        f"{where} is empty, without even a header; mend the file, or [{section}] files"
+                    )
+                raise SettingsError(
+                    f"[{section}] {key} = '{column}' is no column of {where}; "
+                    f"write one of: {', '.join(table.columns)}"
                 )
-            raise SettingsError(
-                f"[{section}] {key} = '{column}' is no column of {where}; "
-                f"write one of: {', '.join(staged.columns)}"
-            )
 
 
-def check_timezones(judging: Judging, data: Data) -> None:
+def check_timezones(warehouse: Warehouse, data: Data) -> None:
     """Refuse time zones that do not exist."""
+    known = {"utc", *warehouse.query("time_zones")["name"]}
     for section, name in (("interactions", data.interactions.timezone), ("searches", data.searches.timezone)):
-        if not judging.has_timezone(name):
+        if name.lower() not in known:
             raise SettingsError(
                 f"[data.{section}] timezone = '{name}' is unknown; write one such as Europe/Berlin or UTC"
             )

@@ -8,15 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, read_postgresql, source_name, unknown_kind
-from tasks.ingest.delivered import (
-    BadRow,
-    count_lines,
-    csv_rows,
-    json_rows,
-    judged,
-    parquet_rows,
-)
+from tasks.ingest.databases import duckdb_path, source_name, unknown_kind
+from tasks.ingest.delivered import checked, count_lines, csv_rows, json_rows, parquet_rows
 from tasks.ingest.dialect import Dialect, check_names, find_dialect
 from tasks.ingest.files import File, find_files, lending
 from tasks.ingest.lines import LineFinder, locate
@@ -25,45 +18,11 @@ from tasks.ingest.survey import MAX_RECORD, Survey, survey
 from tasks.settings.data import Table
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
-from warehouse.staging import CsvFormat, NotRead, Reject, Staging, taken_names
+from warehouse.postgresql import read_table
+from warehouse.staging import BadRow, CsvFormat, Lines, NotRead, Reject, Staged, Staging, taken_names
 
-__all__ = ["SourceCount", "SourceError", "Staged", "stage"]
-
-Lines = Callable[[Sequence[int]], list[int]]
 LISTED = {"MISSING COLUMNS", "TOO MANY COLUMNS", "INVALID ENCODING"}
 TEXT = "text"
-
-
-@dataclass(frozen=True)
-class SourceCount:
-    """A file or table, and how many rows it delivers by the count of a reader of its own."""
-
-    source: str
-    rows_in: int
-
-
-@dataclass
-class Staged:
-    """What lies in `staging.<kind>` (and, for rows that are none, in `staging.bad`).
-
-    Attributes:
-        columns: Delivered columns; `delivered_source` and `delivered_record` for ones named as our own.
-        sources: What was read, in order.
-    """
-
-    kind: str
-    columns: list[str] = field(default_factory=list)
-    sources: list[SourceCount] = field(default_factory=list)
-    finders: dict[str, Lines] = field(default_factory=dict)
-
-    def lines(self, source: str, records: Sequence[int]) -> list[int]:
-        """The line of a source where each record begins, from 1; for a table without lines, its row.
-
-        Args:
-            source: As in the column `source`.
-            records: Ordinals as in the column `record`.
-        """
-        return self.finders[source](records) if len(records) else []
 
 
 def stage(warehouse: Warehouse, kind: str, table: Table, base: Path) -> Staged:
@@ -78,40 +37,36 @@ def stage(warehouse: Warehouse, kind: str, table: Table, base: Path) -> Staged:
     Raises:
         SourceError: a file or table cannot be read at all.
     """
-    staging = Staging(warehouse, kind)
-    staged = Staged(kind)
-    try:
-        if table.connection:
-            _add(staged, staging, _read_database(staging, table, base))
-        for file in find_files(table, base):
-            with lending(file):
-                _add(staged, staging, READERS[file.format](staging, len(staged.sources), file, table))
-        staging.unite([source.source for source in staged.sources], staged.columns)
-    finally:
-        staging.close()
+    staging, staged = Staging(warehouse, kind), Staged(kind)
+    if table.connection:
+        _add(staged, staging, source_name(table), _read_database(staging, table, base))
+    for file in find_files(table, base):
+        with lending(file):
+            _add(staged, staging, file.name, READERS[file.format](staging, len(staged.sources), file, table))
+    staging.unite(staged.sources, staged.columns)
     return staged
 
 
 @dataclass(frozen=True)
 class _Read:
-    source: SourceCount
+    rows_in: int
     rows: int
     lines: Lines
     bad: list[BadRow] = field(default_factory=list)
 
 
-def _add(staged: Staged, staging: Staging, read: _Read) -> None:
+def _add(staged: Staged, staging: Staging, source: str, read: _Read) -> None:
     staging.bad(read.bad)
-    number, source = len(staged.sources), read.source
-    if read.rows + len(read.bad) != source.rows_in:
+    if read.rows + len(read.bad) != read.rows_in:
         raise SourceError(
-            f"{source.source} holds {source.rows_in:,} rows by one count, and {read.rows:,} good and "
+            f"{source} holds {read.rows_in:,} rows by one count, and {read.rows:,} good and "
             f"{len(read.bad):,} bad ones by another; please report this with the file. Nothing was written"
         )
     known = {name.lower() for name in staged.columns}
-    staged.columns += [name for name in staging.columns(number) if name.lower() not in known]
-    staged.sources.append(source)
-    staged.finders[source.source] = read.lines
+    found = staging.columns(len(staged.sources))
+    staged.columns += [name for name in found if name.lower() not in known]
+    staged.rows_in[source] = read.rows_in
+    staged.finders[source] = read.lines
 
 
 def _row_numbers(records: Sequence[int]) -> list[int]:
@@ -128,7 +83,7 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
     dialect = find_dialect(file, table, encoding)
     if not dialect.columns:
         staging.empty(number)
-        return _Read(SourceCount(file.name, 0), 0, _row_numbers)
+        return _Read(0, 0, _row_numbers)
     dialect = replace(dialect, columns=taken_names(dialect.columns))
     check_names(file.name, dialect.columns)
     plain = dialect.plain_header and seen.plainly_quoted(dialect.delimiter.encode(encoding))
@@ -137,9 +92,9 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
         if read is not None:
             return read
     bad: list[BadRow] = []
-    rows = staging.read_lines(number, csv_rows(file, dialect, table.header, bad), dialect.columns)
+    rows = staging.read_arrow(number, csv_rows(file, dialect, table.header, bad), with_lines=True)
     rows_in = count_records(file.chunks(), dialect.delimiter, encoding) - table.header
-    return _Read(SourceCount(file.name, rows_in), rows, _kept_lines(staging, number), bad)
+    return _Read(rows_in, rows, _kept_lines(staging, number), bad)
 
 
 def _read_in_parallel(
@@ -163,7 +118,7 @@ def _read_in_parallel(
             return None
         bad, ordinals = located
         finder.rejected = ordinals - header
-    return _Read(SourceCount(file.name, rows_in), rows, finder.lines, bad)
+    return _Read(rows_in, rows, finder.lines, bad)
 
 
 def _located(
@@ -178,7 +133,7 @@ def _located(
     bad: list[BadRow] = []
     for one in found:
         record = next(read_records([one.content], dialect.delimiter, dialect.encoding))
-        _, wrong = judged(replace(record, line=one.line), dialect, file.name)
+        _, wrong = checked(replace(record, line=one.line), dialect, file.name)
         if wrong is None:
             return None
         bad.append(wrong)
@@ -196,14 +151,17 @@ def _read_json(staging: Staging, number: int, file: File, table: Table) -> _Read
     bad: list[BadRow] = []
     rows_in = seen.n_records
     if not (seen.clean and not seen.stray_bytes and _lines_in_parallel(staging, number, file, rows_in)):
-        staging.read_lines(number, json_rows(file, TEXT, bad), [TEXT])
+        staging.read_arrow(number, json_rows(file, TEXT, bad), with_lines=True)
         rows_in = count_lines(file)
-    keys, no_objects = staging.spread_json(number, TEXT)
-    columns = taken_names([key or "column" for key in keys])
-    check_names(file.name, columns)
-    staging.name_json(number, columns)
-    bad += [(file.name, line, None, reason, content) for line, reason, content in no_objects]
-    return _Read(SourceCount(file.name, rows_in), staging.count(number), _kept_lines(staging, number), bad)
+
+    def named(keys: list[str]) -> list[str]:
+        columns = taken_names([key or "column" for key in keys])
+        check_names(file.name, columns)
+        return columns
+
+    for line, reason, content in staging.spread_json(number, TEXT, named):
+        bad.append(BadRow(file.name, line, None, reason, content))
+    return _Read(rows_in, staging.count(number), _kept_lines(staging, number), bad)
 
 
 def _lines_in_parallel(staging: Staging, number: int, file: File, rows_in: int) -> bool:
@@ -228,7 +186,7 @@ def _read_parquet(staging: Staging, number: int, file: File, table: Table) -> _R
     if not described.schema_arrow.names:
         raise SourceError(f"{file.name} has no columns; take it out of `files` in the TOML")
     try:
-        return _Read(SourceCount(file.name, rows_in), staging.read_parquet(number, file.path), _row_numbers)
+        return _Read(rows_in, staging.read_parquet(number, file.path), _row_numbers)
     except NotRead:
         bad: list[BadRow] = []
         try:
@@ -237,7 +195,7 @@ def _read_parquet(staging: Staging, number: int, file: File, table: Table) -> _R
             raise SourceError(
                 f"{file.name} is damaged: {error}; write it again, or take it out of `files` in the TOML"
             ) from error
-        return _Read(SourceCount(file.name, rows_in), rows, _kept_lines(staging, number), bad)
+        return _Read(rows_in, rows, _kept_lines(staging, number), bad)
 
 
 def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
@@ -247,7 +205,7 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
         if scheme == "duckdb":
             rows, rows_in = staging.read_database(0, duckdb_path(table, base), table.table)
         elif scheme in ("postgresql", "postgres"):
-            delivered, rows_in = read_postgresql(table)
+            delivered, rows_in = read_table(table.connection, table.table, source)
             rows = staging.read_arrow(0, delivered)
         else:
             raise unknown_kind(table)
@@ -255,7 +213,7 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
         raise SourceError(
             f'cannot read {source}: {error}; in the TOML: connection = ..., table = "schema.table"'
         ) from error
-    return _Read(SourceCount(source, rows_in), rows, _row_numbers)
+    return _Read(rows_in, rows, _row_numbers)
 
 
 READERS: dict[str, Callable[[Staging, int, File, Table], _Read]] = {

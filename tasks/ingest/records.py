@@ -125,7 +125,7 @@ def next_record(lines: Lines, delimiter: str, encoding: str) -> Record | None:
             return _bad(number, line, f"is longer than {MAX_RECORD:,} bytes")
         if b'"' in bare:
             return _quoted_record(lines, line, delimiter, encoding)
-        return _judged(number, decode(bare, encoding).split(delimiter), line, encoding)
+        return _checked(number, decode(bare, encoding).split(delimiter), line, encoding)
     return None
 
 
@@ -162,10 +162,10 @@ def _quoted_record(lines: Lines, first: bytes, delimiter: str, encoding: str) ->
         return _bad(number, first, reason)
     if len(delimiter) > 1:
         fields = [field.replace(STAND_IN, delimiter) for field in fields]
-    return _judged(number, fields, b"".join(taken), encoding)
+    return _checked(number, fields, b"".join(taken), encoding)
 
 
-def _judged(number: int, fields: list[str], content: bytes, encoding: str) -> Record:
+def _checked(number: int, fields: list[str], content: bytes, encoding: str) -> Record:
     if b"\0" in content:
         where = next((at for at, field in enumerate(fields) if "\0" in field), None)
         return _bad(number, content, "holds a NUL byte", where)

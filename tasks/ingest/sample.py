@@ -9,14 +9,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, read_postgresql, source_name, unknown_kind
-from tasks.ingest.delivered import judged
+from tasks.ingest.databases import duckdb_path, source_name, unknown_kind
+from tasks.ingest.delivered import checked
 from tasks.ingest.dialect import find_dialect
 from tasks.ingest.files import File, find_files, lending
 from tasks.ingest.records import physical_lines, read_records
 from tasks.ingest.survey import survey
 from tasks.settings.data import Table
 from warehouse.errors import SourceError
+from warehouse.postgresql import read_table
 from warehouse.staging import NotRead, as_text, first_rows
 
 SURVEYED = 16
@@ -24,8 +25,8 @@ SURVEYED = 16
 
 
 @dataclass(frozen=True)
-class Peek:
-    """A look at the first file of a table.
+class Sample:
+    """The first rows of the first file of a table.
 
     Attributes:
         source: Its name, as reports give it.
@@ -49,8 +50,8 @@ class Peek:
         return self.rows.columns
 
 
-def peek(table: Table, base: Path, n: int = 1000) -> Peek:
-    """Look at the first rows of a table.
+def sample(table: Table, base: Path, n: int = 1000) -> Sample:
+    """Read the first rows of a table.
 
     Args:
         table: Where it comes from.
@@ -61,29 +62,29 @@ def peek(table: Table, base: Path, n: int = 1000) -> Peek:
         SourceError: it cannot be read at all.
     """
     if table.connection:
-        return Peek(source_name(table), "database", None, None, _database_rows(table, base, n), 0)
+        return Sample(source_name(table), "database", None, None, _database_rows(table, base, n), 0)
     files = find_files(table, base)
     if not files:
         raise SourceError('there is nothing to read; in the TOML: files = ["items.csv"]')
     file = files[0]
     with lending(file):
         if file.format == "csv":
-            return _peek_csv(file, table, n, len(files))
+            return _sample_csv(file, table, n, len(files))
         rows = _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n)
     encoding = "utf-8" if file.format == "json" else None
-    return Peek(file.name, file.format, None, encoding, rows, len(files))
+    return Sample(file.name, file.format, None, encoding, rows, len(files))
 
 
-def _peek_csv(file: File, table: Table, n: int, n_files: int) -> Peek:
+def _sample_csv(file: File, table: Table, n: int, n_files: int) -> Sample:
     encoding = table.encoding
     if encoding == "auto":
         encoding = survey(islice(file.chunks(), SURVEYED), quoted=False).encoding
     dialect = find_dialect(file, table, encoding)
     records = islice(read_records(file.chunks(), dialect.delimiter, encoding), n + table.header)
-    found = (judged(record, dialect, file.name) for record in islice(records, int(table.header), None))
+    found = (checked(record, dialect, file.name) for record in islice(records, int(table.header), None))
     rows = [[field or None for field in fields] for fields, wrong in found if not wrong]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(dialect.columns, pl.String), orient="row")
-    return Peek(file.name, "csv", dialect.delimiter, encoding, frame, n_files)
+    return Sample(file.name, "csv", dialect.delimiter, encoding, frame, n_files)
 
 
 def _json_rows(file: File, n: int) -> pl.DataFrame:
@@ -123,5 +124,5 @@ def _database_rows(table: Table, base: Path, n: int) -> pl.DataFrame:
         except NotRead as error:
             raise SourceError(f"cannot read {source_name(table)}: {error}") from error
     if table.connection.startswith(("postgresql:", "postgres:")):
-        return as_text(read_postgresql(table, n)[0])
+        return as_text(read_table(table.connection, table.table, source_name(table), n)[0])
     raise unknown_kind(table)

@@ -22,8 +22,8 @@ STAND_IN = b"\x1f"
 """Takes the place of a delimiter that is longer than Arrow allows."""
 NOT_IN_WINDOWS_1252 = np.isin(np.arange(256), (0x81, 0x8D, 0x8F, 0x90, 0x9D))
 
-Judge = Callable[[Record], list[str] | None]
-"""The fields of a record; None if it is bad, which the judge keeps in mind."""
+SoundFields = Callable[[Record], list[str] | None]
+"""The fields of a record; None if it is bad, which this function keeps in mind."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,16 @@ class _Block:
             yield self.data[self.starts[line] : self.starts[line + 1]]
 
 
-def csv_batches(file: File, dialect: Dialect, header: bool, judge: Judge) -> Iterator[pa.RecordBatch]:
+def csv_batches(
+    file: File, dialect: Dialect, header: bool, sound_fields: SoundFields
+) -> Iterator[pa.RecordBatch]:
     """The rows of a CSV file as text, their line last.
 
     Args:
         file: The file.
         dialect: How it is written.
         header: Whether the first record is none of its rows.
-        judge: Judges records that are no sound lines.
+        sound_fields: Called with records that are no sound lines.
     """
     writer = _Writer(dialect)
     before, rest = 0, b""  # lines before `rest`
@@ -73,7 +75,7 @@ def csv_batches(file: File, dialect: Dialect, header: bool, judge: Judge) -> Ite
             if lines.asked_beyond and not last:
                 break
             at = lines.number - before
-            fields = judge(record) if record is not None and not header else None
+            fields = sound_fields(record) if record is not None and not header else None
             if fields is not None:
                 writer.record(fields)
                 taken[odd] = True

@@ -1,71 +1,73 @@
-"""Staged rows judged and counted: by a load before it merges them, by a check that merges nothing."""
+"""Staged rows validated and counted: by a load before it merges them, by a check that merges nothing."""
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 
 from tasks.ingest.content import with_hashes
 from tasks.ingest.mapping import (
-    also_kind,
+    COLUMNS,
+    also_tables,
     check_columns,
     check_timezones,
     event_rules,
     item_rules,
     search_rules,
 )
-from tasks.ingest.reading import Staged
-from tasks.settings.data import Also, Data
+from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
 from warehouse.expressions import DAY_S
-from warehouse.validation import LEFT_OUT, PER_SOURCE, Judging, Rows
-from warehouse.validation_events import judge_interactions, judge_searches
-from warehouse.validation_items import add_unknown_items, judge_items
+from warehouse.staging import Staged
+from warehouse.validation import (
+    LEFT_OUT,
+    PER_SOURCE,
+    set_unmatched_aside,
+    validate_also,
+    validate_texts,
+    validate_users,
+)
+from warehouse.validation_events import validate_interactions, validate_searches
+from warehouse.validation_items import validate_items
 
 FORCE = "if that is meant, run `polyrec run --force`"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Rows that were judged; they lie in `staging`, and the warehouse's own tables are as before.
+class Validated:
+    """Rows that were validated; they lie in `staging`, and the warehouse's own tables are as before.
 
     Attributes:
-        judging: Runs further statements on them.
         staged: Kind to staged table.
-        rows: Kind to its columns and sources.
-        content: Columns declared as content: kind and column.
+        content: Columns declared as content, and the kind of each; of two, the one of the items.
         time_unit: What numbers in the column of times were taken for; None for dates, or without times.
     """
 
-    judging: Judging
     staged: Mapping[str, Staged]
-    rows: Mapping[str, Rows]
-    content: list[tuple[str, str]]
+    content: Mapping[str, str]
     time_unit: str | None
 
     def place(self, kind: str, n: int) -> tuple[str, int]:
         """Source and line (from 1) of a row that is known by `n`."""
         number, record = divmod(n, PER_SOURCE)
-        source = self.rows[kind].sources[number]
+        source = self.staged[kind].sources[number]
         return source, self.staged[kind].lines(source, [record])[0]
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Why a delivery looks broken."""
+class Refusal:
+    """Why a delivery is taken for a broken one."""
 
     kind: str
     rows: int
     why: str
 
 
-@contextmanager
-def judged(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> Iterator[Judged]:
-    """Judge staged rows, each of which is used, set aside for a reason, or merged into another.
+def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> Validated:
+    """Validate staged rows, each of which is used, set aside for a reason, or merged into another.
 
     Args:
         warehouse: Open for writing; not inside a transaction.
@@ -76,47 +78,45 @@ def judged(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> It
         SettingsError: a column or time zone does not exist.
         SourceError: a delivery has no columns.
     """
-    rows = {
-        kind: Rows(kind, table.columns, [count.source for count in table.sources])
-        for kind, table in staged.items()
-    }
-    also = {also_kind(number): table for number, table in enumerate(data.items.also)}
-    check_columns(data, rows, also)
-    content = [("items", column) for column in data.items.content]
-    content += [(kind, column) for kind, table in also.items() for column in table.content]
-    with Judging(warehouse) as judging:
-        check_timezones(judging, data)
-        unit = _judge(judging, data, rows, also)
-        merging.hold_hashes(judging, with_hashes(merging.judged_content(judging)))
-        for kind, table in staged.items():
-            merging.hold_lines(judging, kind, _lines(table, merging.rows_aside(judging, rows[kind])))
-        yield Judged(judging, staged, rows, content, unit)
+    check_columns(data, staged)
+    check_timezones(warehouse, data)
+    unit = _validate_kinds(warehouse, data, staged)
+    merging.hold_hashes(warehouse, with_hashes(merging.validated_content(warehouse)))
+    for kind, table in staged.items():
+        merging.hold_lines(warehouse, kind, _lines(table, merging.rows_aside(warehouse, kind)))
+    content: dict[str, str] = {}
+    for kind, table in {"items": data.items, **also_tables(data)}.items():
+        for column in table.content:
+            content.setdefault(column, kind)
+    return Validated(staged, content, unit)
 
 
-def _judge(judging: Judging, data: Data, rows: Mapping[str, Rows], also: Mapping[str, Also]) -> str | None:
-    if "users" in rows:
-        judging.judge_users(rows["users"], data.users.id)
-    for kind, table in also.items():
-        judging.judge_also(rows[kind], table.id, table.description, table.content)
-    judge_items(judging, rows["items"], item_rules(data, rows["items"]), list(also))
+def _validate_kinds(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> str | None:
+    """Validate kind by kind, in the order in which they need each other; returns the unit of times."""
     latest = int(time.time()) + DAY_S
-    rules = event_rules(data, latest)
-    unit = judge_interactions(judging, rows["interactions"], rules)
-    if rules.add_unknown_items:
-        add_unknown_items(judging)
+    also, rules = also_tables(data), event_rules(data, latest)
+    if "users" in staged:
+        validate_users(warehouse, staged["users"], data.users.id)
+    else:
+        warehouse.execute("staged/no_users")
     for kind, table in also.items():
-        judging.unmatched(kind, "item id is not in the catalogue", table.id)
-    if "searches" in rows:
-        judge_searches(judging, rows["searches"], search_rules(data, latest))
+        validate_also(warehouse, staged[kind], table.id, table.description, table.content)
+    validate_items(warehouse, staged["items"], item_rules(data, staged["items"]), list(also))
+    unit = validate_interactions(warehouse, staged["interactions"], rules)
+    if rules.add_unknown_items:
+        warehouse.execute("staged/add_unknown_items")
+    for kind, table in also.items():
+        set_unmatched_aside(warehouse, kind, "item id is not in the catalogue", table.id)
+    if "searches" in staged:
+        validate_searches(warehouse, staged["searches"], search_rules(data, latest))
     if data.max_users is not None:
         for kind, column in (("users", data.users.id), ("searches", data.searches.user)):
-            if kind in rows:
-                judging.unmatched(kind, f"user id {LEFT_OUT}users", column, "user_id", "interactions")
-    if "triples" in rows:
-        known = data.triples
-        judging.judge_texts(
-            rows["triples"], {"head": known.head, "relation": known.relation, "tail": known.tail}
-        )
+            if kind in staged:
+                reason = f"user id {LEFT_OUT}users"
+                set_unmatched_aside(warehouse, kind, reason, column, "user_id", "interactions")
+    if "triples" in staged:
+        columns = {key: getattr(data.triples, key) for key in COLUMNS["triples"]}
+        validate_texts(warehouse, staged["triples"], columns)
     return unit
 
 
@@ -124,30 +124,30 @@ def _lines(table: Staged, aside: pl.DataFrame) -> pl.DataFrame:
     """The line (from 1) of every row that is not used: n, line."""
     schema = {"n": pl.Int64, "line": pl.Int64}
     found = [pl.DataFrame(schema=schema)]
-    for place, count in enumerate(table.sources):
+    for place, source in enumerate(table.sources):
         own = aside.filter(pl.col("place") == place)
-        lines = table.lines(count.source, own["record"].to_list())
+        lines = table.lines(source, own["record"].to_list())
         found.append(pl.DataFrame({"n": own["n"], "line": pl.Series(lines, dtype=pl.Int64)}, schema=schema))
     return pl.concat(found)
 
 
-def faults(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Fault]:
-    """Why judged rows look like a broken delivery, beside what the warehouse holds; nothing when forced."""
+def refusals(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Refusal]:
+    """Why validated rows look like a broken delivery, beside what the warehouse holds; none when forced."""
     if force:
         return
     before = warehouse.query("data_counts").row(0, named=True)
-    change, now = merging.item_changes(warehouse), merging.used_counts(warehouse)
+    change, now = merging.item_changes(warehouse), warehouse.query("staged/used").row(0, named=True)
     for kind in ("items", "interactions"):
         if before[kind] and not now[kind]:
-            yield Fault(
+            yield Refusal(
                 kind,
                 before[kind],
                 f"no {kind} that can be used were delivered, where there are {before[kind]:,}: "
                 f"nothing was written; look into the files of [data.{kind}], or, {FORCE}",
             )
-    active = merging.n_active(warehouse)
+    active = now["active_before"]
     if change.deactivated > data.max_removed_share * active:
-        yield Fault(
+        yield Refusal(
             "items",
             change.deactivated,
             f"this delivery would deactivate {change.deactivated:,} of {active:,} items, more than "
@@ -156,23 +156,15 @@ def faults(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Fault]:
         )
 
 
-def set_aside(warehouse: Warehouse, found: Judged) -> pl.DataFrame:
+def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:
     """Write what is not used to quarantine, and count: kind, source, rows_in, used, quarantined, merged.
-
-    Args:
-        warehouse: Inside a transaction.
-        found: The judged rows.
 
     Raises:
         SourceError: a sum does not hold.
     """
     merging.clear_quarantine(warehouse)
-    totals = []
-    merging.write_quarantine(warehouse, found.judging, list(found.rows.values()))
-    for kind, table in found.staged.items():
-        rows_in = [count.rows_in for count in table.sources]
-        totals.append(merging.write_counts(warehouse, found.rows[kind], rows_in))
-    counts = pl.concat(totals)
+    merging.write_quarantine(warehouse, found.staged)
+    counts = pl.concat([merging.write_counts(warehouse, table) for table in found.staged.values()])
     check_sums(counts)
     return counts
 

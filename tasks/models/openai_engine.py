@@ -1,6 +1,6 @@
 """Any server that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, OpenAI.
 
-What servers give as the log-probability of a token differs; docs/architecture.md says which is what.
+What servers give as the log-probability of a token differs; docs/architecture/texts.md says which.
 """
 
 import math

@@ -16,8 +16,8 @@ class OpenVinoEngine(CausalEngine):
     """SmolLM2 through OpenVINO on the CPU.
 
     What else is in a batch changes a logit by rounding only, since nothing is quantised by looking at all of
-    it. In float32 that hardly ever changes a text, in bfloat16 often (docs/architecture.md says what that
-    guarantees).
+    it. In float32 that hardly ever changes a text, in bfloat16 often (docs/architecture/texts.md says what
+    that guarantees).
 
     Args:
         folder: where the rewritten model is kept.

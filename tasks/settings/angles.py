@@ -48,7 +48,7 @@ class Angle(Section):
     instruction: str = Field(min_length=3, max_length=200)
     """What the text says, as it goes on from "write one short sentence: "."""
     template: str = Field(min_length=1, max_length=4000)
-    """Jinja2: the item's facts, then on the last line how the answer begins; docs/architecture.md."""
+    """Jinja2: the item's facts, then on the last line how the answer begins; docs/architecture/texts.md."""
     language: str = "en"
     """The language of the text: a code such as "de"."""
 

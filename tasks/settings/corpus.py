@@ -20,9 +20,9 @@ class Quality(Section):
     max_words: int = Field(default=60, ge=5, le=1000)
     """A text has at most so many words."""
     max_repetition: float = Field(default=0.15, ge=0, le=1)
-    """Of a text's pairs of neighbouring words, at most this share may have stood in it before."""
+    """At most this share of a text's pairs of neighbouring words may repeat an earlier pair."""
     min_faithfulness: float = Field(default=1.0, ge=0, le=1)
-    """Of a text's names and numbers, at least this share is in the item's data; in German, of its numbers."""
+    """At least this share of a text's names and numbers (in German: numbers) is in the item's data."""
 
 
 class Safety(Section):
@@ -38,9 +38,9 @@ class Rewrite(Section):
     enabled: bool = False
     """Whether there is one: it takes longer than the first."""
     max_minutes: float = Field(default=60.0, gt=0)
-    """A run begins no further batch after so many minutes of it; the next run goes on."""
+    """After so many minutes a run begins no further batch of it; the next run goes on."""
     max_item_rank: int = Field(default=1, ge=1)
-    """Among all items, its own is at least so near to a text: 1 is the nearest."""
+    """The highest rank that a text's own item may have among all items, by vector: 1 is the nearest."""
 
 
 class Corpus(Section):
@@ -49,9 +49,9 @@ class Corpus(Section):
     engine: Literal["openvino", "transformers", "openai"] = "openvino"
     """The language-model engine."""
     precision: Precision = "bf16"
-    """Of "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
+    """For "openvino": bf16 is faster, if the processor has it; in f32 batches hardly change a text."""
     transformers_model: Path | None = None
-    """Of "transformers": the folder of another model that reads ChatML, as save_pretrained writes it."""
+    """For "transformers": the folder of another model that reads ChatML, as save_pretrained writes it."""
     angle_set: AngleSetName = "films"
     """Built-in angles, and what an item is called with them."""
     noun: str = Field(default=built_in("films").noun, min_length=1, max_length=40)
@@ -59,7 +59,7 @@ class Corpus(Section):
     angles: tuple[Angle, ...] = Field(default=built_in("films").angles, min_length=1, max_length=16)
     """One text per item is written from each angle: K is their number. In place of the angle set's."""
     description_words: int = Field(default=40, ge=0, le=400)
-    """Of a description, and of each column declared as content, prompts hold so many words."""
+    """Prompts hold so many words of a description, and of each column declared as content."""
     max_new_tokens: int = Field(default=40, ge=4, le=512)
     """A cap on the length of a text; a text ends at its first sentence end."""
     attempts: int = Field(default=2, ge=1, le=10)

@@ -31,9 +31,9 @@ class Table(Section):
     table: str = ""
     """The table to read there: `schema.table`."""
     delimiter: str = Field(default="auto", min_length=1, max_length=4)
-    """Between the fields of a CSV file; "auto" finds out."""
+    """What separates the fields of a CSV file; "auto" finds out."""
     encoding: Encoding = "auto"
-    """Of a CSV file; "auto" takes Latin-1 where most bytes beyond ASCII are no UTF-8, in many lines."""
+    """The encoding of a CSV file; "auto": UTF-8, or Latin-1 where most non-ASCII bytes are no UTF-8."""
     header: bool = True
     """Whether the first row of a CSV file names the columns; without it they are column0, column1, ..."""
 
@@ -74,7 +74,7 @@ class Items(Table):
     categories: str | None = None
     """The column that holds its categories: a list, or text cut at category_delimiter; `(none)` is none."""
     category_delimiter: str = Field(default="|", min_length=1)
-    """Between categories in one text."""
+    """What separates categories in one text."""
     year: str | None = None
     """The column that holds the year it is from."""
     year_in_title: bool = False
@@ -101,17 +101,17 @@ class Interactions(Table):
     time: str | None = None
     """The column that holds the time; without one, the order in the files is the time."""
     timezone: str = "UTC"
-    """Of times that name no zone of their own."""
+    """The zone of times that name none of their own."""
     value: str | None = None
     """The column that holds an explicit value, such as a rating; without one, an event counts 1."""
     value_is: Literal["rating", "amount"] = "rating"
-    """An amount, such as a quantity, only decides through min_value whether an event counts, and counts 1."""
+    """"rating", or "amount": it only decides, by min_value, whether an event counts, and counts 1."""
     event: str | None = None
     """The column that holds the type of an event."""
     event_weights: dict[str, float] = Field(default_factory=dict)
     """What an event of each type counts: {view = 1, buy = 5}; others are left out. Empty: 1 for all."""
     min_value: float | None = None
-    """Values below this are no interest: such rows are set aside. By default every rating is interest."""
+    """Rows with a lower value show no interest and are set aside. By default every rating is interest."""
     unknown_items: Literal["quarantine", "add"] = "quarantine"
     """What becomes of events with items that the catalogue lacks: set aside, or added under their id."""
 
@@ -140,7 +140,7 @@ class Searches(Table):
     time: str = "time"
     """The column that holds the time."""
     timezone: str = "UTC"
-    """Of times that name no zone of their own."""
+    """The zone of times that name none of their own."""
 
 
 class Triples(Table):

@@ -13,7 +13,7 @@ class Embedding(Section):
     encoder: Literal["minilm"] = "minilm"
     """The text encoder."""
     description_words: int = Field(default=40, ge=0, le=120)
-    """Of a description, and of each column declared as content, so many words are encoded."""
+    """So many words of a description, and of each column declared as content, are encoded."""
     interests: int = Field(default=4, ge=1, le=16)
     """At most so many interest vectors a user."""
     half_life_items: float = Field(default=40.0, gt=0)

@@ -11,7 +11,7 @@ class Evaluation(Section):
     """What is measured, and how surely."""
 
     k: int = Field(default=10, ge=1, le=100)
-    """Length of the lists that are judged."""
+    """Length of the lists that are evaluated."""
     more_k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (5, 20)
     """Lengths at which every metric is given, too; nothing is chosen by these."""
     min_value: float | None = None

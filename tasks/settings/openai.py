@@ -16,7 +16,7 @@ class OpenAi(Section):
     model: str = ""
     """The name that the servers know the model by."""
     api: Literal["completions", "chat"] = "completions"
-    """How it is asked: "completions" if it reads ChatML; "chat" if its server should apply its template."""
+    """"completions" if the model reads ChatML; "chat" if its server should apply a template."""
     api_key_env: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     """The environment variable that holds the API key; empty for servers that want none."""
     concurrency: int = Field(default=8, ge=1, le=256)
@@ -26,7 +26,7 @@ class OpenAi(Section):
     attempts: int = Field(default=6, ge=1, le=20)
     """How often one answer is asked for before the run stops."""
     backoff_s: float = Field(default=1.0, ge=0)
-    """Before it is asked again passes a random time: up to this, and each time up to twice as much."""
+    """The upper end of the random wait before an answer is asked for again; it doubles each time."""
     max_wait_s: float = Field(default=60.0, gt=0)
     """The longest such wait; a server that asks for a longer one stops the run."""
     log_probs: bool = True

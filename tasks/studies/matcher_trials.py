@@ -1,25 +1,21 @@
 """`polyrec ablate matchers`: what each matcher adds to the fusion, and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import polars as pl
 
-from tasks.fusion.tuning import FOLDS, Tuning
+from tasks.fusion.tuning import FOLDS
 from tasks.matching.contract import Matcher
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT
-from tasks.metrics.evaluator import Evaluation
 from tasks.run.progress import progress
-from tasks.run.tracking import Tracking
 from tasks.settings import Settings
-from tasks.studies.ablation import Window, split_of, trial_row
-from tasks.studies.trial_records import COLD, answer_of, keep
+from tasks.studies.variants import COLD, Result, Study
+from tasks.studies.window import Window, reading
 from warehouse.columns import VALIDATION
-from warehouse.connection import writing
-from warehouse.errors import PolyrecError, SettingsError, WarehouseError
-from warehouse.forgetting import exists
+from warehouse.errors import PolyrecError, SettingsError
 
 TITLE = "ablation of matchers"
 NOTE = (
@@ -30,10 +26,10 @@ COLD_NOTE = "Validation has no cold items under cold_item."
 
 
 def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, Any]:
-    """Judge fusion without each matcher of the settings, and with each of some others.
+    """Compare fusion without each matcher of the settings, and with each of some others.
 
-    A matcher that is left out proposes no candidates either. Weights are searched anew each time, and judged
-    by the users that they were not searched for.
+    A matcher that is left out proposes no candidates either. Weights are searched anew each time, and
+    evaluated on the users that they were not searched for.
 
     Args:
         settings: of the run.
@@ -53,21 +49,15 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
     extra = list(dict.fromkeys(extra))
     matching = settings.matching.model_copy(update={"matchers": [*names, *extra]})
     settings = settings.model_copy(update={"matching": matching})
-    if not exists(settings.data_folder):
-        raise WarehouseError(f"nothing is ingested yet in {settings.data_folder}; run `polyrec run`")
-    with writing(settings.data_folder, "polyrec ablate matchers", settings.lock_timeout_s) as warehouse:
-        split_hash = split_of(warehouse, settings)
-        window = Window.read(warehouse, settings, VALIDATION)
+    with reading(settings, "polyrec ablate matchers") as source:
+        window = Window.read(source.warehouse, settings, VALIDATION)
     labels = window.fit.data.relevance_labels
     if STUDENT in extra and (labels is None or not len(labels.value)):
         raise PolyrecError(f"{STUDENT} has no relevance label to learn from; make some: polyrec relevance")
-    tracking = Tracking(settings, {"split_hash": split_hash})
-    with tracking.run("evaluation", TITLE) as parent:
-        rows, judged = _try(window, names, extra)
-        answer = answer_of(settings, TITLE, split_hash, rows, judged)
-        answer["notes"] = [NOTE, *([COLD_NOTE] if settings.data.protocol == COLD else [])]
-        keep(tracking, parent, answer, judged, settings, "matchers")
-    tried = {row.get("matcher") for row in rows}
+    notes = [NOTE, *([COLD_NOTE] if settings.data.protocol == COLD else [])]
+    study = Study(TITLE, "matchers", f"all {len(names)}", settings, source)
+    answer = study.run(lambda _parent: _results(window, names, extra, study.baseline), notes)
+    tried = {row.get("matcher") for row in answer["variants"]}
     answer["variants"] += [
         {"name": f"without {name}", "kind": "without", "missing": "no other matcher proposes candidates"}
         for name in names
@@ -76,10 +66,8 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
     return answer
 
 
-def _try(
-    window: Window, names: Sequence[str], extra: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Evaluation]]]:
-    """Every trial's row, and its parts."""
+def _results(window: Window, names: Sequence[str], extra: Sequence[str], baseline: str) -> list[Result]:
+    """All matchers, each left out in turn, and the extra ones added in turn."""
     settings = window.settings
     matchers, fit_seconds = _fitted(window, [*names, *extra])
     score_seconds: dict[str, float] = {}
@@ -92,23 +80,17 @@ def _try(
     total = len(FOLDS) * settings.fusion.trials * (1 + len(chosen))
     with progress("searching fusion weights", total, "trials") as advance:
 
-        def fused(some: Sequence[str]) -> tuple[Tuning, dict[str, Evaluation]]:
+        def result(name: str, kind: str, some: Sequence[str], more: Mapping[str, Any]) -> Result:
+            advance(0, name)
             candidates = window.pivoted(_of_these(scores, some), some)
-            tuning = window.search(
-                candidates, context, publish=False, on_trial=lambda _half, _trial: advance(1)
-            )
-            return tuning, {"val": window.judge(tuning.users, tuning.items)}
+            tuning = window.search(candidates, context, publish=False, on_trial=lambda _, __: advance(1))
+            return Result(name, kind, tuning, {"val": window.evaluate(tuning.users, tuning.items)}, more)
 
-        tuning, baseline = fused(names)
-        rows = [trial_row(f"all {len(names)}", "control", tuning, baseline, baseline, settings)]
-        judged = [baseline]
+        results = [result(baseline, "control", names, {})]
         for name, kind, some in chosen:
-            tuning, parts = fused(some)
-            row = trial_row(f"{kind} {name}", kind, tuning, parts, baseline, settings)
             cost = {"fit_seconds": fit_seconds[name], "score_seconds": score_seconds[name]}
-            rows.append({**row, "matcher": name, **cost})
-            judged.append(parts)
-    return rows, judged
+            results.append(result(f"{kind} {name}", kind, some, {"matcher": name, **cost}))
+    return results
 
 
 def _fitted(window: Window, names: Sequence[str]) -> tuple[list[Matcher], dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -9,32 +10,41 @@ import polars as pl
 
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, with_versions
-from tasks.embedding.variants import content_vectors, text_vectors
+from tasks.embedding.variants import content_vectors, item_spread, text_vectors
+from tasks.fusion.tuning import FINAL, Tuning
 from tasks.items.item import ENCODED_AS
 from tasks.matching.registry import build
+from tasks.metrics.evaluator import Evaluation
 from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.progress import progress
-from tasks.run.tracking import Tracking
 from tasks.settings import Settings
-from tasks.studies.ablation import (
-    FloatArray,
-    Variant,
-    Window,
-    judge_variants,
-    pair_row,
-    split_of,
-    variant_row,
-    vectors_key,
-)
-from tasks.studies.trial_records import COLD, answer_of, keep
+from tasks.studies.variants import COLD, Result, Study
+from tasks.studies.window import FloatArray, Source, Window, reading
 from warehouse.columns import ANGLE, ITEM, SLOT, TEST, TEXT_ID, VALIDATION, VECTOR
 from warehouse.connection import Warehouse, writing
-from warehouse.errors import PolyrecError, SettingsError, WarehouseError
-from warehouse.forgetting import exists
+from warehouse.errors import PolyrecError, SettingsError
 
 BASELINE = "title + categories"
+ABLATE = "polyrec ablate texts"
 LOOKER = "ablation of texts"  # who looked at test
 ENCODED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of describing items."""
+
+    name: str
+    kind: str
+    """"texts" or "control"."""
+    vectors: FloatArray | None
+    """(N, K, D), zero where there is no text; None: the matchers that read texts are left out."""
+
+    @property
+    def key(self) -> str:
+        """The same for variants that describe items alike."""
+        vectors = self.vectors
+        return "" if vectors is None else f"{vectors.shape} {blake2b(vectors.tobytes()).hexdigest()}"
 
 
 @dataclass(frozen=True)
@@ -46,31 +56,31 @@ class Inputs:
     """Of all versions, from `with_versions`."""
     known: dict[str, FloatArray]
     """text_id to vector, of live texts."""
-    split_hash: str
+    source: Source
     validation: Window
     test: Window | None
 
 
-def ablate_texts(settings: Settings, final: bool) -> dict[str, Any]:
-    """Judge fusion with parts of the live texts, and with controls in their place.
+def ablate_texts(settings: Settings, test: bool) -> dict[str, Any]:
+    """Compare fusion with parts of the live texts, and with controls in their place.
 
     Args:
         settings: of the run.
-        final: look at test, too; the look is recorded.
+        test: look at test, too; the look is recorded.
     """
-    inputs = _read(settings, "polyrec ablate texts", final)
+    inputs = _read(settings, ABLATE, test)
     if not inputs.texts["live"].any():
         raise PolyrecError(
             "no item has a live text, so that nothing can be left out; write some: polyrec run"
         )
     variants, missing = _ablation(inputs, settings)
-    answer = _try(settings, inputs, "ablation of texts", variants)
+    answer = _run(settings, inputs, "ablation of texts", variants)
     answer["variants"] += missing
     return answer
 
 
 def compare_texts(settings: Settings, a: str, b: str) -> dict[str, Any]:
-    """Judge fusion with two versions of texts, beside `title + categories`; how far b is above a.
+    """Compare fusion with two versions of texts, beside `title + categories`; how far b is above a.
 
     Args:
         settings: of the run.
@@ -79,27 +89,25 @@ def compare_texts(settings: Settings, a: str, b: str) -> dict[str, Any]:
     """
     if a == b:
         raise PolyrecError(f"A and B are both {a!r}; name two versions")
-    inputs = _read(settings, "polyrec texts compare", final=False, versions=(a, b))
+    inputs = _read(settings, "polyrec texts compare", test=False, versions=(a, b))
     found = [(name, texts_of_version(inputs.texts, name)) for name in (a, b)]
     variants = [_baseline(inputs)]
     variants += [Variant(name, "texts", _vectors(inputs, settings, texts)) for name, texts in found]
-    answer = _try(settings, inputs, f"{a} beside {b}", variants)
+    answer = _run(settings, inputs, f"{a} beside {b}", variants, pair=True)
     for name, texts in found:
         answer["notes"].append(f"{name}: {texts.height:,} texts of {texts[ITEM].n_unique():,} items")
     return answer
 
 
-def _read(settings: Settings, purpose: str, final: bool, versions: Sequence[str] = ()) -> Inputs:
+def _read(settings: Settings, purpose: str, test: bool, versions: Sequence[str] = ()) -> Inputs:
     """Read all that is needed, then let the warehouse go; unknown names of versions are refused first."""
-    if not exists(settings.data_folder):
-        raise WarehouseError(f"no texts are written yet in {settings.data_folder}; run `polyrec run`")
     names = settings.matching.matchers
     if not any(build(name, settings.matching).reads_texts for name in names):
         raise SettingsError(
             f"[matching] matchers is {', '.join(names)}, none of which reads texts; add cosine_max"
         )
-    with writing(settings.data_folder, purpose, settings.lock_timeout_s) as warehouse:
-        split_hash = split_of(warehouse, settings)
+    with reading(settings, purpose) as source:
+        warehouse = source.warehouse
         texts = with_versions(warehouse.query("texts_of_all_versions"))
         for name in versions:
             texts_of_version(texts, name)
@@ -107,9 +115,9 @@ def _read(settings: Settings, purpose: str, final: bool, versions: Sequence[str]
             items=warehouse.query("items"),
             texts=texts,
             known=_known_vectors(warehouse, settings),
-            split_hash=split_hash,
+            source=source,
             validation=Window.read(warehouse, settings, VALIDATION),
-            test=Window.read(warehouse, settings, TEST) if final else None,
+            test=Window.read(warehouse, settings, TEST) if test else None,
         )
 
 
@@ -175,38 +183,55 @@ def _encode(texts: Sequence[str]) -> FloatArray:
     return vectors
 
 
-def _try(settings: Settings, inputs: Inputs, title: str, variants: Sequence[Variant]) -> dict[str, Any]:
-    """Judge variants, keep each as a run of MLflow, draw the plot; returns what is printed."""
-    tracking = Tracking(settings, {"split_hash": inputs.split_hash})
-    final = inputs.test is not None
-    with tracking.run("evaluation", title) as parent:
-        if final:
-            _record_look(settings, inputs.split_hash, parent)
-        searches = len({vectors_key(variant) for variant in variants}) * (3 if final else 2)
-        with progress("searching fusion weights", searches * settings.fusion.trials, "trials") as advance:
-            judged = judge_variants(
-                variants, inputs.validation, inputs.test, lambda _half, _trial: advance(1)
-            )
-        (baseline,) = [one for one in judged if one.variant.name == BASELINE]
-        parts = [one.parts for one in judged]
-        rows = [variant_row(one, baseline, settings) for one in judged]
-        answer = answer_of(settings, title, inputs.split_hash, rows, parts)
-        answer["notes"] = _notes(settings, final)
-        if len(judged) == 3:
-            answer["pair"] = pair_row(judged[1], judged[2], settings)
-        keep(tracking, parent, answer, parts, settings, "texts")
-    return answer
+def _run(
+    settings: Settings, inputs: Inputs, title: str, variants: Sequence[Variant], pair: bool = False
+) -> dict[str, Any]:
+    """Compare variants; the look at test is recorded before it is made."""
+
+    def results_below(parent: str) -> list[Result]:
+        if inputs.test is not None:
+            with writing(settings.data_folder, ABLATE, settings.lock_timeout_s) as warehouse:
+                look = {"split_hash": inputs.source.split_hash, "fusion_id": LOOKER, "mlflow_run_id": parent}
+                warehouse.execute("record_test_look", **look)
+        return _results(variants, inputs, settings)
+
+    study = Study(title, "texts", BASELINE, settings, inputs.source)
+    return study.run(results_below, _notes(settings, inputs.test is not None), pair)
 
 
-def _record_look(settings: Settings, split_hash: str, run_id: str) -> None:
-    with writing(settings.data_folder, "polyrec ablate texts --test", settings.lock_timeout_s) as warehouse:
-        warehouse.execute("record_test_look", split_hash=split_hash, fusion_id=LOOKER, mlflow_run_id=run_id)
+def _results(variants: Sequence[Variant], inputs: Inputs, settings: Settings) -> list[Result]:
+    """Each variant out of fold on validation and, frozen, on test; equal vectors are tried once."""
+    validation, test = inputs.validation, inputs.test
+    known: dict[str, tuple[Tuning, dict[str, Evaluation]]] = {}
+    searches = len({variant.key for variant in variants}) * (2 if test is None else 3)
+    with progress("searching fusion weights", searches * settings.fusion.trials, "trials") as advance:
+        for variant in variants:
+            if variant.key in known:
+                continue
+            candidates, context = validation.candidates(variant.vectors), validation.context(variant.vectors)
+            publish = test is not None
+            tuning = validation.search(candidates, context, publish, lambda _part, _trial: advance(1))
+            parts = {"val": validation.evaluate(tuning.users, tuning.items)}
+            if test is not None:
+                candidates, context = test.candidates(variant.vectors), test.context(variant.vectors)
+                parts["test"] = test.evaluate_model(candidates, context, tuning.models[FINAL])
+            known[variant.key] = tuning, parts
+    return [
+        Result(
+            variant.name,
+            variant.kind,
+            *known[variant.key],
+            {"slots": 0 if variant.vectors is None else variant.vectors.shape[1]},
+            np.zeros(0) if variant.vectors is None else item_spread(variant.vectors),
+        )
+        for variant in variants
+    ]
 
 
-def _notes(settings: Settings, final: bool) -> list[str]:
+def _notes(settings: Settings, test: bool) -> list[str]:
     """What a reader must know of the protocol."""
     if settings.data.protocol != COLD:
         return []
-    if final:
+    if test:
         return [f"Test holds cold items only (draw {settings.data.draw}); validation has none."]
-    return ["Validation has no cold items under cold_item: they are judged on test, with --test."]
+    return ["Validation has no cold items under cold_item: they are on test alone; ask with --test."]

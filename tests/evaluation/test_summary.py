@@ -8,8 +8,8 @@ import pytest
 
 from tasks.evaluation.report import report_markdown
 from tasks.evaluation.summary import build_report
-from tasks.ingest.frames import stage_frame
 from tasks.ingest.loading import load
+from tasks.ingest.sources import stage_frame
 from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions

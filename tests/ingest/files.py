@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tasks.ingest.reading import Staged, stage
+from tasks.ingest.reading import stage
 from tasks.settings.data import Table
 from warehouse.connection import Warehouse
-from warehouse.staging import NotRead
+from warehouse.staging import NotRead, Staged
 
 
 def rows_of(warehouse: Warehouse, staged: Staged) -> list[tuple[object, ...]]:
@@ -15,7 +15,7 @@ def rows_of(warehouse: Warehouse, staged: Staged) -> list[tuple[object, ...]]:
             f'select * from staging."{staged.kind}" order by source, record'
         ).fetchall()
     lines = {
-        source.source: staged.lines(source.source, [row[1] for row in found if row[0] == source.source])
+        source: staged.lines(source, [row[1] for row in found if row[0] == source])
         for source in staged.sources
     }
     taken = {source: iter(where) for source, where in lines.items()}
@@ -35,7 +35,7 @@ def read(warehouse: Warehouse, folder: Path, data: bytes, name: str = "a.csv", *
 
 
 def balances(warehouse: Warehouse, staged: Staged) -> bool:
-    rows_in = sum(source.rows_in for source in staged.sources)
+    rows_in = sum(staged.rows_in.values())
     return len(rows_of(warehouse, staged)) + len(bad_of(warehouse)) == rows_in
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.ingest.frames import stage_frame
 from tasks.ingest.loading import Loaded, load
+from tasks.ingest.sources import stage_frame
 from tasks.settings import Settings
 from tasks.settings.data import Data
 from warehouse.connection import Warehouse

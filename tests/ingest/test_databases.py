@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.databases import read_postgresql, source_name
+from tasks.ingest.databases import source_name
 from tasks.ingest.reading import stage
-from tasks.ingest.sample import peek
+from tasks.ingest.sample import sample
 from tasks.settings.data import Table
 from warehouse.connection import writing
 from warehouse.errors import SourceError
+from warehouse.postgresql import read_table
 
 SERVER = os.environ.get("TEST_POSTGRESQL", "")
 NEEDS_SERVER = pytest.mark.skipif(
@@ -29,7 +30,7 @@ def test_names_hold_no_password() -> None:
 def test_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
     with pytest.raises(SourceError, match="pip install adbc-driver-postgresql"):
-        read_postgresql(Table(connection="postgresql://host/shop", table="items"))
+        read_table("postgresql://host/shop", "items", "the shop")
 
 
 @NEEDS_SERVER
@@ -49,10 +50,10 @@ def test_real_server(tmp_path: Path) -> None:
         staged = stage(warehouse, "items", table, tmp_path)
         rows = reading.execute("select * from staging.items order by record").fetchall()
     source = source_name(table)
-    assert [(one.source, one.rows_in) for one in staged.sources] == [(source, 3)]
+    assert staged.rows_in == {source: 3}
     assert staged.lines(source, [2, 0]) == [3, 1]
     times = ("2024-01-02 03:04:05+00", '["x","y"]', None, '{"a": 1}', "2020-02-03", "true")
     assert rows[0] == (source, 0, "1", "1", "1.50", *times)
-    assert peek(table, tmp_path, n=2).rows.rows()[0] == rows[0][2:]
+    assert sample(table, tmp_path, n=2).rows.rows()[0] == rows[0][2:]
     with pytest.raises(SourceError, match=r"(?s)cannot read .*nowhere.*in the TOML"):
-        read_postgresql(Table(connection=SERVER, table="nowhere"))
+        read_table(SERVER, "nowhere", source_name(Table(connection=SERVER, table="nowhere")))

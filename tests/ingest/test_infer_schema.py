@@ -52,21 +52,21 @@ def test_kind_of_table(table: pl.DataFrame, kind: str | None) -> None:
 
 
 def test_names_in_another_language_and_content_that_agrees() -> None:
-    found = {role: one.column for role, one in infer_schema.guess_interactions(LOG).items()}
+    found = {role: one.column for role, one in infer_schema.infer_interactions(LOG).items()}
     assert found == {"user": "KundenNummer", "item": "Artikelnummer", "time": "Datum", "amount": "Menge"}
     assert infer_schema.smallest_amount(LOG["Menge"]) == 1
 
 
 def test_a_column_whose_content_does_not_fit_its_name_is_passed_over() -> None:
     table = frame(user=["1"], item=["2"], rating=["very good"], when=["964982703"])
-    found = infer_schema.guess_interactions(table)
+    found = infer_schema.infer_interactions(table)
     assert "rating" not in found
     assert found["time"].column == "when"
 
 
 def test_computed_columns_are_never_content() -> None:
     table = frame(id=["1"], title=["a"], author=["b"], ratings_count=["3"], brand=["c"], averageRating=["4"])
-    assert infer_schema.guess_content(table, {"id", "title"}) == ["author", "brand"]
+    assert infer_schema.infer_content(table, {"id", "title"}) == ["author", "brand"]
 
 
 def test_events_weigh_by_their_names() -> None:

@@ -7,15 +7,14 @@ from polars.testing import assert_frame_equal
 
 from tasks.ingest import movielens
 from tasks.ingest.content import content_hash
-from tasks.ingest.frames import COLUMNS, described, stage_delivery
 from tasks.ingest.loading import load
 from tasks.ingest.movielens import parse_title, read_movielens
-from tasks.ingest.sets.errors import SetError
+from tasks.ingest.sources import COLUMNS, described, stage_delivery
 from tasks.ingest.splits import split_interactions
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
 from warehouse.connection import Warehouse
-from warehouse.errors import PolyrecError
+from warehouse.errors import PolyrecError, SourceError
 
 
 def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
@@ -45,7 +44,7 @@ def test_settings_of_the_user_win() -> None:
     data = described(mine)
     assert (data.interactions.time, data.interactions.min_value) == ("event_time", 4)
     assert (data.items.year, data.max_users, data.protocol) == ("year", None, "leave_one_out")
-    with pytest.raises(SetError, match='source = "files"'):
+    with pytest.raises(SourceError, match='source = "files"'):
         described(Data(items=Items(files=("mine.csv",))))
 
 

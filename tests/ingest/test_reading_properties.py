@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from tasks.ingest.delivered import BadRow, csv_rows, judged
+from tasks.ingest.delivered import checked, csv_rows
 from tasks.ingest.dialect import Dialect
 from tasks.ingest.files import UTF8_BOM, File
 from tasks.ingest.records import count_records, read_records
@@ -17,7 +17,7 @@ from tests.examples import examples
 from tests.ingest.files import bad_of, balances, read, refuse, rows_of
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
-from warehouse.staging import Staging
+from warehouse.staging import BadRow, Staging
 
 DAMAGE = rb"""
 1 -7 12,5 1.234,50 nan inf -1 9999999999999999999 2999-01-01 # \ {} 'a <b>x</b> ';drop	table	items;--
@@ -92,11 +92,11 @@ def test_both_readers_take_the_same_rows_from_the_same_lines(
     data = b"a,b,c\n" + b"".join(b",".join(cells) + b"\n" * (1 + blank) for cells, blank in rows)
     data = data if end else data.removesuffix(b"\n")
     staged = read(opened, tmp_path, data, header=header, delimiter=",")
-    parallel = staged.sources, rows_of(opened, staged), bad_of(opened)
+    parallel = staged.rows_in, rows_of(opened, staged), bad_of(opened)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Staging, "read_csv", refuse)
         staged = read(opened, tmp_path, data, header=header, delimiter=",")
-        assert (staged.sources, rows_of(opened, staged), bad_of(opened)) == parallel
+        assert (staged.rows_in, rows_of(opened, staged), bad_of(opened)) == parallel
 
 
 DAMAGED = [*rb'" "a" "" , a :: '.split(), b"\n", b"\r\n", b"\r", b"\xe9", b"\xc3\xa9", b"\0", b"\x81", b"\n"]
@@ -135,7 +135,7 @@ def test_damaged_csv_is_read_in_stretches_as_record_by_record(
         patch.setattr("tasks.ingest.files.CHUNK", size)
         found = [tuple(row.values()) for row in csv_rows(file, dialect, header, bad).read_all().to_pylist()]
     one_by_one = [
-        (judged(record, dialect, "a.csv"), record.line)
+        (checked(record, dialect, "a.csv"), record.line)
         for record in islice(read_records([data], delimiter, encoding), int(header), None)
     ]
     assert bad == [wrong for (_, wrong), _ in one_by_one if wrong]

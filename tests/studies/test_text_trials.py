@@ -93,7 +93,7 @@ def test_cold_items_are_judged_on_test_alone(ask: Ask, home: Path) -> None:
 
     before = len(looks())
     printed = ask("cold_item", "ablate", "texts")["printed"]
-    assert "judged on test, with --test" in printed
+    assert "they are on test alone; ask with --test" in printed
     assert "1 slot: story" in printed
     assert len(looks()) == before
     answer = ask("cold_item", "ablate", "texts", "--test", "--json")

@@ -39,6 +39,8 @@ PARAMETERS: dict[str, Any] = {
     "for_test": True,
     "everything": False,
     "items": ["1"],
+    "blocked": ["1"],
+    "excluded": ["Comedy"],
     "lists": LISTS,
 }
 
@@ -53,6 +55,11 @@ def test_every_query_runs_and_states_its_grain(filled: Warehouse, name: str) -> 
         )
     )
     filled.execute(name, **{parameter: PARAMETERS.get(parameter, "x") for parameter in wanted})
+
+
+@pytest.mark.parametrize("path", sorted((QUERIES / "staged").glob("*.sql")), ids=lambda path: path.stem)
+def test_queries_of_staged_rows_state_their_grain(path: Any) -> None:
+    assert re.match(r"-- (\[.+\]|one row)", load_sql(f"staged/{path.stem}"))
 
 
 @pytest.mark.parametrize("path", sorted((QUERIES / "snapshot").glob("*.sql")), ids=lambda path: path.stem)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
     """Every built-in set, and whether it is here."""
-    columns = [word("name"), text("what", least=24), text("publisher", least=12), word("state")]
+    columns = [word("name"), word("state"), text("what", least=23), text("publisher", least=12)]
     return Table(
         "Built-in data sets",
         columns,
-        ((row["name"], row["about"], row["publisher"], row["state"]) for row in rows),
+        ((row["name"], row["state"], row["about"], row["publisher"]) for row in rows),
     )
 
 

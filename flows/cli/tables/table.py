@@ -16,6 +16,8 @@ from rich.text import Text
 
 Cell = str | tuple[str, ...] | Text
 """A line; or parts that stand beside each other where there is room, else below; or lines with styles."""
+LONGEST = 20
+"""Characters of a word that is not broken where text is wrapped."""
 KEPT = "\u00a0\u202f\u3000\u200c\u200d"
 """Spaces and joiners that are part of how a language is written."""
 
@@ -37,13 +39,15 @@ class Column:
     most: int = 1_000
 
     def widths(self, cells: Iterable[Text]) -> tuple[int, int]:
-        """The least and the full width, in characters; a heading may be wrapped between words."""
-        full = max(line.cell_len for cell in (*cells, Text()) for line in cell.split(allow_blank=True))
+        """The least and the full width, in characters; headings and text may be wrapped between words."""
+        lines = [line.plain for cell in cells for line in cell.split(allow_blank=True)]
         heading = max(map(cell_len, self.name.split()), default=0)
+        full = max(map(cell_len, lines), default=0)
         if self.least is None:
             return max(full, heading), max(full, cell_len(self.name))
+        longest = max((cell_len(one) for line in lines for one in line.split()), default=0)
         full = max(min(full, self.most), cell_len(self.name))
-        return min(full, max(self.least, heading)), full
+        return min(full, max(self.least, heading, min(longest, LONGEST))), full
 
 
 figure = partial(Column, right=True)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
-from flows.cli.tables.table import Table, figure, said, word
+from flows.cli.tables.table import Table, figure, said, word, written_out
 
 METRICS = {"ndcg": "NDCG", "effective_catalogue": "effective catalogue", "ild": "diversity"}
 
@@ -36,9 +37,16 @@ def _search(answer: Mapping[str, Any], search: Mapping[str, Any]) -> list[Render
         )
         for row in rows
     ]
-    toml = [said(line) for line in ("For polyrec.toml:", *search["toml"].splitlines())]
+    toml = Text(written_out(search["toml"], "\n"), no_wrap=True, overflow="ignore")  # to be copied
     table = Table(title, [word("trial"), *map(figure, headings)], shown)
-    return [table, *map(said, _lines(search, f"ndcg_at_{k}")), said(""), *toml, said("")]
+    return [
+        table,
+        *map(said, _lines(search, f"ndcg_at_{k}")),
+        said(""),
+        said("For polyrec.toml:"),
+        toml,
+        said(""),
+    ]
 
 
 def _lines(search: Mapping[str, Any], ndcg: str) -> list[str]:

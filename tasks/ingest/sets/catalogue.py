@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.ingest.sets.errors import SetError
+from warehouse.errors import SourceError
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 GOODBOOKS = "https://raw.githubusercontent.com/zygmuntz/goodbooks-10k/master"
@@ -12,40 +12,14 @@ AMAZON = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023/raw"
 MIND = "https://huggingface.co/datasets/Recommenders/MIND/resolve/main"
 
 AMAZON_CATEGORIES = (
-    "All_Beauty",
-    "Amazon_Fashion",
-    "Appliances",
-    "Arts_Crafts_and_Sewing",
-    "Automotive",
-    "Baby_Products",
-    "Beauty_and_Personal_Care",
-    "Books",
-    "CDs_and_Vinyl",
-    "Cell_Phones_and_Accessories",
-    "Clothing_Shoes_and_Jewelry",
-    "Digital_Music",
-    "Electronics",
-    "Gift_Cards",
-    "Grocery_and_Gourmet_Food",
-    "Handmade_Products",
-    "Health_and_Household",
-    "Health_and_Personal_Care",
-    "Home_and_Kitchen",
-    "Industrial_and_Scientific",
-    "Kindle_Store",
-    "Magazine_Subscriptions",
-    "Movies_and_TV",
-    "Musical_Instruments",
-    "Office_Products",
-    "Patio_Lawn_and_Garden",
-    "Pet_Supplies",
-    "Software",
-    "Sports_and_Outdoors",
-    "Subscription_Boxes",
-    "Tools_and_Home_Improvement",
-    "Toys_and_Games",
-    "Video_Games",
-    "Unknown",
+    *("All_Beauty", "Amazon_Fashion", "Appliances", "Arts_Crafts_and_Sewing", "Automotive"),
+    *("Baby_Products", "Beauty_and_Personal_Care", "Books", "CDs_and_Vinyl"),
+    *("Cell_Phones_and_Accessories", "Clothing_Shoes_and_Jewelry", "Digital_Music", "Electronics"),
+    *("Gift_Cards", "Grocery_and_Gourmet_Food", "Handmade_Products", "Health_and_Household"),
+    *("Health_and_Personal_Care", "Home_and_Kitchen", "Industrial_and_Scientific", "Kindle_Store"),
+    *("Magazine_Subscriptions", "Movies_and_TV", "Musical_Instruments", "Office_Products"),
+    *("Patio_Lawn_and_Garden", "Pet_Supplies", "Software", "Sports_and_Outdoors", "Subscription_Boxes"),
+    *("Tools_and_Home_Improvement", "Toys_and_Games", "Video_Games", "Unknown"),
 )
 
 MOVIELENS_TERMS = (
@@ -174,12 +148,12 @@ def set_of(name: str, category: str) -> BuiltIn:
     """The set of a name.
 
     Raises:
-        SetError: there is none, or it has no such category.
+        SourceError: there is none, or it has no such category.
     """
     if name not in SETS:
-        raise SetError(f"there is no built-in data set {name!r}; take one of {', '.join(SETS)}")
+        raise SourceError(f"there is no built-in data set {name!r}; take one of {', '.join(SETS)}")
     if SETS[name].per_category and category not in AMAZON_CATEGORIES:
-        raise SetError(f"{name} has no category {category!r}; take one of {', '.join(AMAZON_CATEGORIES)}")
+        raise SourceError(f"{name} has no category {category!r}; take one of {', '.join(AMAZON_CATEGORIES)}")
     return SETS[name]
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tasks.ingest.sets.errors import SetError
+from warehouse.errors import SourceError
 
 TRIES = 5
 PAUSE_S = 0.5
@@ -45,10 +45,10 @@ def small_text(url: str) -> str:
                 return answer.text
             except (httpx.TransportError, _Passing) as error:
                 if turn == TRIES - 1:
-                    raise SetError(f"cannot read {url}: {_words(error)}") from None
+                    raise SourceError(f"cannot read {url}: {_words(error)}") from None
                 time.sleep(PAUSE_S * 2**turn)
             except httpx.HTTPStatusError as error:
-                raise SetError(f"cannot read {url}: it answers {error.response.status_code}") from None
+                raise SourceError(f"cannot read {url}: it answers {error.response.status_code}") from None
     raise AssertionError("the last turn returns or raises")
 
 
@@ -62,7 +62,7 @@ def download(url: str, target: Path, again: str, progress: Progress = lambda don
         progress: Told after every chunk.
 
     Raises:
-        SetError: the host cannot be reached or does not give the file, or the disk is full.
+        SourceError: the host cannot be reached or does not give the file, or the disk is full.
     """
     part = target.with_name(f"{target.name}.part")
     host = urlsplit(url).netloc
@@ -77,18 +77,18 @@ def download(url: str, target: Path, again: str, progress: Progress = lambda don
             except (httpx.TransportError, _Passing) as error:
                 failures, best = (0, _size(part)) if _size(part) > best else (failures + 1, best)
                 if failures >= TRIES:
-                    raise SetError(
+                    raise SourceError(
                         f"cannot fetch {target.name} from {host}: {_words(error)}; "
                         f"see whether you are online, {by_hand}"
                     ) from None
                 time.sleep(PAUSE_S * 2 ** (failures - 1))
             except httpx.HTTPStatusError as error:
-                raise SetError(
+                raise SourceError(
                     f"{host} answers {error.response.status_code} for {url}; look for the file elsewhere "
                     f"{by_hand}"
                 ) from None
             except OSError as error:
-                raise SetError(
+                raise SourceError(
                     f"cannot write {part}: {error.strerror}; make room there, then run `{again}`"
                 ) from None
 

@@ -10,8 +10,8 @@ from filelock import FileLock, Timeout
 
 from tasks.ingest.sets.catalogue import SETS, BuiltIn, Remote, folder_of, get_command, set_of
 from tasks.ingest.sets.download import Progress, address, discard, download, keep, small_text
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.manifest import Kept, Manifest, digest
+from warehouse.errors import SourceError
 
 
 def listing(category: str, data_folder: Path) -> list[dict[str, str]]:
@@ -61,14 +61,14 @@ def get(
         progress: Makes, for a file's name, what is told of its bytes.
 
     Raises:
-        SetError: it cannot be had; the message says why and what to do.
+        SourceError: it cannot be had; the message says why and what to do.
     """
     one = set_of(name, category)
     if one.embedded:
         return {}
     folder, again = folder_of(one, category, data_folder), get_command(one, category)
     if needs_licence(one, category, data_folder) and not accept(one):
-        raise SetError(
+        raise SourceError(
             f"{name} was not fetched: its terms were not accepted; run `{again} --accept-licence` to do so"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def get(
                 manifest.files[remote.name] = _fetch(remote, folder, mirror, again, progress(remote.name))
                 manifest.write(folder)
     except Timeout:
-        raise SetError(f"another process fetches {name} into {folder}; wait until it is done") from None
+        raise SourceError(f"another process fetches {name} into {folder}; wait until it is done") from None
     return manifest.files
 
 
@@ -94,14 +94,14 @@ def verify(folder: Path, name: str, manifest: Manifest, again: str) -> Path:
     """The path of a file that is as it was when it came.
 
     Raises:
-        SetError: it is missing, or has changed since.
+        SourceError: it is missing, or has changed since.
     """
     path = folder / name
     if not path.exists() or name not in manifest.files:
-        raise SetError(f"{path} is missing; run `{again}`")
+        raise SourceError(f"{path} is missing; run `{again}`")
     found, wanted = digest(path), manifest.files[name].sha256
     if found != wanted:
-        raise SetError(
+        raise SourceError(
             f"{path} has changed since it was fetched: its SHA-256 is {found}, was {wanted}; "
             f"remove it, then run `{again}`"
         )
@@ -118,7 +118,7 @@ def _fetch(remote: Remote, folder: Path, mirror: str, again: str, progress: Prog
         kind, checked = "md5", f"MD5 published at {remote.md5_url}"
         try:
             wanted = _md5(address(remote.md5_url, mirror))
-        except SetError:
+        except SourceError:
             if not by_hand:
                 raise
             checked = "nothing: put there by hand, and its publisher's checksum could not be read"
@@ -126,7 +126,7 @@ def _fetch(remote: Remote, folder: Path, mirror: str, again: str, progress: Prog
         checked = "nothing: its publisher states no checksum; later uses are checked against this SHA-256"
     if wanted and (found := digest(path, kind)) != wanted:
         discard(path)
-        raise SetError(
+        raise SourceError(
             f"{remote.name} from {urlsplit(url).netloc} is damaged: its {kind.upper()} is {found}, should be "
             f"{wanted}; the file was removed, run `{again}` to fetch it anew"
         )
@@ -140,5 +140,5 @@ def _md5(url: str) -> str:
     text = small_text(url)
     found = re.search(r"\b[0-9a-f]{32}\b", text.lower())
     if found is None:
-        raise SetError(f"{url} holds no MD5: {text[:60]!r}; try again later")
+        raise SourceError(f"{url} holds no MD5: {text[:60]!r}; try again later")
     return found[0]

@@ -5,14 +5,8 @@ from pathlib import Path
 import polars as pl
 
 NEWS = [
-    "news_id",
-    "category",
-    "subcategory",
-    "title",
-    "abstract",
-    "url",
-    "title_entities",
-    "abstract_entities",
+    *("news_id", "category", "subcategory", "title", "abstract", "url"),
+    *("title_entities", "abstract_entities"),
 ]
 BEHAVIOURS = ["impression_id", "user_id", "time", "history", "impressions"]
 

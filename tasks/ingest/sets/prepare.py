@@ -8,12 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from tasks.ingest.sets.catalogue import folder_of, get_command, set_of
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import verify
 from tasks.ingest.sets.manifest import Manifest
 from tasks.ingest.sets.mind import write_clicks, write_news
 from tasks.settings.data import Data, Interactions, Items, Users
 from tasks.settings.section import Section
+from warehouse.errors import SourceError
 
 
 def builtin(data: Data, folder: Path) -> Data:
@@ -24,14 +24,14 @@ def builtin(data: Data, folder: Path) -> Data:
         folder: The warehouse's folder.
 
     Raises:
-        SetError: the set was not fetched, or its files have changed.
+        SourceError: the set was not fetched, or its files have changed.
     """
     one = set_of(data.source, data.category)
     home, again = folder_of(one, data.category, folder), get_command(one, data.category)
     manifest = Manifest.read(home)
     remotes = one.remotes(data.category)
     if any(remote.name not in manifest.files for remote in remotes):
-        raise SetError(f"the data set {one.name} is not here; run `{again}`, which shows its terms first")
+        raise SourceError(f"the data set {one.name} is not here; run `{again}`, which shows its terms first")
     files = [verify(home, remote.name, manifest, again) for remote in remotes]
     # Named by what it was made of: what was unpacked from other archives is not taken for this.
     made_of = "".join(manifest.files[remote.name].sha256 for remote in remotes)
@@ -51,7 +51,7 @@ def overlay(table: Section, wanted: Section) -> Section:
         if (value := getattr(wanted, key)) != fields[key].get_default(call_default_factory=True)
     }
     if "files" in update or "connection" in update:
-        raise SetError('a built-in data set has files of its own; set source = "files" to read yours')
+        raise SourceError('a built-in data set has files of its own; set source = "files" to read yours')
     return table.model_copy(update=update)
 
 
@@ -74,19 +74,17 @@ def _member(archive: Path, name: str, target: Path) -> str:
                 with opened.open(inside) as source, part.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
         except (zipfile.BadZipFile, StopIteration):
-            raise SetError(f"{archive} is no archive that holds {name}; remove it and get it anew") from None
+            raise SourceError(
+                f"{archive} is no archive that holds {name}; remove it and get it anew"
+            ) from None
 
     return _once(target, write)
 
 
 def _movielens_1m(files: list[Path], ready: Path) -> dict[str, Section]:
+    shared = {"delimiter": "::", "encoding": "latin-1", "header": False}
     movies, ratings, users = (
-        {
-            "files": (_member(files[0], name, ready / name),),
-            "delimiter": "::",
-            "encoding": "latin-1",
-            "header": False,
-        }
+        {"files": (_member(files[0], name, ready / name),), **shared}
         for name in ("movies.dat", "ratings.dat", "users.dat")
     )
     return {
@@ -100,49 +98,29 @@ def _movielens_1m(files: list[Path], ready: Path) -> dict[str, Section]:
 
 def _latest_small(files: list[Path], ready: Path) -> dict[str, Section]:
     movies, ratings = (_member(files[0], name, ready / name) for name in ("movies.csv", "ratings.csv"))
+    csv = {"delimiter": ",", "encoding": "utf-8"}
+    events = {"user": "userId", "item": "movieId", "value": "rating", "time": "timestamp"}
     return {
-        "items": Items(
-            files=(movies,),
-            delimiter=",",
-            encoding="utf-8",
-            id="movieId",
-            categories="genres",
-            year_in_title=True,
-        ),
-        "interactions": Interactions(
-            files=(ratings,), delimiter=",", user="userId", item="movieId", value="rating", time="timestamp"
-        ),
+        "items": Items(files=(movies,), **csv, id="movieId", categories="genres", year_in_title=True),
+        "interactions": Interactions(files=(ratings,), delimiter=",", **events),
     }
 
 
 def _goodbooks(files: list[Path], _ready: Path) -> dict[str, Section]:
     books, ratings = map(str, files)
+    columns = {"id": "book_id", "year": "original_publication_year", "content": ("authors",)}
     return {
-        "items": Items(
-            files=(books,),
-            delimiter=",",
-            encoding="utf-8",
-            id="book_id",
-            year="original_publication_year",
-            content=("authors",),
-        ),
+        "items": Items(files=(books,), delimiter=",", encoding="utf-8", **columns),
         "interactions": Interactions(files=(ratings,), delimiter=",", item="book_id", value="rating"),
     }
 
 
 def _amazon(files: list[Path], _ready: Path) -> dict[str, Section]:
     meta, reviews = map(str, files)
+    content = {"description": "description", "categories": "categories", "content": ("store", "features")}
     return {
-        "items": Items(
-            files=(meta,),
-            id="parent_asin",
-            description="description",
-            categories="categories",
-            content=("store", "features"),
-        ),
-        "interactions": Interactions(
-            files=(reviews,), user="user_id", item="parent_asin", time="timestamp", value="rating"
-        ),
+        "items": Items(files=(meta,), id="parent_asin", **content),
+        "interactions": Interactions(files=(reviews,), item="parent_asin", time="timestamp", value="rating"),
     }
 
 
@@ -160,17 +138,10 @@ def _mind(files: list[Path], ready: Path) -> dict[str, Section]:
     _once(clicks, lambda part: write_clicks(raw["behaviors.tsv"], part))
     for target in (*raw["news.tsv"], *raw["behaviors.tsv"]):
         target.unlink(missing_ok=True)
+    content = {"description": "abstract", "categories": "category", "content": ("subcategory",)}
     return {
-        "items": Items(
-            files=(str(news),),
-            id="news_id",
-            description="abstract",
-            categories="category",
-            content=("subcategory",),
-        ),
-        "interactions": Interactions(
-            files=(str(clicks),), user="user_id", item="news_id", time="time", event="event"
-        ),
+        "items": Items(files=(str(news),), id="news_id", **content),
+        "interactions": Interactions(files=(str(clicks),), item="news_id", time="time", event="event"),
     }
 
 

@@ -7,9 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app as cli
-from tasks.ingest.sets.errors import SetError
 from tests.ingest.sets.publisher import publishing
-from warehouse.errors import PolyrecError
+from warehouse.errors import PolyrecError, SourceError
 
 
 def test_list_and_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +17,7 @@ def test_list_and_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with publishing() as publisher:
         monkeypatch.setenv("POLYREC_DATA__MIRROR", publisher.address)
         refused = runner.invoke(cli.app, ["data", "get", "ml-latest-small"])
-        assert isinstance(refused.exception, SetError)
+        assert isinstance(refused.exception, SourceError)
         assert isinstance(refused.exception, PolyrecError)
         assert "Terms of ml-latest-small" in refused.stderr
         got = runner.invoke(cli.app, ["data", "get", "ml-latest-small", "--accept-licence", "--json"])

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.sets.download import download
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import get, listing
 from tasks.ingest.sets.manifest import Kept, Manifest
 from tests.ingest.sets.publisher import CONTENT, Publisher
+from warehouse.errors import SourceError
 
 FETCHED = ["movielens-1m", "ml-latest-small", "goodbooks-10k", "amazon-reviews-2023", "mind-small"]
 
@@ -60,7 +60,7 @@ def test_a_later_run_goes_on_unless_the_file_changed(publisher: Publisher, tmp_p
 def test_a_damaged_file_is_removed(publisher: Publisher, tmp_path: Path, name: str, file: str) -> None:
     publisher.corrupt.add(file)
     with pytest.raises(
-        SetError, match=f"{file} .* is damaged: .* should be .* was removed, run `polyrec data"
+        SourceError, match=f"{file} .* is damaged: .* should be .* was removed, run `polyrec data"
     ):
         got(publisher, tmp_path, name)
     assert not list(tmp_path.rglob(f"{file}*"))
@@ -72,13 +72,13 @@ def test_a_file_that_changes_later_is_found(publisher: Publisher, tmp_path: Path
     got(publisher, tmp_path, "goodbooks-10k")
     (path,) = tmp_path.rglob("ratings.csv")
     path.write_bytes(CONTENT["ratings.csv"].replace(b"1,1,5", b"1,1,1"))
-    with pytest.raises(SetError, match="ratings.csv has changed since it was fetched"):
+    with pytest.raises(SourceError, match="ratings.csv has changed since it was fetched"):
         got(publisher, tmp_path, "goodbooks-10k")
 
 
 def test_terms_that_are_refused_fetch_nothing(publisher: Publisher, tmp_path: Path) -> None:
     with pytest.raises(
-        SetError, match="terms were not accepted; run `polyrec data get movielens-1m --accept"
+        SourceError, match="terms were not accepted; run `polyrec data get movielens-1m --accept"
     ):
         got(publisher, tmp_path, licence=False)
     assert publisher.asked == []
@@ -92,7 +92,7 @@ def test_offline_says_host_and_where_a_file_may_be_put(publisher: Publisher, tmp
     address = publisher.address
     publisher.server_close()
     target = tmp_path / "sets" / "movielens-1m" / "ml-1m.zip"
-    with pytest.raises(SetError, match=r"cannot fetch ml-1m.zip from 127.0.0.1:\d+") as error:
+    with pytest.raises(SourceError, match=r"cannot fetch ml-1m.zip from 127.0.0.1:\d+") as error:
         get("movielens-1m", "", tmp_path, address, lambda one: True)
     assert f"put the file by hand at {target}" in str(error.value)
     target.write_bytes(CONTENT["ml-1m.zip"])
@@ -102,19 +102,19 @@ def test_offline_says_host_and_where_a_file_may_be_put(publisher: Publisher, tmp
 
 def test_a_file_that_is_gone_is_no_reason_to_try_again(publisher: Publisher, tmp_path: Path) -> None:
     publisher.status["ml-1m.zip"] = 404
-    with pytest.raises(SetError, match="answers 404 for http.*put the file by hand"):
+    with pytest.raises(SourceError, match="answers 404 for http.*put the file by hand"):
         got(publisher, tmp_path)
     assert len(publisher.asked) == 1
 
 
 def test_a_busy_publisher_is_asked_a_bounded_number_of_times(publisher: Publisher, tmp_path: Path) -> None:
     publisher.status["ml-1m.zip"] = 503
-    with pytest.raises(SetError, match="it answers 503"):
+    with pytest.raises(SourceError, match="it answers 503"):
         got(publisher, tmp_path)
     assert len(publisher.asked) == 5
 
 
 @pytest.mark.parametrize(("name", "category"), [("movielens", ""), ("amazon-reviews-2023", "Beauty")])
 def test_unknown_names_say_which_there_are(tmp_path: Path, name: str, category: str) -> None:
-    with pytest.raises(SetError, match="take one of"):
+    with pytest.raises(SourceError, match="take one of"):
         get(name, category, tmp_path, "", lambda one: True)

@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import get
 from tasks.ingest.steps import load_core
 from tasks.run.stage import StageRun
@@ -15,6 +14,7 @@ from tasks.settings.data import Also, Data, Items
 from tests.ingest.sets.publisher import META, REVIEW, Publisher, archive, lines
 from tests.ingest.sets.test_get import FETCHED
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import SourceError
 
 Totals = dict[str, tuple[int, int, int, int]]
 
@@ -153,7 +153,7 @@ def test_lists_of_texts_are_read_as_texts(told: Publisher, warehouse: Warehouse,
 @pytest.mark.parametrize("name", FETCHED)
 def test_no_run_fetches_a_set(publisher: Publisher, warehouse: Warehouse, tmp_path: Path, name: str) -> None:
     settings = home(tmp_path, source=name, mirror=publisher.address)
-    with pytest.raises(SetError, match=f"{name} is not here; run `polyrec data get {name}"):
+    with pytest.raises(SourceError, match=f"{name} is not here; run `polyrec data get {name}"):
         load(warehouse, settings)
     assert publisher.asked == []
     assert warehouse.query("items").is_empty()

@@ -8,11 +8,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.ingest.sets import builtin
-from tasks.ingest.sets.errors import SetError
 from tasks.ingest.sets.get import get
 from tasks.settings.data import Data, Interactions, Items, Table
 from tests.ingest.sets.publisher import Publisher
 from tests.ingest.sets.test_get import FETCHED
+from warehouse.errors import SourceError
 
 
 def prepared(publisher: Publisher, folder: Path, **values: object) -> Data:
@@ -49,7 +49,7 @@ def test_named_columns_exist(publisher: Publisher, tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("name", FETCHED)
 def test_a_set_that_was_not_fetched_names_the_command(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SetError, match=f"{name} is not here; run `polyrec data get {name}"):
+    with pytest.raises(SourceError, match=f"{name} is not here; run `polyrec data get {name}"):
         builtin(Data.model_validate({"source": name}), tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_settings_of_the_user_win(publisher: Publisher, tmp_path: Path) -> None:
     data = prepared(publisher, tmp_path, source="ml-latest-small", interactions=mine, max_users=5)
     assert (data.interactions.min_value, data.interactions.unknown_items) == (4, "add")
     assert (data.interactions.user, data.max_users) == ("userId", 5)
-    with pytest.raises(SetError, match='source = "files"'):
+    with pytest.raises(SourceError, match='source = "files"'):
         builtin(Data(source="ml-latest-small", items=Items(files=("mine.csv",))), tmp_path)
 
 

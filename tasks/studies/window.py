@@ -1,15 +1,13 @@
-"""What a part of the job adds: the whole fusion again, with that part changed or left out.
+"""A part and the fit that its lists come from, to fuse again what one part of the job is changed in.
 
-For texts, other vectors stand in the place of the live ones'. Nothing else differs: interests, other
-matchers, the split, the search's seed and trials are the same. The warehouse is read once, then let go of,
-since searching takes minutes.
+Nothing else differs: interests, other matchers, the split, the search's seed and trials are the same. The
+warehouse is read once, then let go of, since searching takes minutes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +16,6 @@ from scipy.sparse import csr_array
 
 from tasks.arrays.codes import codes
 from tasks.arrays.types import Codes, Floats
-from tasks.embedding.variants import item_spread
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import WEIGHTED, FusionModel
@@ -27,40 +24,53 @@ from tasks.fusion.plan import Plan
 from tasks.fusion.points import Trial
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import mean_text_vectors
-from tasks.fusion.tuning import FINAL, Tuning, tune
+from tasks.fusion.tuning import Tuning, tune
 from tasks.fusion.user_features import user_features
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import Retrieval
-from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
-from tasks.metrics.ranking import mean_defined
+from tasks.run.stage import data_fingerprint
 from tasks.settings import Settings
-from tasks.studies.comparison import as_values, differences, headline_metrics
-from warehouse.columns import ITEM, MATCHER, SCORE, TEST, USER, VALIDATION
-from warehouse.connection import Warehouse
-from warehouse.errors import PolyrecError
+from warehouse.columns import ITEM, MATCHER, SCORE, USER
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError, WarehouseError
+from warehouse.forgetting import exists
 
 FloatArray = NDArray[np.float32]
-PART_KEYS = {VALIDATION: "val", TEST: "test"}
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way of describing items."""
+class Source:
+    """A finished warehouse that is open, and which data set and split it holds."""
 
-    name: str
-    kind: str
-    """"texts" or "control"."""
-    vectors: FloatArray | None
-    """(N, K, D), zero where there is no text; None: the matchers that read texts are left out."""
+    warehouse: Warehouse
+    data: str
+    """Fingerprint of the data set."""
+    split_hash: str
 
-    @property
-    def spread(self) -> NDArray[np.float64]:
-        """(N,) mean distance between an item's texts; NaN where there are fewer than two."""
-        return np.zeros(0) if self.vectors is None else item_spread(self.vectors)
+
+@contextmanager
+def reading(settings: Settings, purpose: str) -> Iterator[Source]:
+    """Open the warehouse; refuse one without data, or a protocol by which nothing is split yet."""
+    if not exists(settings.data_folder):
+        raise WarehouseError(f"there is no data yet in {settings.data_folder}; run `polyrec run`")
+    with writing(settings.data_folder, purpose, settings.lock_timeout_s) as warehouse:
+        split = warehouse.query("split_parts")
+        if settings.data.protocol not in split["protocol"]:
+            raise PolyrecError(
+                f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
+            )
+        yield Source(warehouse, data_fingerprint(warehouse), split["split_hash"][0])
+
+
+def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
+    """Read a fit for which all stages up to embedding have run."""
+    if warehouse.query("user_vectors", fit=fit).is_empty():
+        raise PolyrecError(f"no user has interests of the fit {fit}; run all stages: polyrec run")
+    return read_fit(warehouse, settings, fit)
 
 
 class Window:
@@ -82,10 +92,7 @@ class Window:
     def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
         """Read a part, its fit and its users' interests."""
         truth, judged, _ = read_truth(warehouse, settings, part)
-        fit = FIT_OF_PART[part]
-        if warehouse.query("user_vectors", fit=fit).is_empty():
-            raise PolyrecError(f"no user has interests of the fit {fit}; run all stages: polyrec run")
-        return cls(read_fit(warehouse, settings, fit), truth, judged, settings)
+        return cls(read_window(warehouse, settings, FIT_OF_PART[part]), truth, judged, settings)
 
     @cached_property
     def _others(self) -> dict[str, Matcher]:
@@ -165,12 +172,6 @@ class Window:
             category_cap=fusion.category_cap,
         )
 
-    def tune(
-        self, vectors: FloatArray | None, publish: bool, on_trial: Callable[[str, Trial], None] | None = None
-    ) -> Tuning:
-        """Search the weights as fusion does, with the same seed and trials."""
-        return self.search(self.candidates(vectors), self.context(vectors), publish, on_trial)
-
     def search(
         self,
         candidates: Candidates,
@@ -178,7 +179,7 @@ class Window:
         publish: bool,
         on_trial: Callable[[str, Trial], None] | None = None,
     ) -> Tuning:
-        """The same over given candidates, whoever scored them.
+        """Search the weights as fusion does, with the same seed and trials.
 
         Where methods are to be compared it is the weighted sum, so that what is left out counts alone.
         """
@@ -192,20 +193,18 @@ class Window:
         plan = Plan.of(fusion, truth.k, self.settings.seed)
         return tune(self._with_features(candidates), validation, plan, on_trial=on_trial, publish=publish)
 
-    def judge(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
-        """Judge lists (U', k) of some users; a judged user without one has an empty list."""
+    def evaluate(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
+        """Evaluate lists (U', k) of some users; a user of this part without one has an empty list."""
         items = np.full((len(self.judged), self.truth.k), -1, dtype=np.int32)
         items[np.searchsorted(self.judged, users)] = lists
         return evaluate_lists(items, self.truth)
 
-    def judge_frozen(self, vectors: FloatArray | None, model: FusionModel) -> Evaluation:
-        """Judge the lists that a fusion chosen elsewhere gives here."""
-        return self.judge_model(self.candidates(vectors), self.context(vectors), model)
-
-    def judge_model(self, candidates: Candidates, context: RerankContext, model: FusionModel) -> Evaluation:
-        """The same for given candidates."""
+    def evaluate_model(
+        self, candidates: Candidates, context: RerankContext, model: FusionModel
+    ) -> Evaluation:
+        """Evaluate the lists that a fusion chosen elsewhere gives here."""
         lists = model.lists(self._with_features(candidates), context, self.truth.k)
-        return self.judge(candidates.users, lists)
+        return self.evaluate(candidates.users, lists)
 
     def _with_features(self, candidates: Candidates) -> Candidates:
         """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
@@ -217,104 +216,3 @@ class Window:
         data = self.fit.data
         vectors = mean_text_vectors(data.text_vectors)
         return user_features(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
-
-
-def split_of(warehouse: Warehouse, settings: Settings) -> str:
-    """Return the hash of the split; refuse a protocol by which nothing is split yet."""
-    split = warehouse.query("split_parts")
-    if settings.data.protocol not in split["protocol"]:
-        raise PolyrecError(
-            f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
-        )
-    return split["split_hash"][0]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A variant and what it is worth."""
-
-    variant: Variant
-    tuning: Tuning
-    parts: dict[str, Evaluation]
-    """"val" and, after a look at test, "test"."""
-
-
-def judge_variants(
-    variants: Sequence[Variant],
-    validation: Window,
-    test: Window | None,
-    on_trial: Callable[[str, Trial], None] | None = None,
-) -> list[Judged]:
-    """Judge each variant out of fold on validation and, frozen, on test; equal vectors are judged once."""
-    known: dict[str, tuple[Tuning, dict[str, Evaluation]]] = {}
-    out = []
-    for variant in variants:
-        key = vectors_key(variant)
-        if key not in known:
-            tuning = validation.tune(variant.vectors, test is not None, on_trial)
-            parts = {"val": validation.judge(tuning.users, tuning.items)}
-            if test is not None:
-                parts["test"] = test.judge_frozen(variant.vectors, tuning.models[FINAL])
-            known[key] = tuning, parts
-        out.append(Judged(variant, *known[key]))
-    return out
-
-
-def vectors_key(variant: Variant) -> str:
-    """The same for variants that describe items alike."""
-    vectors = variant.vectors
-    return "" if vectors is None else f"{vectors.shape} {blake2b(vectors.tobytes()).hexdigest()}"
-
-
-def variant_row(judged: Judged, baseline: Judged, settings: Settings) -> dict[str, Any]:
-    """A variant's figures, and how far it is above the baseline."""
-    variant = judged.variant
-    spread = mean_defined(variant.spread)
-    return {
-        **trial_row(variant.name, variant.kind, judged.tuning, judged.parts, baseline.parts, settings),
-        "slots": 0 if variant.vectors is None else variant.vectors.shape[1],
-        "text_distance": None if np.isnan(spread) else spread,
-    }
-
-
-def trial_row(
-    name: str,
-    kind: str,
-    tuning: Tuning,
-    parts: Mapping[str, Evaluation],
-    baseline: Mapping[str, Evaluation],
-    settings: Settings,
-) -> dict[str, Any]:
-    """Weights that were chosen, figures, and how far they are above the baseline's.
-
-    Args:
-        name: of the trial.
-        kind: which decides its colour.
-        tuning: the search.
-        parts: "val" and, after a look at test, "test".
-        baseline: the same of what it is compared with; the very same mapping for the baseline itself.
-        settings: of the run.
-    """
-    k, resamples = settings.evaluation.k, settings.evaluation.resamples
-    row: dict[str, Any] = {
-        "name": name,
-        "kind": kind,
-        **({"is_baseline": True} if parts is baseline else {}),
-        "weights": {search: trial.weights for search, trial in tuning.chosen.items()},
-        "diversity": {search: trial.diversity for search, trial in tuning.chosen.items()},
-    }
-    for part, evaluation in parts.items():
-        found = differences(evaluation, baseline[part], k, resamples, settings.seed)
-        figures = {metric: evaluation.metrics[metric] for metric in headline_metrics(evaluation, k)}
-        row[part] = {**figures, "differences": found}
-    return row
-
-
-def pair_row(a: Judged, b: Judged, settings: Settings) -> dict[str, Any]:
-    """How far b is above a: in lists over the same users, in spread over the same items."""
-    k, resamples, seed = settings.evaluation.k, settings.evaluation.resamples, settings.seed
-    spread = paired_difference(b.variant.spread, a.variant.spread, resamples, seed)
-    found: Mapping[str, Any] = differences(b.parts["val"], a.parts["val"], k, resamples, seed)
-    if not np.isnan(spread.difference):
-        found = {**found, "text_distance": as_values(spread)}
-    return {"name": f"{b.variant.name} minus {a.variant.name}", "val": found}
