@@ -38,12 +38,7 @@ def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[
 
 
 def recency_weights(positions: NDArray[np.int64], half_life_items: float | None) -> NDArray[np.float64]:
-    """Weigh an event 0.5 ** (position / half-life); without a half-life every event weighs 1.
-
-    Args:
-        positions: (E,) from `positions_back`.
-        half_life_items: an event this many events back counts half.
-    """
+    """(E,): 0.5 ** (position / half-life), the half-life in events; all 1 without a half-life."""
     if half_life_items is None:
         return np.ones(len(positions))
     if not half_life_items > 0:

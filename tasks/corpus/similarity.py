@@ -34,12 +34,7 @@ class Similarity:
         return self._encode(list(contents))
 
     def ranks(self, vectors: Floats, item_ids: Sequence[str]) -> list[int]:
-        """Rank of each text's item among all items by cosine to the text, from 1.
-
-        Args:
-            vectors: (T, D) of texts.
-            item_ids: (T,) what they are about.
-        """
+        """Rank of each text's item among all items, by cosine to the text's vector (T, D), from 1."""
         owners = np.array([self._codes[item_id] for item_id in item_ids], dtype=np.int64)
         return item_ranks(vectors, self._items, owners).tolist()
 

@@ -50,21 +50,14 @@ def text_vectors(
 
 
 def content_vectors(items: pl.DataFrame, words: int, encode: Encode) -> FloatArray:
-    """(N, 1, D): vectors of items without any text. K equal slots would score as one does.
-
-    Args:
-        items: the N items, sorted by id.
-        words: of description and declared columns; 0 leaves title, year and categories alone.
-        encode: texts to vectors.
-    """
+    """(N, 1, D): vectors of items without any text. K equal slots would score as one does."""
     return encode([item.content(words) for item in items_of(items)])[:, None]
 
 
 def item_spread(vectors: FloatArray) -> NDArray[np.float64]:
     """(N,) mean cosine distance over the pairs of an item's texts; NaN where there are fewer than two.
 
-    Args:
-        vectors: (N, K, D) of unit length, zero where there is no text.
+    A vector of (N, K, D) is zero where there is no text.
     """
     owners, slots = np.nonzero(np.any(vectors != 0, axis=2))
     of_texts = np.nan_to_num(distances(vectors[owners, slots], owners))

@@ -17,13 +17,7 @@ VERSION = 1  # of the pattern lists: a new value has every text checked again
 
 
 class SafetyRules:
-    """A safety check over texts; see `tasks.corpus.acceptance.SafetyCheck`.
-
-    Args:
-        settings: which lists are used.
-        encode: makes vectors.
-        classifier: hateful, sexual or violent, by these vectors.
-    """
+    """A safety check over texts; see `tasks.corpus.acceptance.SafetyCheck`."""
 
     def __init__(self, settings: Safety, encode: Encode, classifier: Classifier | FittedOnUse) -> None:
         self._settings, self._encode, self._classifier = settings, encode, classifier
@@ -60,11 +54,9 @@ class SafetyRules:
 
 
 def load_safety(corpus: Corpus, folder: Path) -> SafetyRules:
-    """Return the safety rules by the settings; the encoder is loaded when the first text is checked.
+    """Return the safety rules by the settings, for the languages of the angles too.
 
-    Args:
-        corpus: lists; the languages of the angles count as named in them.
-        folder: where made models are kept.
+    The encoder is loaded when the first text is checked; `folder` keeps made models.
     """
     others = set(corpus.languages.values()) - set(corpus.safety.languages)
     languages = (*corpus.safety.languages, *sorted(others))
@@ -73,12 +65,6 @@ def load_safety(corpus: Corpus, folder: Path) -> SafetyRules:
 
 
 def load_rules(corpus: Corpus, folder: Path, blocked: Collection[str] = ()) -> Rules:
-    """Return all that decides whether a text stands.
-
-    Args:
-        corpus: thresholds and lists.
-        folder: where made models are kept.
-        blocked: ids of texts that an operator blocked.
-    """
+    """Return all that decides whether a text stands; `folder` keeps made models."""
     safety = load_safety(corpus, folder)
     return Rules(safety, rules_hash(corpus.quality, safety.version), blocked)

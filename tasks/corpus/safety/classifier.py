@@ -33,15 +33,9 @@ Labels = NDArray[np.int8]
 
 
 class Classifier:
-    """Vectors to probabilities.
+    """Vectors to probabilities, by support vectors (S, D) of unit length and their weights (S,).
 
-    Args:
-        support: (S, D) float32 of unit length.
-        weights: (S,) float32, of each of them.
-        bias: added.
-        gamma: of the kernel.
-        threshold: from this probability on a text is held back.
-        version: of the weights.
+    From the probability `threshold` on a text is held back.
     """
 
     def __init__(
