@@ -1,6 +1,5 @@
 """`polyrec relevance`: a language model, its student and a cross-encoder beside the other matchers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
