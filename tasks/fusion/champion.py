@@ -61,14 +61,14 @@ class FoldModels:
         return replace(self, models=(first.as_diverse, second.as_diverse))
 
     def to_json(self) -> str:
-        """For the column `halves` of serving.fusion_models."""
+        """For the column `folds` of serving.fusion_models."""
         records = [model.to_record() for model in self.models]
         return json.dumps({"models": records, "seed": self.seed, "last_of_fold_0": self.last_of_fold_0})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "FoldModels":
         """Of a row of serving.fusion_models."""
-        kept = json.loads(record["halves"])
+        kept = json.loads(record["folds"])
         first, second = (FusionModel.from_record(one) for one in kept["models"])
         return cls((first, second), kept["seed"], kept["last_of_fold_0"])
 
