@@ -15,7 +15,7 @@ import polars as pl
 from warehouse.columns import DIVERSE_LISTS
 from warehouse.connection import Warehouse
 from warehouse.errors import WarehouseError
-from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query
+from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query, text_of
 
 POINTER = "current"
 NAME = re.compile(r"snapshot-[A-Za-z0-9_-]+(\.\d+)?\.duckdb")
@@ -65,11 +65,8 @@ def new_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
     draft = path.with_suffix(".tmp")
     for leftover in folder.glob("*.tmp*"):
         leftover.unlink()
-    connection = warehouse.second_connection()
-    try:
+    with warehouse.second_connection() as connection:
         _copy_tables(connection, draft, publication_id)
-    finally:
-        connection.close()
     draft.replace(path)
     return path
 
@@ -83,8 +80,7 @@ def point_readers_at(path: Path) -> None:
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, draft: Path, publication_id: str) -> None:
     """Fill the file `draft` with queries/snapshot/<schema>.<table>.sql."""
-    location = str(draft).replace("'", "''")
-    connection.execute(f"attach '{location}' as snapshot")
+    connection.execute(f"attach {text_of(str(draft))} as snapshot")
     try:
         connection.begin()
         for file in sorted((QUERIES / "snapshot").glob("*.sql")):
@@ -110,8 +106,7 @@ def current_snapshot(folder: Path) -> Path | None:
 def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
     """Point readers at what serving.current says, after a run that was killed between the two.
 
-    Returns:
-        The new snapshot; None when there was nothing to do.
+    Returns the new snapshot; None when there was nothing to do.
     """
     current = warehouse.query("current_publication")
     if current.is_empty():
@@ -138,11 +133,7 @@ def reading(folder: Path) -> Iterator[Snapshot]:
 
 
 def check_published(snapshot: Snapshot, lists: str) -> None:
-    """Refuse to read diverse lists of a publication of an older version, which has none.
-
-    Args:
-        snapshot: what is published.
-        lists: the table: LISTS, or DIVERSE_LISTS.
+    """Refuse to read lists (the table LISTS or DIVERSE_LISTS) of an older publication without diverse ones.
 
     Raises:
         WarehouseError: it has none.
@@ -150,10 +141,9 @@ def check_published(snapshot: Snapshot, lists: str) -> None:
     if lists != DIVERSE_LISTS:
         return
     schema, _, table = lists.partition(".")
-    if (
-        snapshot.query("table_columns", schema=schema, table=table).is_empty()
-        or not snapshot.query("table_rows", schema=schema, table=table)["rows"][0]
-    ):
+    named = {"schema": schema, "table": table}
+    known = not snapshot.query("table_columns", **named).is_empty()
+    if not known or not snapshot.query("table_rows", **named)["rows"][0]:
         raise WarehouseError(
             "an older version published these lists, without diverse ones; `polyrec run` publishes both as "
             "soon as anything is new"
