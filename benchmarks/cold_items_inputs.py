@@ -166,5 +166,5 @@ def cut(warehouse: Warehouse, settings: Settings, draw: int) -> Draw:
     settings = settings.model_copy(update={"data": data})
     split_hash = split_interactions(warehouse, data, settings.seed)
     truth, judged, _ = read_truth(warehouse, settings, TEST)
-    fit, _, _ = read_fit(warehouse, settings, FIT)
+    fit = read_fit(warehouse, settings, FIT)
     return Draw(draw, split_hash, fit, truth, codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids))

@@ -80,7 +80,8 @@ def read_csv(folder: Path, home: Path) -> dict[str, float]:
 def ingest(folder: Path, home: Path) -> dict[str, float]:
     """Seconds of loading, and of loading and splitting; rows used, quarantined and merged; memory."""
     from tasks.ingest import steps
-    from tasks.run.stage import StageRun, peak_rss_mb
+    from tasks.run.memory import peak_rss_mb
+    from tasks.run.stage import StageRun
     from warehouse.connection import writing
 
     data = Data(

@@ -166,7 +166,7 @@ def _read(warehouse: Warehouse, settings: Settings) -> Bench:
 
 def _window(warehouse: Warehouse, settings: Settings, part: str, has_texts: bool) -> Window:
     truth, judged, _ = read_truth(warehouse, settings, part)
-    fit, _, _ = read_fit(warehouse, settings, FIT_OF_PART[part])
+    fit = read_fit(warehouse, settings, FIT_OF_PART[part])
     items = fit.data.item_vectors
     texts = fit.data.text_vectors if has_texts else items[:, None]
     window = replace(fit, data=described(fit.data, items, texts, settings.embedding))

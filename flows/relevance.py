@@ -13,6 +13,6 @@ from tasks.studies.relevance import compare_on_sample
 def relevance(config: str | None = None) -> dict[str, Any]:
     """Ask the language model, tune the cross-encoder, and compare both with the other matchers."""
     with stage(config, "relevance") as run:
-        steps.judge(run)
+        steps.label_relevance(run)
         steps.cross_encode(run)
         return compare_on_sample(run, steps.train_window(run), steps.sample(run))

@@ -21,8 +21,8 @@ from tasks.arrays.types import Floats
 from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.items.item import Item
-from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
-from tasks.matching.saved import load_for_visitors
+from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
+from tasks.matching.saved import load_matchers
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.settings import Settings
 from warehouse.columns import ITEM
@@ -76,7 +76,7 @@ def leave_one_out(fusion: UserFusion, settings: Settings, column: int, k: int) -
     """
     folder, manifest = fitted_matchers(fusion.snapshot, settings)
     names = [name for name in fusion.matchers if name in manifest.matchers]
-    matchers = load_for_visitors(folder, {*names, SEMANTIC})
+    matchers = load_matchers(folder, {*names, SEMANTIC})
     semantic = matchers[SEMANTIC]
     assert isinstance(semantic, SearchSemantic)
 
@@ -129,7 +129,7 @@ def without_each(n: int, latest: int) -> list[NDArray[np.int64]]:
 
 
 def rescored(
-    candidates: Candidates, matchers: dict[str, VisitorMatcher], visitors: VisitorBatch, columns: IntArray
+    candidates: Candidates, matchers: dict[str, Matcher], visitors: VisitorBatch, columns: IntArray
 ) -> Candidates:
     """The candidates of one user, scored for other histories; matchers that cannot keep their scores.
 
@@ -148,7 +148,7 @@ def rescored(
     return replace(same, users=np.arange(n), scores=scores)
 
 
-def _in_blocks(matcher: VisitorMatcher, visitors: VisitorBatch, columns: IntArray) -> FloatArray:
+def _in_blocks(matcher: Matcher, visitors: VisitorBatch, columns: IntArray) -> FloatArray:
     """(B, C): what a matcher gives the columns, so many visitors at once as memory has room for."""
     block = max(1, MOST_SCORES // (int(columns.max()) + 1))
     parts = []

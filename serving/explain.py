@@ -48,15 +48,17 @@ def explain(
     item = _item(snapshot, item_id)
     found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
     row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}
-    if item_id in fusion.item_ids:
-        column = fusion.item_ids.index(item_id)
+    column = fusion.item_ids.index(item_id) if item_id in fusion.item_ids else None
+    if column is not None:
         score, parts = float(fusion.scores[column]), fusion.contributions(column)
     elif row:  # a rule put it there
-        column, score, parts = None, row["score"], dict(row["contributions"])
+        score, parts = row["score"], dict(row["contributions"])
     else:
         raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
-    of_all, like = shares(parts), row.get("like_item_id")
-    answer: dict[str, Any] = {
+    text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
+    known = counterfactual and column is not None
+    without_one = _counterfactual(fusion, settings, column, k) if known else None
+    return {
         "user_id": user_id,
         "item_id": item_id,
         "title": Item.of(item).titled,
@@ -65,23 +67,17 @@ def explain(
         "score": score,
         "place_by_score": None if column is None else fusion.place_by_score(column),
         "candidates": len(fusion.item_ids),
-        "text": row.get("text"),
+        "text": text,
         "angle": row.get("angle"),
-        "like": titles(snapshot, [like]).get(like),
-        "models": _models(fusion, column, parts, of_all),
+        "like": like,
+        "models": _models(fusion, column, parts),
         "base": score - sum(parts.values()),
         "rules": row.get("rules") or [],
-        "membership": None,
-        "counterfactual": None,
+        "membership": _membership(fusion, column, k) if membership and column is not None else None,
+        "counterfactual": without_one,
         "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
+        "reason": sentence(parts, text, like, _cause(without_one)),
     }
-    if membership and column is not None:
-        answer["membership"] = _membership(fusion, column, k)
-    if counterfactual and column is not None:
-        answer["counterfactual"] = _counterfactual(fusion, settings, column, k)
-    cause = _cause(answer["counterfactual"])
-    answer["reason"] = sentence(parts, answer["text"], answer["like"], cause)
-    return answer
 
 
 def _item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
@@ -93,14 +89,13 @@ def _item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     return rows.row(0, named=True)
 
 
-def _models(
-    fusion: UserFusion, column: int | None, parts: Mapping[str, float], of_all: Mapping[str, float]
-) -> list[dict[str, Any]]:
+def _models(fusion: UserFusion, column: int | None, parts: Mapping[str, float]) -> list[dict[str, Any]]:
     """What each model says, the largest contribution first."""
-    normalised = (
-        {} if column is None else dict(zip(fusion.matchers, fusion.normalised[column].tolist(), strict=True))
-    )
-    ranks = {} if column is None else fusion.own_ranks(column)
+    normalised: dict[str, float] = {}
+    ranks: dict[str, int | None] = {}
+    if column is not None:
+        normalised = dict(zip(fusion.matchers, fusion.normalised[column].tolist(), strict=True))
+        ranks = fusion.own_ranks(column)
     return [
         {
             "model": name,
@@ -110,7 +105,7 @@ def _models(
             "normalised": normalised.get(name),
             "own_rank": ranks.get(name),
         }
-        for name, share in of_all.items()
+        for name, share in shares(parts).items()
     ]
 
 

@@ -25,9 +25,9 @@ from tasks.fusion.rerank_head import RerankContext, tastes
 from tasks.fusion.similarity import mean_text_vectors
 from tasks.fusion.user_features import user_features
 from tasks.items.item import Item
-from tasks.matching.contract import FloatArray, IntArray, VisitorBatch, VisitorMatcher
+from tasks.matching.contract import FloatArray, IntArray, Matcher, VisitorBatch
 from tasks.matching.retrieve import top_items
-from tasks.matching.saved import Manifest, load_for_visitors
+from tasks.matching.saved import Manifest, load_matchers
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.rules.book import read_rules
 from tasks.settings import Settings
@@ -59,7 +59,7 @@ class Visitors:
         snapshot: Snapshot,
         settings: Settings,
         manifest: Manifest,
-        matchers: Mapping[str, VisitorMatcher],
+        matchers: Mapping[str, Matcher],
     ) -> None:
         """Get one from `load`."""
         self._snapshot, self._settings = snapshot, settings
@@ -100,7 +100,7 @@ class Visitors:
         names = sorted({*model.matchers, KEYWORD, SEMANTIC, POPULARITY})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
-        return cls(snapshot, settings, manifest, load_for_visitors(folder, names))
+        return cls(snapshot, settings, manifest, load_matchers(folder, names))
 
     def recommend(
         self, visitor: Visitor, k: int = 10, diversity: Dial = None, reranker: str | None = None

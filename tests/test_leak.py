@@ -19,11 +19,11 @@ from tasks.embedding import steps as embedding
 from tasks.ingest import movielens
 from tasks.ingest import steps as ingest
 from tasks.ingest.splits import split_interactions
-from tasks.matching import steps as matching
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.settings.data import Protocol
 from tests.homes import Home
+from tests.matching.matched import match
 from warehouse.columns import HISTORY_OF_FIT, PARTS_OF_FIT
 from warehouse.connection import Warehouse, writing
 
@@ -146,7 +146,7 @@ def compute_again(home: Home, split: pl.DataFrame, fits: tuple[str, ...]) -> Non
         embedding.encode.fn(run)
         for fit in fits:
             embedding.interests.fn(run, fit)
-            assert matching.match.fn(stage("matching"), fit)
+            assert match(stage("matching"), fit)
 
 
 @pytest.fixture(scope="module", params=[deleted, permuted])
@@ -199,7 +199,7 @@ def test_no_protocol_lets_it_through(finished: Home, protocol: str, tmp_path: Pa
         assert corpus.plan.fn(run).shards == {}
         for fit in ("train", "train_validation"):
             embedding.interests.fn(run, fit)
-            assert matching.match.fn(run, fit)  # something did change: the log of both fits, or its split
+            assert match(run, fit)  # something did change: the log of both fits, or its split
         return [computed(warehouse, home.data, fit) for fit in ("train", "train_validation")]
 
     with writing(home.data, "leak test") as warehouse:

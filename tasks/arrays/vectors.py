@@ -5,26 +5,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Vectors
+
 Real = TypeVar("Real", bound=np.floating)
 
 
 def unit(vectors: NDArray[Real]) -> NDArray[Real]:
-    """Scale vectors to length 1; zero vectors stay zero.
-
-    Args:
-        vectors: (..., D).
-    """
+    """Scale vectors (..., D) to length 1; zero vectors stay zero."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
 
 
-def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Subtract the mean of the vectors that are there, and scale to length 1; zero vectors stay zero.
+def centred(vectors: Vectors) -> Vectors:
+    """Subtract the mean of vectors (..., D) that are not zero from them, and scale to length 1; zeros stay.
 
     Sentence vectors share a large common part. Without it, cosine says what sets texts apart.
-
-    Args:
-        vectors: (..., D); a zero vector means "missing".
     """
     present = np.any(vectors != 0, axis=-1)
     if not present.any():

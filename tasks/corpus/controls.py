@@ -13,13 +13,7 @@ TEXTS = {ITEM: pl.String, SLOT: pl.Int32, "text": pl.String}
 
 
 def template_texts(items: pl.DataFrame, angles: Mapping[int, str], noun: str) -> pl.DataFrame:
-    """A plain sentence from title, year and categories in every slot of every item: item_id, slot, text.
-
-    Args:
-        items: item_id and the content columns.
-        angles: slot to the name of its angle.
-        noun: what an item is called.
-    """
+    """A plain sentence from title, year and categories in every slot of every item: item_id, slot, text."""
     rows = [
         (item_id, slot, fallback_text(item, noun, angle))
         for item_id, item in items_by_id(items).items()
@@ -29,12 +23,7 @@ def template_texts(items: pl.DataFrame, angles: Mapping[int, str], noun: str) ->
 
 
 def shuffled_texts(texts: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """All texts of an item given to another one, so that none keeps its own: item_id, slot, text.
-
-    Args:
-        texts: item_id, slot, text; of at least two items.
-        seed: another seed shuffles otherwise.
-    """
+    """All texts of an item given to another one, so that none keeps its own: item_id, slot, text."""
     items = texts[ITEM].unique().sort()
     if len(items) < 2:
         raise ValueError(

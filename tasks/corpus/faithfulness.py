@@ -36,21 +36,17 @@ class Faithfulness(NamedTuple):
 
 
 def faithfulness(text: str, item: Item, opening: str = "", language: str = "en") -> Faithfulness:
-    """Look up a text's names and numbers in the item's data; the measure is `share`.
+    """Look up a text's names and numbers in the item's data; the metric is `share`.
 
     A name is a word with a capital that begins no sentence; a number is a word that begins with a digit. A
-    plural and a possessive count as the word itself, and "1990s" is known of an item from 1995.
+    plural and a possessive count as the word itself, and "1990s" is known of an item from 1995. Words of the
+    opening, which the prompt gave, claim nothing new. In German all nouns have a capital, so numbers
+    alone are looked up.
 
     >>> item = Item("Toy Story", 1995, [])
     >>> found = faithfulness("A story about Woody, a film of the 1990s by J.J. Abrams.", item)
     >>> found.claims, found.unfounded, round(found.share, 2)
     (5, ('Woody', 'J', 'J', 'Abrams'), 0.2)
-
-    Args:
-        text: What was written.
-        item: What it is about.
-        opening: The words that the prompt gave it to begin with: they claim nothing new.
-        language: In German, where all nouns have a capital, numbers alone are looked up.
     """
     known = _stems((*item.fields(), opening))
     decades = {item.year // 10 * 10} if item.year is not None else set()
@@ -70,7 +66,7 @@ def faithfulness(text: str, item: Item, opening: str = "", language: str = "en")
 
 @lru_cache(maxsize=64)
 def _stems(fields: tuple[str, ...]) -> frozenset[str]:
-    """The names that an item's data hold; its texts are judged one after the other."""
+    """The names that an item's data hold; its texts are checked one after the other."""
     return frozenset(_stem(word) for field in fields for word in _parts(field))
 
 

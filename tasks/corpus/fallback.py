@@ -27,16 +27,12 @@ def fallback_text(
 ) -> str:
     """One true sentence from title, year and categories, never empty.
 
+    A title or category that `may_show` refuses is left out.
+
     >>> fallback_text(Item("Toy Story", 1995, ["Animation", "Comedy"]), "film", "audience")
     'For those who like animation and comedy: Toy Story, a film from 1995.'
     >>> fallback_text(Item("", None, []), "article", "as_gift")
     'This one, an article; as gift.'
-
-    Args:
-        item: What is known.
-        noun: What an item is called.
-        angle: Name of the angle.
-        may_show: Says whether a title or category may be repeated; one that may not is left out.
     """
     title = shortened(item.title, TITLE_WORDS).rstrip(".!?")
     name = title if title and may_show(item.title) else "This one"

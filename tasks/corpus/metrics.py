@@ -58,11 +58,7 @@ def metrics_of(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame
 
 
 def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
-    """A run's figures: means over the live texts, and shares of them.
-
-    Args:
-        texts: columns of text_quality.sql.
-    """
+    """A run's figures from text_quality.sql: means over the live texts, and shares of them."""
     if texts.is_empty():
         return {}
     means = texts.select(pl.col(name).mean() for name in MEANS).row(0, named=True)
@@ -77,10 +73,7 @@ def quality_counts(texts: pl.DataFrame) -> dict[str, float]:
 def text_report(texts: pl.DataFrame, spread: pl.DataFrame, rewrites: pl.DataFrame) -> dict[str, Any]:
     """All figures about the live texts, and what stands behind the plain ones.
 
-    Args:
-        texts: columns of text_quality.sql.
-        spread: the row of spread_totals.sql.
-        rewrites: columns of rewrites.sql.
+    The frames are those of text_quality.sql, spread_totals.sql and rewrites.sql.
     """
     return {
         "texts": texts.height,

@@ -28,13 +28,7 @@ RELEASED = (pl.col("decision") == "released").fill_null(False)
 
 
 def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame:
-    """The texts of the first pass: one row per (item, slot), in that order.
-
-    Args:
-        items: item_id and the content columns.
-        corpus: angles, engine, sampling.
-        seed: of the run.
-    """
+    """The texts of the first pass: one row per (item, slot), in that order."""
     sampling, engine = sampling_of(corpus), engine_identity(corpus)
     rows = []
     for item_id, item in items_by_id(items).items():
@@ -51,12 +45,7 @@ def missing_texts(wanted: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
 
 
 def standing_texts(known: pl.DataFrame, rules: str) -> pl.DataFrame:
-    """The known texts that may be shown: checked by today's rules, or released by an operator.
-
-    Args:
-        known: columns of known_texts.sql.
-        rules: digest of the rules.
-    """
+    """What of known_texts.sql may be shown: checked by rules of this digest, or released by an operator."""
     return known.filter(~pl.col("hidden") & (RELEASED | _checked_by(rules)))
 
 
@@ -71,10 +60,7 @@ def chosen_texts(wanted: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
 def wanted_rewrites(firsts: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame:
     """The texts of the second pass: one row per (item, slot), in that order.
 
-    Args:
-        firsts: item_id, slot, angle, prompt of the texts of the first pass, with their text_id and text.
-        corpus: engine, sampling, the longest text.
-        seed: of the run.
+    `firsts` are the texts of the first pass: item_id, slot, angle, prompt, text_id, text.
     """
     rows, engine, sampling = [], engine_identity(corpus), vars(sampling_of(corpus))
     for _, texts in firsts.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):
@@ -91,13 +77,7 @@ def wanted_rewrites(firsts: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataF
 
 
 def decided_rewrites(wanted: pl.DataFrame, known: pl.DataFrame, rules: str) -> pl.DataFrame:
-    """The wanted rewrites that there is a verdict for: `kept`, with its reason.
-
-    Args:
-        wanted: from `wanted_rewrites`.
-        known: columns of known_rewrites.sql.
-        rules: digest of the rules of the second pass.
-    """
+    """The wanted rewrites that rules of this digest decided (known_rewrites.sql): `kept`, and why."""
     kept = RELEASED | ((pl.col("status") == "ok") & ~pl.col("hidden"))
     found = wanted.join(known.filter(RELEASED | _checked_by(rules)), on=KEYS).with_columns(kept=kept)
     found = found.sort(ITEM, SLOT, "kept", TEXT_ID, descending=[False, False, True, False])
@@ -113,10 +93,7 @@ def missing_rewrites(wanted: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFram
 def shards_of(missing: pl.DataFrame, wanted: pl.DataFrame, shard_items: int) -> dict[str, pl.DataFrame]:
     """Rows of texts by the key of the shard that they belong to, in the order of the keys.
 
-    Args:
-        missing: some rows of texts.
-        wanted: the texts of all items, which say how many shards there are.
-        shard_items: about how many items are a shard.
+    How many shards there are follows from all that is wanted, not from what is missing.
     """
     shards = number_of_shards(wanted[ITEM].n_unique(), shard_items)
     item_ids = missing[ITEM].unique()

@@ -69,15 +69,9 @@ def _facts_and_opening(angle: Angle, values: Mapping[str, Any]) -> tuple[str, st
 
 
 def rewrite_prompt(corpus: Corpus, prompt: Prompt, texts: Sequence[str], language: str = "en") -> Prompt:
-    """The prompt of the second pass for a text, from the one it was written by.
+    """The prompt of the second pass for a text, from the first pass's; `texts` are quoted.
 
     Facts and texts stand in the request: beside the opening, a small model copies them.
-
-    Args:
-        corpus: what an item is called, angles.
-        prompt: of the first pass: task, facts, opening.
-        texts: what the item's first texts say, as far as it may be quoted.
-        language: of the text.
     """
     _, *facts, opening = prompt
     known = "".join([*facts, " ".join(texts)])

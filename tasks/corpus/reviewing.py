@@ -46,15 +46,8 @@ def block(
 ) -> None:
     """Never show a text again: another that stands takes its place, at last the plain one; its vector goes.
 
-    The place of a text of the second pass goes back to the first one there.
-
-    Args:
-        warehouse: open for writing.
-        text_id: of the text.
-        corpus: what an item is called, engine.
-        rules: loads the rules; asked only for a plain text.
-        engine: loads the engine that says how likely that is.
-        now: the time, with its zone.
+    The place of a text of the second pass goes back to the first one there. Rules and engine are loaded only
+    when a plain text must be made.
 
     Raises:
         PolyrecError: there is no such text, or it is the plain one.

@@ -63,11 +63,7 @@ def rewrite_rules(rules: Rules, settings: Settings, encoder: str = Encoder.name)
 def rewrites(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.DataFrame) -> Rewrites:
     """What the second pass has to write of some items or of all, and what of it is decided.
 
-    Args:
-        warehouse: with the texts of the first pass.
-        settings: of the run.
-        rules: of the first pass.
-        wanted: rows of `wanted_texts`, all of an item's or none.
+    `wanted` are rows of `wanted_texts`, all of an item's or none; the rules are those of the first pass.
     """
     firsts = _first_texts(warehouse, rules, wanted).join(warehouse.query("first_texts"), on=TEXT_ID)
     to_rewrite = wanted_rewrites(firsts, settings.corpus, settings.seed)
@@ -76,13 +72,7 @@ def rewrites(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.
 
 
 def similarity_of(warehouse: Warehouse, encode: Encode, words: int) -> Similarity:
-    """All items' vectors: those of the last embedding where they are still right, else made here.
-
-    Args:
-        warehouse: with the items.
-        encode: makes vectors.
-        words: of a description, and of each declared column, so many are encoded.
-    """
+    """All items' vectors: those of the last embedding where they are still right, else made here."""
     lacking = warehouse.query("items_without_vector", words=words)
     stored = warehouse.query("item_vectors").join(lacking, on=ITEM, how="anti")
     made = encode([item.content(words) for item in items_of(lacking)])
@@ -102,15 +92,8 @@ def rewrite_shard(
 ) -> Done:
     """Write the missing texts of one shard again, check and commit them.
 
-    Args:
-        warehouse: open for writing.
-        settings: of the run.
-        key: of the shard.
-        missing: its part of what is missing, from `shards_of`.
-        engine: writes.
-        rules: of the first pass.
-        similarity: decides what is kept.
-        in_time: asked before each batch of items; once it says no, the rest is left to the next run.
+    `missing` comes from `shards_of`, `rules` are those of the first pass. `in_time` is asked before each
+    batch of items; once it says no, the rest is left to the next run.
     """
     writer = Writer.of_shard(warehouse, settings, engine, rewrite_rules(rules, settings), missing)
     texts = rewrite_texts(missing, writer, similarity, in_time)
@@ -123,13 +106,7 @@ def rewrite_shard(
 
 
 def make_live(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.DataFrame) -> pl.DataFrame:
-    """Point every (item, slot) at its first text or, where that is kept, at the one made of it.
-
-    Args:
-        warehouse: open for writing.
-        settings: of the run; where there is no second pass, first texts are live.
-        rules: of the first pass.
-        wanted: rows of `wanted_texts`, of all items.
+    """Point every wanted (item, slot) at its first text or, where that is kept, at the one made of it.
 
     Returns:
         The live texts: item_id, slot, text_id, n_tokens, whole_sentence.
@@ -157,13 +134,7 @@ def rewrite_texts(
     """Write the texts of items again and check them; returns rows of features.texts.
 
     A name that only first texts hold, where their threshold let it pass, is as invented as before: all names
-    must be the item's.
-
-    Args:
-        missing: rows of `missing_rewrites`.
-        writer: knows their items; its rules are those of `rewrite_rules`.
-        similarity: decides what is kept.
-        in_time: asked before each batch of items; once it says no, the rest stays missing.
+    must be the item's. The writer's rules are `rewrite_rules`; what `in_time` leaves over stays missing.
     """
     quality = writer.corpus.quality
     strict = quality.model_copy(update={"min_faithfulness": float(quality.min_faithfulness > 0)})

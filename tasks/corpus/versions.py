@@ -46,11 +46,7 @@ def with_versions(texts: pl.DataFrame) -> pl.DataFrame:
 
 
 def version_counts(texts: pl.DataFrame) -> dict[str, int]:
-    """How many places, an item's slot each, every version has a text for.
-
-    Args:
-        texts: from `with_versions`.
-    """
+    """How many places, an item's slot each, every version has a text for, of texts `with_versions`."""
     names = texts.unpivot(on=NAMES, index=[ITEM, SLOT], value_name="name").filter(
         pl.col("name").is_not_null()
     )
@@ -60,10 +56,6 @@ def version_counts(texts: pl.DataFrame) -> dict[str, int]:
 
 def texts_of_version(texts: pl.DataFrame, name: str) -> pl.DataFrame:
     """The text that a version would show in each of its places: columns of `SHOWN`.
-
-    Args:
-        texts: from `with_versions`.
-        name: of the version.
 
     Raises:
         PolyrecError: there is no version of that name.

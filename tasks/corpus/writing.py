@@ -178,10 +178,6 @@ def write_texts(missing: pl.DataFrame, writer: Writer) -> pl.DataFrame:
 
     What does not stand is tried again with another seed, all batches' together. Where no attempt stands a
     plain text takes the place; an unsafe attempt is kept beside it, quarantined.
-
-    Args:
-        missing: rows of `wanted_texts`.
-        writer: knows their items.
     """
     corpus, rows = writer.corpus, list[Row]()
     waiting: list[tuple[Row, str]] = [(row, "") for row in writer.in_order(missing)]

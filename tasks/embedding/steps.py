@@ -28,7 +28,7 @@ from warehouse.columns import (
     VECTOR,
     WEIGHT,
 )
-from warehouse.spool import Spool, shard_key
+from warehouse.spool import Spool, number_of_shards, shard_key
 
 SHARD_ROWS = 256
 TABLE = "features.vectors_minilm"
@@ -43,34 +43,15 @@ def encode(run: StageRun) -> None:
     words = run.settings.embedding.description_words
     items = run.warehouse.query("items_without_vector", words=words)
     texts = run.warehouse.query("texts_without_vector", encoded_as=ENCODED_AS, words=words)
+    of_items = [item.content(words) for item in items_of(items)]
+    about = zip(items_of(texts), texts["text"], strict=True)
+    of_texts = [item.content_with(text, words) for item, text in about]
     pending = pl.concat(
-        [
-            pl.DataFrame(
-                {
-                    "owner_kind": pl.repeat("item", items.height, dtype=pl.String, eager=True),
-                    "owner_id": items[ITEM],
-                    "content_hash": items["content_hash"],
-                    "content": [item.content(words) for item in items_of(items)],
-                },
-                schema_overrides={"content": pl.String},
-            ),
-            pl.DataFrame(
-                {
-                    "owner_kind": pl.repeat("text", texts.height, dtype=pl.String, eager=True),
-                    "owner_id": texts[TEXT_ID],
-                    "content_hash": texts["content_hash"],
-                    "content": [
-                        item.content_with(text, words)
-                        for item, text in zip(items_of(texts), texts["text"], strict=True)
-                    ],
-                },
-                schema_overrides={"content": pl.String},
-            ),
-        ]
+        [_to_encode("item", items, ITEM, of_items), _to_encode("text", texts, TEXT_ID, of_texts)]
     )
     # Shards are fixed by the owners there are, not by what is missing: a resumed run makes the same batches.
     owners = run.warehouse.query("items").height + run.warehouse.query("live_texts").height
-    shards = 1 << max(0, -(-owners // SHARD_ROWS) - 1).bit_length()
+    shards = number_of_shards(owners, SHARD_ROWS)
     keyed = pending.with_columns(
         pl.Series("shard_key", [shard_key(owner, shards) for owner in pending["owner_id"]], dtype=pl.String)
     )
@@ -80,17 +61,19 @@ def encode(run: StageRun) -> None:
             assert encoder is not None
             # Like lengths lie side by side, so that a batch is padded little.
             ordered = shard.sort(pl.col("content").str.len_chars(), "owner_kind", "owner_id")
-            rows = ordered.select("owner_kind", "owner_id", "content_hash").with_columns(
-                pl.Series(
-                    VECTOR,
-                    encoder.encode(ordered["content"].to_list()),
-                    dtype=pl.Array(pl.Float32, DIMENSIONS),
-                )
-            )
-            digest = fingerprint(ordered.select("owner_kind", "owner_id", "content_hash"))
+            vectors = encoder.encode(ordered["content"].to_list())
+            rows = ordered.select("owner_kind", "owner_id", "content_hash")
+            digest = fingerprint(rows)
+            rows = rows.with_columns(pl.Series(VECTOR, vectors, dtype=pl.Array(pl.Float32, DIMENSIONS)))
             spool.commit(spool.write("embedding", "", str(key), digest, TABLE, rows))
             advance(shard.height)
     run.counts |= {"encoded": pending.height, "encoded_items": items.height, "encoded_texts": texts.height}
+
+
+def _to_encode(kind: str, owners: pl.DataFrame, id_column: str, contents: list[str]) -> pl.DataFrame:
+    """Rows of owner_kind, owner_id, content_hash and content."""
+    named = pl.lit(kind).alias("owner_kind"), pl.col(id_column).alias("owner_id"), "content_hash"
+    return owners.select(*named).with_columns(pl.Series("content", contents, dtype=pl.String))
 
 
 @step("spread of texts")

@@ -6,8 +6,6 @@ Everything is made from one dictionary, the one that `polyrec report --json` pri
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tasks.metrics.bootstrap import Interval
-
 HEADLINES = {
     "ndcg": "NDCG",
     "recall": "recall",
@@ -58,22 +56,18 @@ def notes(protocol: str, order_is_time: bool) -> list[str]:
     return found
 
 
-def part_report(metrics: Mapping[str, float], intervals: Mapping[str, Interval], k: int) -> dict[str, Any]:
+def part_report(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, Any]:
     """One model's part of the report: the headline metrics, `ndcg_ci`, and the interval of each metric.
 
     Args:
-        metrics: from evaluate_lists; a headline that the data cannot give is left out.
-        intervals: metric name to interval.
+        figures: metric name to its value and, where there is an interval, low and high; a headline that the
+            data cannot give is left out.
         k: length of the lists.
     """
-    names = [f"{name}_at_{k}" for name in REPORTED if f"{name}_at_{k}" in metrics]
-    part: dict[str, Any] = {name: metrics[name] for name in names}
-    part["intervals"] = {
-        name: [intervals[name].low, intervals[name].high] for name in names if name in intervals
-    }
-    if f"ndcg_at_{k}" in part["intervals"]:
-        part["ndcg_ci"] = part["intervals"][f"ndcg_at_{k}"]
-    return part
+    named = {name: figures[name] for name in (f"{one}_at_{k}" for one in REPORTED) if name in figures}
+    intervals = {name: [one["low"], one["high"]] for name, one in named.items() if "low" in one}
+    part: dict[str, Any] = {name: one["value"] for name, one in named.items()} | {"intervals": intervals}
+    return part | ({"ndcg_ci": intervals[f"ndcg_at_{k}"]} if f"ndcg_at_{k}" in intervals else {})
 
 
 def champion_line(report: Mapping[str, Any]) -> str:

@@ -1,12 +1,12 @@
 """The report as one dictionary, read from the tables: what `polyrec report --json` prints."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
-from tasks.metrics.bootstrap import Interval
 from tasks.metrics.groups import NAMES
 from warehouse.sql import Reader
 
@@ -17,29 +17,16 @@ def build_report(reader: Reader) -> dict[str, Any]:
     """Collect the last evaluation, and what it is comparable within."""
     runs = {row["stage"]: row for row in reader.query("last_runs").iter_rows(named=True)}
     settings = json.loads(runs["fusion"]["settings"])
-    k = settings["evaluation"]["k"]
-    split = reader.query("split_parts")
-    current = reader.query("current_publication").row(0, named=True)
-    judged = _judged(reader.query("metrics"), k)
-    comparisons = reader.query("comparisons")
-    fusion: dict[str, Any] = {**judged.pop(FUSION, {}), "weights": json.loads(current["weights"])}
-    fusion["diversity"] = current["diversity"]
-    model = _model(reader, current["fusion_id"])
-    fusion |= {"method": model.get("method"), "model_selection": model.get("model_selection")}
-    fused = {FUSION: fusion}
-    if (diverse := judged.pop(DIVERSE, None)) is not None:
-        fused[DIVERSE] = fusion["diverse"] = {**diverse, **(model.get("diverse") or {})}
-    for row in comparisons.iter_rows(named=True):
-        part = fused.get(row["model"], {}).get(PART_KEYS[row["part"]])
-        if part is not None and row["best"] and row["metric"] == f"ndcg_at_{k}":
-            part["vs_best_single"] = {
-                "model": row["other"],
-                "difference": row["difference"],
-                "low": row["low"],
-                "high": row["high"],
-            }
-    protocol = settings["data"]["protocol"]
+    k, protocol = settings["evaluation"]["k"], settings["data"]["protocol"]
     order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
+    comparisons = reader.query("comparisons").with_columns(pl.col("part").replace(PART_KEYS))
+    models = _models(reader.query("metrics"), k)
+    against_best = comparisons.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
+    for row in against_best.iter_rows(named=True):
+        if row["part"] in models.get(row["model"], {}):
+            models[row["model"]][row["part"]]["vs_best_single"] = _difference(row, model=row["other"])
+    current = reader.query("current_publication").row(0, named=True)
+    fusion = _fusion(reader, current, models)  # takes the fusions out of the models
     return {
         "dataset": settings["data"]["source"],
         "protocol": protocol,
@@ -48,19 +35,14 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "seed": settings["seed"],
         "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
-        "split_hash": split["split_hash"][0],
+        "split_hash": reader.query("split_parts")["split_hash"][0],
         "champion": _champion(reader),
         **reader.query("data_counts").row(0, named=True),
         "texts": _texts(runs["corpus"]),
-        "models": judged,
+        "models": models,
         "fusion": fusion,
         "comparisons": [
-            {
-                "a": row["model"],
-                "b": row["other"],
-                "part": PART_KEYS[row["part"]],
-                **{key: row[key] for key in ("metric", "difference", "low", "high")},
-            }
+            {"a": row["model"], "b": row["other"], **_difference(row, part=row["part"], metric=row["metric"])}
             for row in comparisons.iter_rows(named=True)
         ],
         "groups": _groups(reader.query("groups"), reader.query("group_comparisons"), k),
@@ -71,43 +53,37 @@ def build_report(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _model(reader: Reader, fusion_id: str) -> dict[str, Any]:
-    """What is kept of a fusion beside weights and dial; nothing of one from before there were methods."""
-    found = reader.query("fusion_model", fusion_id=fusion_id)
-    # Snapshots from before there were methods lack the column.
-    return json.loads(found.row(0, named=True).get("model") or "{}") if found.height else {}
+def _fusion(reader: Reader, current: Mapping[str, Any], models: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Figures of the fusion and of its diverse point, and how they are made."""
+    rows = reader.query("fusion_model", fusion_id=current["fusion_id"])
+    made = json.loads(rows["model"][0] or "{}") if rows.height else {}
+    fusion = {
+        **models.pop(FUSION, {}),
+        "weights": json.loads(current["weights"]),
+        "diversity": current["diversity"],
+        **{name: made.get(name) for name in ("method", "model_selection")},
+    }
+    diverse = models.pop(DIVERSE, None)
+    return fusion if diverse is None else {**fusion, "diverse": {**diverse, **(made.get("diverse") or {})}}
 
 
-def _champion(reader: Reader) -> dict[str, Any] | None:
-    """Whose lists are served and why; None in a snapshot of a version that kept no decisions."""
-    if reader.query("table_columns", schema="serving", table="decisions").is_empty():
-        return None
+def _champion(reader: Reader) -> dict[str, Any]:
+    """Whose lists are served, and why if a search decided about them."""
     current = reader.query("current_version").row(0, named=True)
-    decision = reader.query("decision", decision_id=current["decision_id"] or "")
-    told = {"publication_id": current["publication_id"], "fusion_id": current["fusion_id"]}
-    told |= {"origin_id": current["origin_id"]}
-    if decision.is_empty():
-        return told
-    row = decision.row(0, named=True)
-    del row["decision_id"]
-    return {**told, **row, "decided_at": row["decided_at"].isoformat()}
+    told = {name: current[name] for name in ("publication_id", "fusion_id", "origin_id")}
+    decisions = reader.query("decision", decision_id=current["decision_id"] or "").drop("decision_id")
+    for row in decisions.iter_rows(named=True):
+        told |= {**row, "decided_at": row["decided_at"].isoformat()}
+    return told
 
 
-def _judged(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
+def _models(metrics: pl.DataFrame, k: int) -> dict[str, dict[str, Any]]:
     """Model to part to headline figures."""
     out: dict[str, dict[str, Any]] = {}
-    for (model, part), rows in metrics.sort("model", "part", "metric").group_by(
-        "model", "part", maintain_order=True
-    ):
-        values = dict(zip(rows["metric"], rows["value"], strict=True))
-        intervals = {
-            row["metric"]: Interval(row["value"], row["low"], row["high"])
-            for row in rows.iter_rows(named=True)
-            if row["low"] is not None
-        }
-        of_part = part_report(values, intervals, k)
-        of_part["metrics"] = {row["metric"]: _figure(row) for row in rows.iter_rows(named=True)}
-        out.setdefault(str(model), {})[PART_KEYS[str(part)]] = of_part
+    parts = metrics.sort("model", "part", "metric").group_by("model", "part", maintain_order=True)
+    for (model, part), rows in parts:
+        figures = {row["metric"]: _figure(row) for row in rows.iter_rows(named=True)}
+        out.setdefault(str(model), {})[PART_KEYS[str(part)]] = {**part_report(figures, k), "metrics": figures}
     return out
 
 
@@ -121,16 +97,18 @@ def _groups(groups: pl.DataFrame, compared: pl.DataFrame, k: int) -> dict[str, A
         of_model[row["metric"]] = _figure(row)
         if row["metric"] == f"ndcg_at_{k}":
             of_model["users"] = row["users"]
-    ndcg = compared.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
-    for row in ndcg.iter_rows(named=True):
+    for row in compared.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}")).iter_rows(named=True):
         part = out[row["group_kind"]][row["group_name"]][PART_KEYS[row["part"]]]
-        part["vs_best_single"] = {"model": row["other"]} | {
-            key: row[key] for key in ("difference", "low", "high")
-        }
+        part["vs_best_single"] = _difference(row, model=row["other"])
     return out
 
 
-def _figure(row: dict[str, Any]) -> dict[str, float]:
+def _difference(row: Mapping[str, Any], **what: str) -> dict[str, Any]:
+    """A difference with its interval, and what it is of."""
+    return {**what, **{key: row[key] for key in ("difference", "low", "high")}}
+
+
+def _figure(row: Mapping[str, Any]) -> dict[str, float]:
     """A value, with its interval where it has one."""
     bounds = {} if row["low"] is None else {"low": row["low"], "high": row["high"]}
     return {"value": row["value"], **bounds}

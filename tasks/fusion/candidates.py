@@ -1,6 +1,6 @@
 """The candidates of every user with every matcher's score: the one pivot from long rows to an array."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,13 +58,16 @@ class Candidates:
         item_ids: Sequence[str],
         matchers: Sequence[str] | None = None,
     ) -> "Candidates":
-        """Pivot rows of matching.scores of one fit.
+        """Pivot rows (user_id, item_id, matcher, score) of matching.scores of one fit.
 
         Args:
-            frame: user_id, item_id, matcher, score; every candidate must have a row of every matcher.
-            user_ids: all user ids, sorted.
-            item_ids: all item ids, sorted.
-            matchers: which matchers to take, and in which order; all of them by name when None.
+            frame: every candidate must have a row of every matcher.
+            user_ids: all of them, sorted.
+            item_ids: all of them, sorted.
+            matchers: which to take, and in which order; all of them by name when None.
+
+        Raises:
+            ValueError: a matcher has no scores, two of a pair, or one that is no number.
         """
         names = tuple(matchers) if matchers is not None else tuple(sorted(frame[MATCHER].unique()))
         if missing := sorted(set(names) - set(frame[MATCHER].unique())):
@@ -79,7 +82,13 @@ class Candidates:
         order = np.lexsort((matcher, item, user))
         user, item, matcher = user[order], item[order], matcher[order]
         score = rows[SCORE].cast(pl.Float32).to_numpy()[order]
-        _check_complete(user, item, matcher, score, names, user_ids, item_ids)
+        _check_complete(
+            user * len(item_ids) + item,
+            matcher,
+            score,
+            names,
+            lambda at: f"user {user_ids[user[at]]!r} and item {item_ids[item[at]]!r}",
+        )
 
         by_pair = score.reshape(-1, len(names))  # (P, M)
         pair_user, pair_item = user[:: len(names)], item[:: len(names)]
@@ -95,34 +104,32 @@ class Candidates:
 
 
 def _check_complete(
-    user: NDArray[np.int64],
-    item: NDArray[np.int64],
+    key: NDArray[np.int64],
     matcher: NDArray[np.int64],
     score: NDArray[np.float32],
     names: tuple[str, ...],
-    user_ids: Sequence[str],
-    item_ids: Sequence[str],
+    pair: Callable[[int], str],
 ) -> None:
-    """Refuse pairs that some matcher did not score, or scored twice, and scores that are not numbers."""
-    key = user * len(item_ids) + item  # sorted
+    """Refuse pairs that some matcher did not score, or scored twice, and scores that are not numbers.
+
+    Rows are sorted by the key of their pair, then by matcher; `pair` names that of a row.
+    """
     per_pair = np.unique(key, return_counts=True)[1]
     if not np.all(per_pair == len(names)):
         at = int(np.concatenate([[0], np.cumsum(per_pair)])[np.argmax(per_pair != len(names))])
-        count = int(np.sum(key == key[at]))
         raise ValueError(
-            f"user {user_ids[user[at]]!r} and item {item_ids[item[at]]!r} have {count} scores, "
+            f"{pair(at)} have {int(np.sum(key == key[at]))} scores, "
             f"need one of each of {', '.join(names)}; score all of them again: polyrec run --stage matching"
         )
     wrong = np.flatnonzero(matcher != np.tile(np.arange(len(names)), len(per_pair)))
     if wrong.size:
         at = int(wrong[0])
         raise ValueError(
-            f"matcher {names[matcher[at]]!r} scored user {user_ids[user[at]]!r} and "
-            f"item {item_ids[item[at]]!r} twice; keep the rows of one run only"
+            f"matcher {names[matcher[at]]!r} scored {pair(at)} twice; keep the rows of one run only"
         )
     if not np.isfinite(score).all():
         at = int(np.argmin(np.isfinite(score)))
         raise ValueError(
-            f"matcher {names[matcher[at]]!r} gave {score[at]} to user {user_ids[user[at]]!r} and item "
-            f"{item_ids[item[at]]!r}; scores must be finite: look at what the matcher was fitted on"
+            f"matcher {names[matcher[at]]!r} gave {score[at]} to {pair(at)}; "
+            "scores must be finite: look at what the matcher was fitted on"
         )

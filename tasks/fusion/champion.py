@@ -45,11 +45,7 @@ class FoldModels:
     def lists(self, candidates: Candidates, user_ids: Sequence[str], context: RerankContext, k: int) -> Codes:
         """(U, k) item codes, -1 padded, of each user by the model that was not chosen on them.
 
-        Args:
-            candidates: of the U users, by the models' matchers.
-            user_ids: all user ids, sorted.
-            context: what re-ranking goes by, of all users.
-            k: length of the lists.
+        Candidates are of the U users, by the models' matchers; ids and context are of all users.
         """
         fold = fold_of([user_ids[int(user)] for user in candidates.users], self.seed, self.last_of_fold_0)
         items = np.full((len(fold), k), -1, dtype=np.int32)
@@ -65,14 +61,14 @@ class FoldModels:
         return replace(self, models=(first.as_diverse, second.as_diverse))
 
     def to_json(self) -> str:
-        """For the column `halves` of serving.fusion_models."""
+        """For the column `folds` of serving.fusion_models."""
         records = [model.to_record() for model in self.models]
         return json.dumps({"models": records, "seed": self.seed, "last_of_fold_0": self.last_of_fold_0})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "FoldModels":
         """Of a row of serving.fusion_models."""
-        kept = json.loads(record["halves"])
+        kept = json.loads(record["folds"])
         first, second = (FusionModel.from_record(one) for one in kept["models"])
         return cls((first, second), kept["seed"], kept["last_of_fold_0"])
 
@@ -112,16 +108,10 @@ def without_champion(metric: str, unusable: str | None = None) -> Decision:
 def decide(
     champion: Floats, challenger: Floats, promote: Promote, metric: str, resamples: int, seed: int
 ) -> Decision:
-    """Compare two models on the same users, and choose.
+    """Compare two models by a metric of the same users (U,), NaN where it is not defined, and choose.
 
-    Args:
-        champion: (U,) its values of the metric; NaN where it is not defined.
-        challenger: (U,) the same users' values.
-        promote: "when_better": the challenger must be better for sure: the lower bound of the 95% interval
-            of the paired difference is above 0. "always" and "never" say what they mean.
-        metric: its name.
-        resamples: bootstrap resamples over users.
-        seed: the same seed gives the same interval.
+    "when_better": the challenger must be better for sure: the lower bound of the 95% interval of the paired
+    difference (bootstrap over users) is above 0. "always" and "never" say what they mean.
     """
     judged = ~np.isnan(champion) & ~np.isnan(challenger)
     figures = {

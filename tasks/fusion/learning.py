@@ -7,8 +7,7 @@ out another fifth of the users, and keeps the numbers that are best for those, t
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -29,22 +28,25 @@ Forward = Callable[[nn.Sequential, Tensor, Tensor], Tensor]
 """A network, rows (U, S, M) of weighted scores and user features (U, F) to scores (U, S)."""
 
 
+class Examples(NamedTuple):
+    """What is learned from: the candidates of U users."""
+
+    scores: Floats
+    """(U, C, M) normalised."""
+    relevant: Flags
+    """(U, C)."""
+    present: Flags
+    """(U, C), whether there is a candidate."""
+
+
 def learn_gate(
-    normalised: Floats,
-    relevant: Flags,
-    present: Flags,
-    features: Floats,
-    weights: Floats,
-    matchers: Sequence[str],
-    seed: int,
+    examples: Examples, features: Floats, weights: Floats, matchers: Sequence[str], seed: int
 ) -> Gate:
     """The gate whose weights make relevant candidates likeliest.
 
     Args:
-        normalised: (U, C, M).
-        relevant: (U, C).
-        present: (U, C).
-        features: (U, F).
+        examples: of U users.
+        features: (U, F) of the users.
         weights: (M,) on the scale of the loss, see `likeliest_weights`.
         matchers: the M names.
         seed: of the first numbers, of the samples and of who is held out.
@@ -56,40 +58,22 @@ def learn_gate(
         multipliers = MOST ** torch.tanh(network(known))
         return torch.bmm(scores, multipliers[:, :, None])[:, :, 0]
 
-    layers = _learned(
-        forward,
-        (features.shape[1], GATE_UNITS, len(matchers)),
-        GATE_DECAY,
-        normalised * weights,
-        relevant,
-        present,
-        (features - mean) / deviation,
-        seed,
-    )
+    weighted = examples._replace(scores=examples.scores * weights)
+    shape = (features.shape[1], GATE_UNITS, len(matchers))
+    layers = _learned(forward, shape, GATE_DECAY, weighted, (features - mean) / deviation, seed)
     return Gate(tuple(matchers), mean.tolist(), deviation.tolist(), layers)
 
 
-def learn_ranker(
-    normalised: Floats, relevant: Flags, present: Flags, weights: Floats, matchers: Sequence[str], seed: int
-) -> Ranker:
-    """The ranker that makes relevant candidates likeliest.
-
-    Args:
-        normalised: (U, C, M).
-        relevant: (U, C).
-        present: (U, C).
-        weights: (M,) on the scale of the loss, see `likeliest_weights`.
-        matchers: the M names.
-        seed: of the first numbers, of the samples and of who is held out.
-    """
+def learn_ranker(examples: Examples, weights: Floats, matchers: Sequence[str], seed: int) -> Ranker:
+    """The ranker that makes relevant candidates likeliest; arguments as for `learn_gate`."""
     linear = torch.from_numpy(weights.astype(np.float32))
 
     def forward(network: nn.Sequential, scores: Tensor, _: Tensor) -> Tensor:
         return scores @ linear + network(scores)[:, :, 0]
 
+    no_features = np.zeros((len(examples.scores), 0))
     shape = (len(matchers), RANKER_UNITS, 1)
-    no_features = np.zeros((len(normalised), 0))
-    layers = _learned(forward, shape, RANKER_DECAY, normalised, relevant, present, no_features, seed)
+    layers = _learned(forward, shape, RANKER_DECAY, examples, no_features, seed)
     total = float(weights.sum())  # so scaled, the ranker's scores are like those of weights that add up to 1
     return Ranker(tuple(matchers), (weights / total).tolist(), layers.scaled(1 / total))
 
@@ -98,51 +82,27 @@ def _learned(
     forward: Forward,
     shape: tuple[int, int, int],
     decay: float,
-    scores: Floats,
-    relevant: Flags,
-    present: Flags,
+    examples: Examples,
     features: Floats,
     seed: int,
 ) -> Layers:
-    """The mean of the networks of all folds.
-
-    Args:
-        forward: what the network is for.
-        shape: inputs, units, outputs.
-        decay: of the weights.
-        scores: (U, C, M).
-        relevant: (U, C).
-        present: (U, C).
-        features: (U, F).
-        seed: of everything.
-    """
-    users = np.flatnonzero((relevant & present).any(axis=1))
-    fold = np.random.default_rng(seed).permutation(len(users)) % MEMBERS
+    """The mean of several networks of a shape (inputs, units, outputs)."""
+    users = np.flatnonzero((examples.relevant & examples.present).any(axis=1))
+    scores, relevant, present = (array[users] for array in examples)
+    held = np.random.default_rng(seed).permutation(len(users)) % MEMBERS
     known = torch.from_numpy(features[users].astype(np.float32))
     members = []
     with _one_thread():
         for number in range(min(MEMBERS, len(users))):
-            columns = _sample(relevant[users], present[users], seed + number)  # (U', S)
-            picked = np.take_along_axis(scores[users], columns[:, :, None], axis=1).astype(np.float32)
+            columns = _sample(relevant, present, seed + number)  # (U', S)
+            picked = np.take_along_axis(scores, columns[:, :, None], axis=1).astype(np.float32)
             loss = _listwise_loss(
-                *(np.take_along_axis(flags[users], columns, axis=1) for flags in (relevant, present))
+                *(np.take_along_axis(flags, columns, axis=1) for flags in (relevant, present))
             )
-            network = _network(*shape, seed + number)
-            losses = partial(_losses, network, forward, torch.from_numpy(picked), known, loss)
-            _train(network, losses, fold == number, decay)
+            network, rows = _network(*shape, seed + number), torch.from_numpy(picked)
+            _train(network, lambda n=network, r=rows, f=loss: f(forward(n, r, known)), held == number, decay)
             members.append(_layers(network))
     return Layers.mean(members)
-
-
-def _losses(
-    network: nn.Sequential,
-    forward: Forward,
-    scores: Tensor,
-    features: Tensor,
-    loss: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """(U,) of the network as it is now."""
-    return loss(forward(network, scores, features))
 
 
 @contextmanager
@@ -198,9 +158,9 @@ def _train(network: nn.Sequential, loss: Callable[[], Tensor], held: Flags, deca
     best, best_step, kept = float("inf"), 0, _copied(network)
     for step in range(STEPS):
         losses = loss()
-        judged = losses.detach()[held_out].mean().item()
-        if judged < best - 1e-6:
-            best, best_step, kept = judged, step, _copied(network)
+        of_held = losses.detach()[held_out].mean().item()
+        if of_held < best - 1e-6:
+            best, best_step, kept = of_held, step, _copied(network)
         elif step - best_step >= PATIENCE:
             break
         optimiser.zero_grad()

@@ -3,7 +3,7 @@
 from tasks.arrays.types import Flags
 from tasks.fusion.calibration import fitted
 from tasks.fusion.candidates import Candidates
-from tasks.fusion.learning import learn_gate, learn_ranker
+from tasks.fusion.learning import Examples, learn_gate, learn_ranker
 from tasks.fusion.listwise import likeliest_weights
 from tasks.fusion.model import GATED, LEARNED, RANKER, WEIGHTED, FusionModel
 from tasks.fusion.normalise import RECIPROCAL_RANK
@@ -32,13 +32,14 @@ def accurate_model(
     found = likeliest_weights(normalised, relevant, there)
     if found is None:
         return FusionModel(WEIGHTED, scale, dict.fromkeys(names, 1 / len(names)))
+    examples = Examples(normalised, relevant, there)
     weights = dict(zip(names, (found / found.sum()).tolist(), strict=True))
     match method:
         case "gated":
-            gate = learn_gate(normalised, relevant, there, candidates.known_features, found, names, seed)
+            gate = learn_gate(examples, candidates.known_features, found, names, seed)
             return FusionModel(GATED, scale, weights, gate=gate)
         case "ranker":
-            ranker = learn_ranker(normalised, relevant, there, found, names, seed)
+            ranker = learn_ranker(examples, found, names, seed)
             return FusionModel(RANKER, scale, {**dict.fromkeys(names, 0.0), LEARNED: 1.0}, ranker=ranker)
         case _:
             return FusionModel(method, scale, weights)

@@ -41,8 +41,8 @@ class FusionModel:
     score(u, c) = sum over matchers m of weights[m] * gate(u, m) * normalised(u, c, m)
                   + weights["learned_ranker"] * ranker(normalised(u, c))
 
-    A gate is 1 unless the method is "gated"; the last term is there with "ranker" alone. Reciprocal rank
-    fusion is the weighted sum of reciprocal ranks.
+    A gate is 1 unless the method is "gated", which needs candidates with user features; the last term is
+    there with "ranker" alone. Reciprocal rank fusion is the weighted sum of reciprocal ranks.
     """
 
     method: str
@@ -79,11 +79,7 @@ class FusionModel:
         return tuple(name for name in self.weights if self.ranker is None or name != LEARNED)
 
     def features(self, candidates: Candidates) -> Floats:
-        """(U, C, F): what is weighed, in the order of `columns`; only the weights are missing from the score.
-
-        Args:
-            candidates: with user features where the method is "gated".
-        """
+        """(U, C, F): what is weighed, in the order of `columns`."""
         return self._features(candidates, self.normaliser(candidates))
 
     def columns(self, candidates: Candidates) -> tuple[str, ...]:
@@ -98,15 +94,10 @@ class FusionModel:
     def contributions(
         self, candidates: Candidates, rows: NDArray[np.integer], columns: NDArray[np.integer]
     ) -> Floats:
-        """(R, M) what each of the candidates' matchers gave to the score of a candidate: Shapley values.
+        """(R, M) what each matcher gave to the scores of candidates (rows[r], columns[r]): Shapley values.
 
         In a sum they are its terms; those of the learned ranker are counted over all sets of matchers, an
         absent one counting 0 after normalisation. A row adds up to the score.
-
-        Args:
-            candidates: of the U users.
-            rows: (R,) which user.
-            columns: (R,) which of the user's candidates.
         """
         normalised = self.normaliser(candidates)
         vector, n = self.vector(candidates), len(candidates.matchers)
@@ -125,11 +116,7 @@ class FusionModel:
         return lambda normalised: fused_scores(self._features(of_user, normalised[None]), vector)[0]
 
     def vector(self, candidates: Candidates) -> Floats:
-        """(F,) the weights in the order of `columns`.
-
-        Raises:
-            ValueError: a weight is missing, or is for a matcher that gave no scores.
-        """
+        """(F,) the weights in the order of `columns`; a ValueError where they are for other matchers."""
         if set(self.matchers) != set(candidates.matchers):
             raise ValueError(
                 f"weights are for {', '.join(sorted(self.matchers))}, "
@@ -145,13 +132,7 @@ class FusionModel:
         )
 
     def lists(self, candidates: Candidates, context: RerankContext, k: int) -> Codes:
-        """(U, k) item codes, best first, -1 padded; the rows are candidates.users.
-
-        Args:
-            candidates: of the U users.
-            context: what re-ranking goes by, of all users.
-            k: length of the lists.
-        """
+        """(U, k) item codes, best first, -1 padded, of candidates.users; the context is of all users."""
         places = self.reranked(self.scores(candidates), candidates, context, k)
         return picked_items(candidates.items, places)
 

@@ -1,7 +1,8 @@
 """One scale for all matchers: what a score means among the user's own candidates.
 
-Every normaliser looks at one user's fixed union of candidates. It gives 0 where there is no item, and for a
-matcher that scores all of a user's candidates alike: that is no opinion.
+Every normaliser takes scores (U, C, M) of each user's fixed union of candidates, and (U, C) whether there is
+one. It gives 0 where there is none, and for a matcher that scores all of a user's candidates alike: that is
+no opinion.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +22,7 @@ RECIPROCAL_RANK = "reciprocal_rank"
 
 
 def zscore(scores: NDArray[np.floating], present: Flags) -> Floats:
-    """(U, C, M) float64: (score - mean) / standard deviation over a user's candidates, for each matcher.
-
-    Args:
-        scores: (U, C, M).
-        present: (U, C), whether there is an item.
-    """
+    """(U, C, M) float64: (score - mean) / standard deviation over a user's candidates, for each matcher."""
     weight = present[:, :, None]  # (U, C, 1)
     n = np.maximum(present.sum(axis=1), 1)[:, None, None]  # (U, 1, 1)
     values = np.where(weight, scores.astype(np.float64), 0.0)
@@ -38,16 +34,10 @@ def zscore(scores: NDArray[np.floating], present: Flags) -> Floats:
 
 
 def min_max(scores: NDArray[np.floating], present: Flags) -> Floats:
-    """(U, C, M) float64: 0 for a user's lowest score of a matcher, 1 for the highest, in proportion between.
-
-    Args:
-        scores: (U, C, M).
-        present: (U, C), whether there is an item.
-    """
+    """(U, C, M) float64: 0 for a user's lowest score of a matcher, 1 for the highest, linear between."""
     there = present[:, :, None]
     values = scores.astype(np.float64)
-    low = np.where(there, values, np.inf).min(axis=1, keepdims=True, initial=np.inf)
-    high = np.where(there, values, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+    low, high = _ends(values, present)
     span = high - low
     return np.divide(values - low, span, out=np.zeros(scores.shape), where=there & (span > 0))
 
@@ -56,13 +46,10 @@ def rank(scores: NDArray[np.floating], present: Flags) -> Floats:
     """(U, C, M) float64: 1 for a user's best candidate of a matcher, 0 for the worst, evenly between.
 
     Equal scores share the mean of their ranks.
-
-    Args:
-        scores: (U, C, M).
-        present: (U, C), whether there is an item.
     """
     n = present.sum(axis=1)[:, None, None].astype(np.float64)  # (U, 1, 1)
-    tells = present[:, :, None] & _tells_apart(scores, present)
+    low, high = _ends(scores, present)
+    tells = present[:, :, None] & (high > low)
     scaled = np.divide(n - average_ranks(scores, present), n - 1, out=np.zeros(scores.shape), where=n > 1)
     return np.where(tells, scaled, 0.0)
 
@@ -72,12 +59,9 @@ def reciprocal_rank(scores: NDArray[np.floating], present: Flags) -> Floats:
 
     Cormack, Clarke & Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
     Methods", SIGIR 2009; they have 1 / (60 + rank), which orders alike.
-
-    Args:
-        scores: (U, C, M).
-        present: (U, C), whether there is an item.
     """
-    tells = present[:, :, None] & _tells_apart(scores, present)
+    low, high = _ends(scores, present)
+    tells = present[:, :, None] & (high > low)
     value = (RANK_CONSTANT + 1) / (RANK_CONSTANT + average_ranks(scores, present))
     return np.where(tells, value, 0.0)
 
@@ -107,12 +91,12 @@ def average_ranks(scores: NDArray[np.floating], present: Flags) -> Floats:
     return ranks
 
 
-def _tells_apart(scores: NDArray[np.floating], present: Flags) -> Flags:
-    """(U, 1, M): whether a matcher gives a user's candidates more than one score."""
+def _ends(scores: NDArray[np.floating], present: Flags) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """(U, 1, M) twice: a user's lowest and highest score of each matcher."""
     there = present[:, :, None]
     low = np.where(there, scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     high = np.where(there, scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-    return high > low
+    return low, high
 
 
 NORMALISERS: dict[str, Callable[[NDArray[np.floating], Flags], Floats]] = {

@@ -145,9 +145,7 @@ def record(
 def reconcile(warehouse: Warehouse, registry: Callable[[], Registry]) -> None:
     """Let readers' snapshot and the alias follow serving.current: a kill may have come between.
 
-    Args:
-        warehouse: open for writing.
-        registry: opens it; not called where nothing is published.
+    The registry is opened only where something is published.
     """
     reconcile_snapshot(warehouse)
     current = warehouse.query("current_version")
@@ -159,11 +157,7 @@ def reconcile(warehouse: Warehouse, registry: Callable[[], Registry]) -> None:
 
 
 def publication_before(warehouse: Warehouse, publication_id: str | None) -> dict[str, Any]:
-    """The publication to roll back to.
-
-    Args:
-        warehouse: with publications.
-        publication_id: which one; when None, the newest whose lists are older than those that are served.
+    """The publication to roll back to; when None is named, the newest with older lists than those served.
 
     Raises:
         PolyrecError: there is none, or its lists are gone.
@@ -212,45 +206,35 @@ def roll_back(
         PolyrecError: there is no such publication, or nothing of it may be shown today.
     """
     origin = publication_before(warehouse, publication_id)
+    origin_id, fusion_id = origin["publication_id"], origin["fusion_id"]
     rows, diverse = (
         ranked_again(
-            hard_rules(
-                warehouse.query("lists_of_publication", lists=lists, publication_id=origin["publication_id"])
-            )
+            hard_rules(warehouse.query("lists_of_publication", lists=lists, publication_id=origin_id))
         )
         for lists in (LISTS, DIVERSE_LISTS)
     )
     if rows.is_empty():
         raise PolyrecError(
-            f"nothing of publication {origin['publication_id']!r} may be shown under today's rules; "
+            f"nothing of publication {origin_id!r} may be shown under today's rules; "
             "choose another of `polyrec publications`, or change the rules in [catalogue]"
         )
     identity, lists_hash = Publication.identify(rows, now)
     publication = Publication(
-        publication_id=identity,
-        fusion_id=origin["fusion_id"],
-        data_fingerprint=origin["data_fingerprint"],
-        lists_hash=lists_hash,
+        identity,
+        fusion_id,
+        origin["data_fingerprint"],
+        lists_hash,
         created_at=now,
         made_at=origin["made_at"],
         decision_id=origin["decision_id"],
-        origin_id=origin["publication_id"],
+        origin_id=origin_id,
     )
-    chosen_from = warehouse.query("candidates_of_publication", publication_id=origin["publication_id"])
-    named = pl.lit(identity).alias("publication_id")
-    model = warehouse.query("fusion_model", fusion_id=origin["fusion_id"]).row(0, named=True)
-    publish(
-        warehouse,
-        registry,
-        publication,
-        {
-            table: found.with_columns(named)
-            for table, found in ((LISTS, rows), (DIVERSE_LISTS, diverse), (CANDIDATES, chosen_from))
-        },
-        fusion_content(model),
-        keep,
-        {"outcome": ROLLED_BACK, "origin_id": origin["publication_id"]},
-    )
+    candidates = warehouse.query("candidates_of_publication", publication_id=origin_id)
+    again = ((LISTS, rows), (DIVERSE_LISTS, diverse), (CANDIDATES, candidates))
+    tables = {table: found.with_columns(publication_id=pl.lit(identity)) for table, found in again}
+    model = warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+    tags = {"outcome": ROLLED_BACK, "origin_id": origin_id}
+    publish(warehouse, registry, publication, tables, fusion_content(model), keep, tags)
     return publication
 
 
@@ -263,12 +247,6 @@ def ranked_again(rows: pl.DataFrame) -> pl.DataFrame:
 def fusion_content(record: Mapping[str, Any]) -> dict[str, Any]:
     """What the registered model says of its fusion, from a row of serving.fusion_models."""
     weights = json.loads(record["weights"])
-    return {
-        "matchers": list(weights),
-        "weights": weights,
-        "diversity": record["diversity"],
-        "reranker": record["reranker"],
-        "category_cap": record["category_cap"],
-        "normaliser": record["normaliser"],
-        "model": json.loads(record["model"] or "{}"),
-    }
+    same = {name: record[name] for name in ("diversity", "reranker", "category_cap", "normaliser")}
+    model = json.loads(record["model"] or "{}")
+    return {"matchers": list(weights), "weights": weights, **same, "model": model}

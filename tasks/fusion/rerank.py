@@ -6,31 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays.types import Codes, Flags, Floats
-from tasks.fusion.rerank_calibrated import Calibrated
-from tasks.fusion.rerank_caps import Caps
-from tasks.fusion.rerank_dpp import Dpp
 from tasks.fusion.rerank_head import Head, RerankContext, Reranker, Singles
-from tasks.fusion.rerank_mmr import Mmr
+from tasks.fusion.rerank_methods import Calibrated, Caps, Dpp, Mmr
 from tasks.fusion.similarity import Positions
 
 HEAD = 100
 PAGE = 10  # how many items are looked at together
 STEEPNESS = 4.0  # of relevance as a function of the score: docs/experiments.md says what it gains
-BLOCK_USERS = (
-    256  # at once: what they need stays in the processor's cache, and similarities of heads at 10 MB
-)
+BLOCK_USERS = 256  # at once: what they need stays in the processor's cache, similarities at 10 MB
 
 RERANKERS: Mapping[str, type[Reranker]] = {"mmr": Mmr, "dpp": Dpp, "calibrated": Calibrated}
 """By the name in [fusion] reranker."""
 
 
 def by_score(scores: Floats, k: int) -> Positions:
-    """(U, k) positions of the highest scores, best first, ties by position; -1 where there are fewer.
-
-    Args:
-        scores: (U, C); -inf where there is no item.
-        k: how many.
-    """
+    """(U, k) positions of the highest scores (U, C), best first, ties by position; -1 for those of -inf."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     order = np.where(np.isneginf(np.take_along_axis(scores, order, axis=1)), -1, order)
     return np.pad(order, ((0, 0), (0, k - order.shape[1])), constant_values=-1)
@@ -66,7 +56,8 @@ def rerank(
         raise ValueError(f"diversity must be between 0 and 1, got {dial}; 0 orders by score alone")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}; ask for a list of one or more items")
-    check_reranker(context.reranker)
+    if context.reranker not in RERANKERS:
+        raise ValueError(f"there is no reranker {context.reranker!r}; choose one of {', '.join(RERANKERS)}")
     if dial == 0 and not context.category_cap:
         return by_score(scores, k)
     best = by_score(scores, max(k, head))
@@ -86,12 +77,6 @@ def rerank(
 def picked_items(items: NDArray[np.integer], places: Positions) -> Codes:
     """(U, k) item codes at positions (U, k) of (U, C) candidates; -1 stays -1."""
     return np.where(places >= 0, np.take_along_axis(items, places, axis=1), -1)
-
-
-def check_reranker(name: str) -> None:
-    """Refuse a name that is none of RERANKERS."""
-    if name not in RERANKERS:
-        raise ValueError(f"there is no reranker {name!r}; choose one of {', '.join(RERANKERS)}")
 
 
 def _greedy(head: Head, present: Flags, dial: float, k: int) -> Positions:

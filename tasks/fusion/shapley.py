@@ -5,7 +5,7 @@ counts 0 after normalisation; the candidates and the normaliser stay what they a
 model's opinion of a row adds; nothing is fitted again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from math import factorial
 
@@ -37,16 +37,9 @@ def shapley_values(value: Value, normalised: Floats) -> Floats:
     >>> shapley_values(lambda scores: scores[:, 0] * scores[:, 1], np.array([[2.0, 3.0]]))
     array([[3., 3.]])
     """
-    normalised = np.asarray(normalised, dtype=np.float64)
-    n_rows, n_models = normalised.shape
-    members, shares = coalitions(n_models), _shares(n_models)
-    out = np.zeros((n_rows, n_models))
-    block = max(1, BLOCK_ROWS // max(n_rows, 1))
-    for start in range(0, len(members) if n_rows else 0, block):
-        part = members[start : start + block]  # (S, M)
-        rows = np.where(part[:, None], normalised, 0.0).reshape(-1, n_models)  # (S * R, M)
-        worth = np.asarray(value(rows), dtype=np.float64).reshape(len(part), n_rows)
-        out += worth.T @ shares[start : start + block]
+    out = np.zeros(normalised.shape)
+    for worth, shares in _valued(value, normalised):
+        out += worth.T @ shares
     return out
 
 
@@ -65,16 +58,9 @@ def membership_values(value: Value, normalised: Floats, choose: Choose) -> tuple
     Returns:
         (L,) positions of the candidates that some coalition lists, ascending, and (L, M) float64.
     """
-    normalised = np.asarray(normalised, dtype=np.float64)
-    n_candidates, n_models = normalised.shape
-    members, shares = coalitions(n_models), _shares(n_models)
-    out = np.zeros((n_candidates, n_models))
-    ever = np.zeros(n_candidates, dtype=bool)
-    block = max(1, BLOCK_ROWS // max(n_candidates, 1))
-    for start in range(0, len(members) if n_candidates else 0, block):
-        part = members[start : start + block]
-        rows = np.where(part[:, None], normalised, 0.0).reshape(-1, n_models)  # (S * C, M)
-        scores = np.asarray(value(rows), dtype=np.float64).reshape(len(part), n_candidates)
+    out = np.zeros(normalised.shape)
+    ever = np.zeros(len(normalised), dtype=bool)
+    for scores, shares in _valued(value, normalised):
         listed = np.zeros(scores.shape)
         tells = np.flatnonzero(np.ptp(scores, axis=1) > 0)
         if tells.size:
@@ -82,9 +68,22 @@ def membership_values(value: Value, normalised: Floats, choose: Choose) -> tuple
             row, rank = np.nonzero(places >= 0)
             listed[tells[row], places[row, rank]] = 1.0
         ever |= listed.any(axis=0)
-        out += listed.T @ shares[start : start + block]
+        out += listed.T @ shares
     held = np.flatnonzero(ever)
     return held, out[held]
+
+
+def _valued(value: Value, normalised: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Blocks of S coalitions: fused scores (S, R), and what these count for each model (S, M)."""
+    normalised = np.asarray(normalised, dtype=np.float64)
+    n_rows, n_models = normalised.shape
+    members, shares = coalitions(n_models), _shares(n_models)
+    block = max(1, BLOCK_ROWS // max(n_rows, 1))
+    for start in range(0, len(members) if n_rows else 0, block):
+        part = members[start : start + block]  # (S, M)
+        rows = np.where(part[:, None], normalised, 0.0).reshape(-1, n_models)  # (S * R, M)
+        worth = np.asarray(value(rows), dtype=np.float64).reshape(len(part), n_rows)
+        yield worth, shares[start : start + block]
 
 
 @cache

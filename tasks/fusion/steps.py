@@ -247,7 +247,7 @@ def _keep(run: StageRun, tuning: Tuning, catalogue: Catalogue, mlflow_run_id: st
         "reranker": run.settings.fusion.reranker,
         "category_cap": tuning.chosen[FINAL].category_cap,
         **record,
-        "halves": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
+        "folds": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
         "mlflow_run_id": mlflow_run_id,
         "created_at": datetime.now(UTC),
     }
@@ -267,7 +267,7 @@ def _log_search(tracking: Tracking, parent: str, tuning: Tuning, settings: Setti
     create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
     if compared:
         entries = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
-        tracking.log_dict(parent, entries, "methods.json")
+        tracking.client.log_dict(parent, entries, "methods.json")
         create_table_artifact(
             key="fusion-methods",
             table=[dict(entry) for entry in compared],

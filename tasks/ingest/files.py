@@ -108,7 +108,9 @@ def _file(path: Path, base: Path) -> File:
     except OSError as error:
         raise unreadable(name, error) from error
     compression: Compression = "none"
-    compression = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), compression)
+    for magic, kind in MAGIC.items():
+        if start.startswith(magic):
+            compression = kind
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in (".gz", ".zst"):
         if compression == "none" and start:

@@ -18,13 +18,7 @@ FIT_OF_PART = {VALIDATION: TRAIN, TEST: FIT_FOR_TEST}
 
 
 def recommendable_items(warehouse: Warehouse, settings: Settings, fit: str) -> NDArray[np.bool_]:
-    """(N,) bool in the order of ids: active, allowed, with enough events in the fit, kept by the protocol.
-
-    Args:
-        warehouse: with core tables and the split.
-        settings: the protocol and the catalogue's rules.
-        fit: whose lists.
-    """
+    """(N,) bool in the order of ids: active, allowed, with enough events in the fit, kept by the protocol."""
     rows = warehouse.query(
         "recommendable",
         protocol=settings.data.protocol,
@@ -39,11 +33,6 @@ def relevant_events(warehouse: Warehouse, settings: Settings, part: str) -> pl.D
     """Events of a part that lists can be right about: of items that they may hold, of enough value.
 
     Choosing and reporting take them from here, so that a search looks for what a report prints.
-
-    Args:
-        warehouse: with core tables and the split.
-        settings: the protocol, the catalogue's rules, and `min_value`.
-        part: validation or test.
     """
     events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=[part])
     shown = warehouse.query("items").filter(recommendable_items(warehouse, settings, FIT_OF_PART[part]))

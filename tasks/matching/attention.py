@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tasks.arrays.vectors import centred, unit
-from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData
-from tasks.matching.cosine import Cosine, similarities
-from tasks.matching.deterministic import repeatable
+from tasks.matching.contract import FloatArray, IntArray, TrainingData
+from tasks.matching.cosine import TextCosine, similarities
+from tasks.matching.deterministic import deterministic
 from tasks.matching.reductions import LOWEST, NONE, attended
 from tasks.matching.training_prefixes import pasts, with_past
 from tasks.matching.whitening import mapped
+from tasks.settings.matchers import CosineAttentionSettings
 
-MOMENTS = 10_000  # events learned from at most: there are few parameters
+EVENTS = 10_000  # events learned from at most: there are few parameters
 REACH = 60  # events of a past: with the half-life below, older ones weigh next to nothing
 HALF_LIFE_ITEMS = 15.0
 NEGATIVES = 15
@@ -27,48 +28,17 @@ BATCH = 512
 FIRST_SCALE = 10.0  # of cosines, as logits of which item it was; learned further
 
 
-class CosineAttention(Cosine):
-    """Cosine with a softmax over slots in the place of a fixed reduction.
+class CosineAttention(TextCosine[CosineAttentionSettings]):
+    """The cosine with a softmax over slots in the place of a fixed reduction.
 
     Slot k of an item has the logit bias[k] + weight[k] . interest + slope * cosine; the score is the sum of
     the cosines weighed by the softmax of these. At first all are zero, which is the mean. Learned from events
     of the fit window: what the user had done before is one interest, and the item that came next should score
     higher than items drawn at random. Without item vectors, or without events that have a past, the mean
     stays.
-
-    Args:
-        whitening: 0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary.
-        epochs: passes over the events.
-        learning_rate: of AdamW.
-        weight_decay: pulls logits towards equal weights.
     """
 
-    section = "cosine_attention"
-
-    def __init__(
-        self,
-        whitening: float = 0.0,
-        epochs: int = 10,
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__("attention", whitening)
-        if epochs < 0:
-            raise ValueError(
-                f"epochs must be at least 0, got {epochs}; set it in [matching.cosine_attention]"
-            )
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "whitening": self.whitening,
-            "epochs": self.epochs,
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-        }
+    name = "cosine_attention"
 
     def fit(self, data: TrainingData) -> None:
         """Lay the texts out, then learn what to listen to."""
@@ -85,11 +55,7 @@ class CosineAttention(Cosine):
         self._arrays |= learned
 
     def _reduced(
-        self,
-        interests: FloatArray,
-        texts: FloatArray,
-        there: NDArray[np.bool_],
-        items: IntArray | None = None,
+        self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None
     ) -> FloatArray:
         """Reduce over slots by attention: (R, N), -inf where an item has no text."""
         logits = list(self._slot_logits(interests))
@@ -115,8 +81,8 @@ class CosineAttention(Cosine):
         events = with_past(data)
         events = events[np.isin(data.item[events], described)]
         rng = np.random.default_rng(data.seed)
-        if len(events) > MOMENTS:
-            events = np.sort(rng.choice(events, MOMENTS, replace=False))
+        if len(events) > EVENTS:
+            events = np.sort(rng.choice(events, EVENTS, replace=False))
         history = pasts(data, events, REACH).weighted(data, len(events), HALF_LIFE_ITEMS)
         directions = centred(data.item_vectors)
         interests = mapped(unit(np.asarray(history @ directions)), self._arrays.get("whitening"))
@@ -137,7 +103,7 @@ class CosineAttention(Cosine):
     def _train(self, interests: FloatArray, cosines: FloatArray, seed: int) -> dict[str, FloatArray]:
         """Learn to tell what came next from what was drawn, by softmax cross-entropy over these items."""
         n_slots = cosines.shape[2]
-        with repeatable(seed) as generator:
+        with deterministic(seed) as generator:
             queries, values = torch.from_numpy(interests), torch.from_numpy(cosines)
             missing = values.isnan()
             values = values.nan_to_num()
@@ -148,12 +114,12 @@ class CosineAttention(Cosine):
             scale = torch.full((1,), float(np.log(FIRST_SCALE)), requires_grad=True)
             optimiser = torch.optim.AdamW(
                 [
-                    {"params": [bias, weight, slope], "weight_decay": self.weight_decay},
+                    {"params": [bias, weight, slope], "weight_decay": self.settings.weight_decay},
                     {"params": [scale], "weight_decay": 0.0},
                 ],
-                lr=self.learning_rate,
+                lr=self.settings.learning_rate,
             )
-            for _ in range(self.epochs):
+            for _ in range(self.settings.epochs):
                 order = torch.randperm(len(queries), generator=generator)
                 for start, stop in pairwise([*range(0, len(order), BATCH), len(order)]):
                     chosen = order[start:stop]

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,41 +13,54 @@ from tasks.arrays.recency import recency_weights
 from tasks.matching.contract import (
     FloatArray,
     IntArray,
+    Matcher,
     PairBatch,
     Parameter,
+    SearchSpace,
     TrainingData,
     UserBatch,
     VisitorBatch,
 )
+from tasks.settings.section import Section
+from warehouse.errors import PolyrecError
 
 ARRAYS = "model.safetensors"
 DESCRIPTION = "model.json"
-FORMAT = 2
+FORMAT = 3
 PAIR_BLOCK_USERS = 128
 PARTS = ("data", "indices", "start")  # of a sparse matrix
 # An items x items matrix is dense: 20,000 items take 3.2 GB while it is solved.
 MAX_ITEMS = 20_000
+SettingsT = TypeVar("SettingsT", bound=Section)
 
 
-class ArrayMatcher:
-    """A matcher that keeps everything it learned in named arrays."""
+class ArrayMatcher(Matcher, Generic[SettingsT]):
+    """A matcher that keeps everything it learned in named arrays.
 
-    name: str
-    kind: str | None = None
-    """The kind in the registry, where it is not the name."""
+    Args:
+        settings: its section of [matching], whole.
+        name: where two matchers of one class differ by their name.
+    """
+
     reads_texts = False
     proposes = True
 
-    def __init__(self) -> None:
+    def __init__(self, settings: SettingsT, name: str = "") -> None:
+        self.settings = settings
+        self.name = name or type(self).name
         self._arrays: dict[str, NDArray[Any]] = {}
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        raise NotImplementedError
+        """Return the settings that the matcher was made with."""
+        return self.settings.model_dump()
 
-    def score(self, users: UserBatch) -> FloatArray:
-        """Return (B, N) float32 scores."""
-        raise NotImplementedError
+    def best_slot(self, pairs: PairBatch) -> IntArray:
+        """Return (P,) int64 of -1: no text decides."""
+        return np.full(len(pairs.users), -1)
+
+    def search_space(self) -> SearchSpace | None:
+        """Return None: scores are no largest inner product."""
+        return None
 
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Score the users of the pairs in blocks, and pick."""
@@ -69,20 +82,11 @@ class ArrayMatcher:
             raise self._not_fitted()
         folder.mkdir(parents=True, exist_ok=True)
         save_file({key: np.ascontiguousarray(array) for key, array in self._arrays.items()}, folder / ARRAYS)
-        description = {
-            "format": FORMAT,
-            "name": self.name,
-            "kind": self.kind or self.name,
-            "parameters": self.parameters(),
-        }
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_description(folder, self.name, self.parameters())
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a matcher that `save` wrote."""
-        matcher = cls(**read_description(folder)["parameters"])
-        matcher._arrays = load_file(folder / ARRAYS)
-        return matcher
+    def load_arrays(self, folder: Path) -> None:
+        """Read the arrays that `save` wrote."""
+        self._arrays = load_file(folder / ARRAYS)
 
     def _array(self, key: str) -> NDArray[Any]:
         """Return one fitted array."""
@@ -109,62 +113,61 @@ class ArrayMatcher:
         return RuntimeError(f"matcher {self.name} is not fitted; call fit or load first")
 
 
-class LinearMatcher(ArrayMatcher):
-    """A matcher whose scores are a weighted history times an item-item matrix."""
+class HistoryMatcher(ArrayMatcher[SettingsT]):
+    """A matcher whose scores depend on nothing of a user but the weighted history, kept as "history"."""
 
-    applied_half_life_items: float | None
-    """An item this many positions back weighs half in the history that the matrix is applied to."""
+    @property
+    def applied_half_life_items(self) -> float | None:
+        """An item this many positions back weighs half in that history; None weighs all alike."""
+        return self.settings.model_dump()["half_life_items"]
 
-    def _keep(self, item_item: NDArray[np.floating], data: TrainingData) -> None:
-        """Keep what scoring needs.
+    @property
+    def n_items(self) -> int:
+        """N of the fit window."""
+        return int(self._array("n_items")[0])
 
-        Args:
-            item_item: (N, N).
-            data: the fit window, whose histories scores are for.
-        """
-        history = data.weighted(recency_weights(data.position_back, self.applied_half_life_items))
+    def score_histories(self, histories: sparse.csr_matrix) -> FloatArray:
+        """Return (B, N) float32 for weighted histories (B, N)."""
+        raise NotImplementedError
+
+    def score(self, users: UserBatch) -> FloatArray:
+        """Return (B, N) float32; a user without history scores 0 everywhere."""
+        return self.score_histories(self._sparse("history", self.n_items)[self._known(users.users)])
+
+    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
+        """Return (B, N) float32; a visitor without history scores 0 everywhere."""
+        return self.score_histories(visitors.history(self.n_items, self.applied_half_life_items))
+
+    def _keep(
+        self, data: TrainingData, weights: NDArray[np.float64] | float = 1.0, **arrays: NDArray
+    ) -> None:
+        """Keep histories, their events weighed by recency times weights (E,), and other arrays."""
+        history = data.weighted(recency_weights(data.position_back, self.applied_half_life_items) * weights)
         self._arrays = {
             "n_users": np.array([data.n_users]),
-            "item_item": item_item.astype(np.float32),
+            "n_items": np.array([data.n_items]),
             **sparse_parts("history", history),
+            **arrays,
         }
+
+
+class LinearMatcher(HistoryMatcher[SettingsT]):
+    """A matcher whose scores are a weighted history times "item_item"."""
 
     @property
     def item_item(self) -> FloatArray:
         """(N, N): out[j, n] = what having j says about n."""
         return self._array("item_item")
 
-    def score(self, users: UserBatch) -> FloatArray:
-        """Return (B, N) float32; a user without history scores 0 everywhere."""
-        item_item = self._array("item_item")
-        histories = self._sparse("history", len(item_item))
-        return np.asarray(histories[self._known(users.users)] @ item_item, dtype=np.float32)
-
-    def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
-        """Return (B, N) float32; a visitor without history scores 0 everywhere."""
-        item_item = self._array("item_item")
-        histories = visitors.history(len(item_item), self.applied_half_life_items)
-        return np.asarray(histories @ item_item, dtype=np.float32)
+    def score_histories(self, histories: sparse.csr_matrix) -> FloatArray:
+        """Return (B, N) float32."""
+        return np.asarray(histories @ self.item_item, dtype=np.float32)
 
 
 def sparse_parts(name: str, matrix: sparse.csr_matrix) -> dict[str, NDArray[Any]]:
     """Take a sparse matrix apart, for `ArrayMatcher._sparse` to put together."""
     arrays = (matrix.data, matrix.indices, matrix.indptr)
     return {f"{name}_{part}": array for part, array in zip(PARTS, arrays, strict=True)}
-
-
-def above_zero(name: str, **values: float) -> None:
-    """Refuse a matcher's arguments that are not above 0."""
-    for key, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{key} must be above 0, got {value}; set it in [matching.{name}]")
-
-
-def zero_or_more(name: str, **values: float) -> None:
-    """Refuse a matcher's arguments that are below 0, or not a number."""
-    for key, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"{key} must be 0 or more, got {value}; set it in [matching.{name}]")
 
 
 def check_dense_items(name: str, n_items: int) -> None:
@@ -176,12 +179,20 @@ def check_dense_items(name: str, n_items: int) -> None:
         )
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Read what kind of matcher a folder holds, and what it was made with."""
+def write_description(folder: Path, name: str, parameters: dict[str, Parameter]) -> None:
+    """Write which matcher a folder holds, last: a folder with a description is whole."""
+    description = {"format": FORMAT, "name": name, "parameters": parameters}
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def read_description(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Read the name of a folder's matcher, and the settings that it was made with."""
     path = folder / DESCRIPTION
     if not path.exists():
         raise FileNotFoundError(f"no {DESCRIPTION} in {folder}; save a fitted matcher there first")
     description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if description["format"] != FORMAT:
-        raise ValueError(f"{path} has format {description['format']}, this version reads {FORMAT}; fit again")
-    return description
+        raise PolyrecError(
+            f"{path} has format {description['format']}, this version reads {FORMAT}; fit again: polyrec run"
+        )
+    return description["name"], description["parameters"]

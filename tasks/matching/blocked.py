@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.matching.bound import COSTS, choose_bound, sample_of
 from tasks.matching.contract import FloatArray, IntArray
-from tasks.matching.prefilter import FirstLook, fastest_format, multiply_alone
+from tasks.matching.prefilter import BlockProducts, Prefilter, fastest_format, multiply_alone
 from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
 BlockedReduction = Literal["max", "mean"]
@@ -45,7 +45,7 @@ class BlockedTexts:
         m: about how many items will be asked for.
         reduction: "max" or "mean" over the texts that are there.
         item_block: items whose products live at once.
-        number_format: of the first look; the fastest that this processor has when None. It changes how long
+        number_format: of the prefilter; the fastest that this processor has when None. It changes how long
             a search takes and never what it finds.
     """
 
@@ -80,11 +80,11 @@ class BlockedTexts:
         self._scored[~self._there.any(axis=1), 0] = True
         number_format = number_format or fastest_format()
         self._bound = choose_bound(*sample_of(self._texts, queries), m, len(texts), COSTS[number_format])
-        self._look = FirstLook(self._texts, self._step, self._bound, number_format)
+        self._prefilter = Prefilter(self._texts, self._step, self._bound, number_format)
 
     @property
     def width(self) -> int:
-        """How many coordinates the first look at a text takes."""
+        """How many coordinates of a text the prefilter multiplies."""
         return self._texts.shape[2] if self._bound.axes is None else self._bound.axes.shape[1]
 
     def blocks(
@@ -153,7 +153,7 @@ class BlockedTexts:
                 again, of_missed = Best(len(missed), m), np.isin(owner, missed)
                 rows = np.searchsorted(missed, owner[of_missed])
                 own = None if own is None else own[missed]
-                self._scan(queries[of_missed], rows, again, own, allowed, guessing=False)
+                self._scan(queries[of_missed], rows, again, own, allowed, estimating=False)
                 best.take(missed, again)
         top = best.top(start)
         if self._names_slots:
@@ -172,48 +172,28 @@ class BlockedTexts:
         best: Best,
         hidden: sparse.csr_matrix | None,
         allowed: NDArray[np.bool_] | None,
-        guessing: bool = True,
+        estimating: bool = True,
     ) -> None:
         """Compare queries (Q, D), the interests of users owner (Q,), with all texts.
 
-        When guessing, the bar may come to stand higher than a user's list reaches: see `Best.missed`.
+        When estimating, the bar may come to stand higher than a user's list reaches: see `Best.missed`.
         """
         n_queries, (n_items, n_slots, _) = len(queries), self._texts.shape
         m = best.scores.shape[1]
-        asked, lower = self._look.asked(queries)
+        asked, lower = self._prefilter.asked(queries)
         masked = None if hidden is None else _by_block(hidden[owner], self._step)
         height = -(-n_items // self._step)
-        n_first = min(self._step, max(1, FIRST_ITEMS // height)) if guessing else 0
-        shape = (max(n_first, 1), n_slots * height * n_queries)
-        products = torch.empty(shape, dtype=self._look.number_format)
-        bounds = torch.empty((shape[0], height, n_queries), dtype=self._look.number_format)
+        n_first = min(self._step, max(1, FIRST_ITEMS // height)) if estimating else 0
+        products = BlockProducts(self._prefilter, asked, max(n_first, 1), allowed, masked)
         flags = torch.empty((height, n_queries), dtype=torch.bool)
-
-        def look(t: int) -> tuple[torch.Tensor, torch.Tensor]:
-            """Products (K, n, Q) of block t, and their maximum (n, Q), -inf where an item is not wanted.
-
-            The memory of another block is used again, but for that of the first ones.
-            """
-            n, at = len(range(t, n_items, self._step)), t % len(products)  # the last blocks have an item less
-            out, most = products[at, : n_slots * n * n_queries].view(n_slots, n, n_queries), bounds[at, :n]
-            self._look.multiply(t, asked, out)
-            torch.maximum(out[0], out[-1], out=most)
-            for product in out[1:-1]:
-                torch.maximum(most, product, out=most)
-            if allowed is not None:
-                most[torch.from_numpy(~allowed[t :: self._step])] = -torch.inf
-            if masked is not None:
-                most[masked[t]] = -torch.inf
-            return out, most
-
-        first = [look(t) for t in range(n_first)]
+        first = [products.of(t) for t in range(n_first)]
         if first:
             place = likely_place(m, n_first / self._step)
-            best.raise_bar(self._first_guess(first, queries, owner, place))
+            best.raise_bar(self._first_bar(first, queries, owner, place))
         pending, waiting, next_bar = [], 0, 1
         for t in range(self._step):
-            out, most = first[t] if t < n_first else look(t)
-            bar = self._look.bar(best.bar[owner] - lower)  # (Q,)
+            out, most = first[t] if t < n_first else products.of(t)
+            bar = self._prefilter.bar(best.bar[owner] - lower)  # (Q,)
             passed = torch.ge(most, bar, out=flags[: len(most)])
             at = torch.from_numpy(np.flatnonzero(passed.numpy()))
             place, query = np.divmod(at.numpy(), n_queries)
@@ -226,10 +206,10 @@ class BlockedTexts:
                 text, query = (np.concatenate(parts) for parts in zip(*pending, strict=True))
                 best.add(owner[query], text, n_slots, products_of(self._texts, text, queries, query))
                 pending, waiting, next_bar = [], 0, 2 * (t + 1)
-                if guessing:
+                if estimating:
                     best.raise_bar(best.scores[:, likely_place(m, (t + 1) / self._step) - 1])
 
-    def _first_guess(
+    def _first_bar(
         self,
         first: Sequence[tuple[torch.Tensor, torch.Tensor]],
         queries: FloatArray,

@@ -4,15 +4,16 @@ import numpy as np
 from scipy import sparse
 
 from tasks.arrays.recency import recency_weights
-from tasks.matching.base import ArrayMatcher, above_zero
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.base import ArrayMatcher
+from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.popularity import decayed_counts
+from tasks.settings.matchers import CategoryPopularitySettings
 
 # Of everybody's shares in a user's: a category that a user never chose is unlikely, not impossible.
 PRIOR = 0.02
 
 
-class CategoryPopularity(ArrayMatcher):
+class CategoryPopularity(ArrayMatcher[CategoryPopularitySettings]):
     """The geometric mean of how popular an item is and how much the user leans to its categories.
 
     out[u, n] = sqrt(count[n]) * mean over the categories c of n of sqrt(share[u, c] / overall[c]). count is
@@ -20,33 +21,19 @@ class CategoryPopularity(ArrayMatcher):
     history counting 0.5 ** (position back / half_life_items), spread evenly over its categories; overall is
     the same for all events together, of which every user gets a little. Items without a category form one of
     their own. So data without categories, and a user without history, give plain popularity in another unit.
-
-    Args:
-        half_life_days: an event this many days before the newest one counts half.
-        half_life_items: an item this many positions back in a history counts half.
     """
 
     name = "category_popularity"
-
-    def __init__(self, half_life_days: float, half_life_items: float) -> None:
-        super().__init__()
-        above_zero(self.name, half_life_days=half_life_days, half_life_items=half_life_items)
-        self.half_life_days = half_life_days
-        self.half_life_items = half_life_items
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {"half_life_days": self.half_life_days, "half_life_items": self.half_life_items}
 
     def fit(self, data: TrainingData) -> None:
         """Count events per item, and look up the categories of the histories."""
         belongs = np.column_stack([data.categories, ~data.categories.any(axis=1)])  # (N, C + 1)
         spread = (belongs / belongs.sum(axis=1, keepdims=True)).astype(np.float32)
-        history = data.weighted(recency_weights(data.position_back, self.half_life_items))
+        history = data.weighted(recency_weights(data.position_back, self.settings.half_life_items))
         everybody = sparse.csr_matrix(data.learned.seen.sum(axis=0))  # (1, N)
         self._arrays = {
             "n_users": np.array([data.n_users]),
-            "count": decayed_counts(data.learned, self.half_life_days).astype(np.float32),
+            "count": decayed_counts(data.learned, self.settings.half_life_days).astype(np.float32),
             "spread": spread,
             "overall": _shares(everybody, spread)[0],  # (C + 1,)
             "share": _shares(history, spread),  # (U, C + 1)
@@ -59,7 +46,8 @@ class CategoryPopularity(ArrayMatcher):
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32 for the categories of what the visitors did."""
         spread = self._array("spread")
-        return self._from_shares(_shares(visitors.history(len(spread), self.half_life_items), spread))
+        history = visitors.history(len(spread), self.settings.half_life_items)
+        return self._from_shares(_shares(history, spread))
 
     def _from_shares(self, share: FloatArray) -> FloatArray:
         """Score shares (B, C + 1): (B, N)."""

@@ -7,15 +7,6 @@ from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.whitening import whitened
 
 
-def check_text_share(text_share: float, section: str) -> float:
-    """Refuse what is no share."""
-    if not 0 <= text_share <= 1:
-        raise ValueError(
-            f"text_share must be between 0 and 1, got {text_share}; set it in [matching.{section}]"
-        )
-    return text_share
-
-
 def content_vectors(data: TrainingData, text_share: float, whitening: float = 0.0) -> FloatArray:
     """Lay the item's own vector and the mean of its texts side by side, weighed.
 

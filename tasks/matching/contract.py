@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -91,6 +91,19 @@ class PairBatch:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """Scores that are the largest inner product of a user's vectors with an item's.
+
+    Args:
+        items: (N, K, D) float32; zeros are no vector, and an item without any scores 0.
+        users: (U, I, D) float32; zeros are no vector, and for a user without any everything scores 0.
+    """
+
+    items: FloatArray
+    users: FloatArray
+
+
 class Matcher(Protocol):
     """Scores users against items. Scores of different matchers share no scale: fusion normalises them."""
 
@@ -112,80 +125,22 @@ class Matcher(Protocol):
         """Return (P,) float32: the values that `score` has at these pairs."""
         ...
 
-    def parameters(self) -> dict[str, Parameter]:
-        """Return what the matcher was made with: enough to make it again."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write the fitted matcher as safetensors and JSON."""
-        ...
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a matcher that `save` wrote."""
-        ...
-
-
-class PairMatcher(Protocol):
-    """A matcher that is too dear for all pairs: it scores a sample of users' best candidates.
-
-    Fusion leaves it out: it would have to count 0 for everybody outside the sample. `polyrec relevance` says
-    what it is worth on the sample, and a cheap student may learn from it.
-    """
-
-    name: str
-
-    def fit(self, data: TrainingData, candidates: PairBatch) -> None:
-        """Learn from one fit window, and from what other matchers propose there."""
-        ...
-
-    def score_pairs(self, pairs: PairBatch) -> FloatArray:
-        """Return (P,) float32: higher is better among the pairs of one user; finite for unknown users too."""
-        ...
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return what the matcher was made with."""
-        ...
-
-
-@runtime_checkable
-class VisitorMatcher(Protocol):
-    """A matcher that scores people whom no fit window knows, without learning anything anew."""
-
-    proposes: bool
-    """As in `Matcher`."""
-
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32: what a user with this history and these interests would get."""
         ...
 
-
-@runtime_checkable
-class TextMatcher(Protocol):
-    """A matcher that can say which of an item's texts decided."""
-
     def best_slot(self, pairs: PairBatch) -> IntArray:
-        """Return (P,) int64: the slot that matched best, -1 where user or item has nothing to match."""
+        """Return (P,) int64: the slot of the text that decided, -1 where none did."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class SearchSpace:
-    """Scores that are the largest inner product of a user's vectors with an item's.
-
-    Args:
-        items: (N, K, D) float32; zeros are no vector, and an item without any scores 0.
-        users: (U, I, D) float32; zeros are no vector, and for a user without any everything scores 0.
-    """
-
-    items: FloatArray
-    users: FloatArray
-
-
-@runtime_checkable
-class SearchableMatcher(Protocol):
-    """A matcher whose best items can be searched for, without a score of everything."""
 
     def search_space(self) -> SearchSpace | None:
         """Return what `score` is the largest inner product of; None when it is something else."""
+        ...
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return the settings that the matcher was made with."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted matcher as safetensors and JSON."""
         ...

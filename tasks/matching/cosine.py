@@ -1,7 +1,7 @@
 """Cosine between a user's interests and the K texts of every item, reduced over K."""
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,73 +13,41 @@ from tasks.matching.contract import (
     FloatArray,
     IntArray,
     PairBatch,
-    Parameter,
     SearchSpace,
     TrainingData,
     UserBatch,
     VisitorBatch,
 )
-from tasks.matching.reductions import NONE, Reduction, log_mean_exp, maximum
-from tasks.matching.whitening import check_whitening, mapped, whitening_matrix
+from tasks.matching.reductions import NONE, log_mean_exp, maximum
+from tasks.matching.whitening import mapped, whitening_matrix
+from tasks.settings.matchers import CosineSettings, TextCosineSettings
 
 PAIR_BLOCK = 4096  # pairs of one user whose text vectors are copied at once
+TextCosineT = TypeVar("TextCosineT", bound=TextCosineSettings)
 
 
-class Cosine(ArrayMatcher):
-    """The best of a user's interests against an item's texts: at their best, together, or in between.
+class TextCosine(ArrayMatcher[TextCosineT]):
+    """The best of a user's interests against an item's texts, whose cosines are reduced over K.
 
     Texts are centred on their mean, as interests are on the mean item, and both go through the same whitening
-    map. The mean over K of inner products is the inner product with the mean vector, so it costs one slot;
-    the others run slot by slot, so that only a few (B, N) matrices live at once. A missing text is left out;
-    with nothing to match, the score is 0, which is what an average text gets.
-
-    Args:
-        reduction: "max", "mean" or "logsumexp".
-        whitening: 0 only centres vectors; the nearer to 1, the more alike all directions of the texts vary.
-        temperature: of "logsumexp"; near 0 it is the maximum, the higher the more it is the mean.
+    map. A missing text is left out; with nothing to match the score is 0, which is what an average text gets.
     """
 
     reads_texts = True
-    section = "cosine"
-
-    def __init__(self, reduction: Reduction, whitening: float = 0.0, temperature: float = 0.1) -> None:
-        super().__init__()
-        if reduction not in get_args(Reduction):
-            raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}, got {reduction!r}")
-        if not temperature >= 0.001:
-            raise ValueError(
-                f"temperature must be at least 0.001, got {temperature}; set it in [matching.cosine]"
-            )
-        self.reduction: Reduction = reduction
-        self.whitening = check_whitening(whitening, self.section)
-        self.temperature = temperature
-        self.name = f"cosine_{reduction}"
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "reduction": self.reduction,
-            "whitening": self.whitening,
-            "temperature": self.temperature,
-        }
 
     def fit(self, data: TrainingData) -> None:
         """Centre and whiten the texts, lay them out by slot, and send interests through the same map."""
         texts = centred(data.text_vectors)  # (N, K, D)
-        matrix = whitening_matrix(texts, self.whitening)
+        matrix = whitening_matrix(texts, self.settings.whitening)
         texts = np.ascontiguousarray(mapped(texts, matrix).swapaxes(0, 1))  # (K, N, D)
-        there = np.any(texts != 0, axis=-1)  # (K, N)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "texts": texts,
-            "there": there,
+            "there": np.any(texts != 0, axis=-1),  # (K, N)
             "interests": np.ascontiguousarray(mapped(data.interests, matrix)),
         }
         if matrix is not None:
             self._arrays["whitening"] = matrix
-        if self.reduction == "mean":
-            n_texts = np.maximum(there.sum(axis=0), 1)  # (N,)
-            self._arrays["mean_text"] = (texts.sum(axis=0) / n_texts[:, None]).astype(np.float32)
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32, the maximum over interests of the reduction over slots."""
@@ -90,13 +58,6 @@ class Cosine(ArrayMatcher):
         self._array("texts")  # refuses when nothing is fitted
         return self._best(mapped(visitors.interests, self._arrays.get("whitening")))
 
-    def search_space(self) -> SearchSpace | None:
-        """Return texts, or their means, and interests, where scores are their largest inner products."""
-        if self.reduction not in ("max", "mean"):
-            return None
-        texts = self._array("texts") if self.reduction == "max" else self._array("mean_text")[None]
-        return SearchSpace(texts.swapaxes(0, 1), self._array("interests"))
-
     def _best(self, interests: FloatArray) -> FloatArray:
         """Score interests (B, I, D): (B, N)."""
         texts, there = self._array("texts"), self._array("there")
@@ -106,18 +67,14 @@ class Cosine(ArrayMatcher):
             if not len(rows):
                 continue
             if len(rows) == len(interest):
-                np.maximum(out, self._reduced(interest, texts, there), out=out)
+                np.maximum(out, self._reduced(interest, texts, there, None), out=out)
             else:
-                out[rows] = np.maximum(out[rows], self._reduced(interest[rows], texts, there))
+                out[rows] = np.maximum(out[rows], self._reduced(interest[rows], texts, there, None))
         out[np.isneginf(out)] = 0
         return out
 
     def _reduced(
-        self,
-        interests: FloatArray,
-        texts: FloatArray,
-        there: NDArray[np.bool_],
-        items: IntArray | None = None,
+        self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None
     ) -> FloatArray:
         """Reduce over slots: (R, N), -inf where an item has no text.
 
@@ -127,13 +84,7 @@ class Cosine(ArrayMatcher):
             there: (K, N).
             items: which items the N are, when they are not all.
         """
-        if self.reduction == "mean":
-            mean_text = self._array("mean_text") if items is None else self._array("mean_text")[items]
-            return next(similarities(interests, mean_text[None], np.any(there, axis=0)[None]))
-        by_slot = similarities(interests, texts, there)
-        if self.reduction == "max":
-            return maximum(by_slot)
-        return log_mean_exp(by_slot, self.temperature)
+        raise NotImplementedError
 
     def _importance(self, interests: FloatArray, similarity: FloatArray) -> FloatArray:
         """Say which slot decides: (K, R, P), the higher the more, from similarities (K, R, P)."""
@@ -175,6 +126,45 @@ class Cosine(ArrayMatcher):
         slot = self._importance(interests, similarity)[:, interest, pair].argmax(axis=0)
         known = there.any(axis=0)
         return np.where(known, reduced[interest, pair], 0), np.where(known, slot, -1)
+
+
+class Cosine(TextCosine[CosineSettings]):
+    """The cosines of an item's texts at their best, together, or in between, as the name says.
+
+    The mean over K of inner products is the inner product with the mean vector, so it costs one slot; the
+    others run slot by slot, so that only a few (B, N) matrices live at once.
+    """
+
+    @property
+    def reduction(self) -> str:
+        """Of an item's texts: "max", "mean" or "logsumexp"."""
+        return self.name.removeprefix("cosine_")
+
+    def fit(self, data: TrainingData) -> None:
+        """Lay texts and interests out, and the mean text where that is all that counts."""
+        super().fit(data)
+        if self.reduction == "mean":
+            n_texts = np.maximum(self._arrays["there"].sum(axis=0), 1)  # (N,)
+            mean_text = self._arrays["texts"].sum(axis=0) / n_texts[:, None]
+            self._arrays["mean_text"] = mean_text.astype(np.float32)
+
+    def search_space(self) -> SearchSpace | None:
+        """Return texts, or their means, and interests, where scores are their largest inner products."""
+        if self.reduction == "logsumexp":
+            return None
+        texts = self._array("texts") if self.reduction == "max" else self._array("mean_text")[None]
+        return SearchSpace(texts.swapaxes(0, 1), self._array("interests"))
+
+    def _reduced(
+        self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None
+    ) -> FloatArray:
+        if self.reduction == "mean":
+            mean_text = self._array("mean_text") if items is None else self._array("mean_text")[items]
+            return next(similarities(interests, mean_text[None], np.any(there, axis=0)[None]))
+        by_slot = similarities(interests, texts, there)
+        if self.reduction == "max":
+            return maximum(by_slot)
+        return log_mean_exp(by_slot, self.settings.temperature)
 
 
 def similarities(

@@ -10,7 +10,7 @@ THREADS = 1
 
 
 @contextmanager
-def repeatable(seed: int) -> Iterator[torch.Generator]:
+def deterministic(seed: int) -> Iterator[torch.Generator]:
     """Seed torch, fix its threads and allow only deterministic algorithms; afterwards all is as it was.
 
     Args:

@@ -1,4 +1,4 @@
-"""When to stop training: judged on the newest events of the window itself, which are set aside for it."""
+"""When to stop training: by lists against the newest events of the window, which are set aside."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,15 +27,15 @@ def set_aside(data: TrainingData) -> tuple[TrainingData, csr_array]:
     n_events = np.bincount(data.user, minlength=data.n_users)[data.user]
     later = data.position_back < np.maximum(n_events // SHARE, 1)
     kept = {name: getattr(data, name)[~later] for name in ("user", "item", "value", "time")}
-    judged = later & np.isin(data.user, kept["user"])
-    pairs = np.unique(np.stack([data.user[judged], data.item[judged]]), axis=1)
+    held = later & np.isin(data.user, kept["user"])
+    pairs = np.unique(np.stack([data.user[held], data.item[held]]), axis=1)
     shape = (data.n_users, data.n_items)
     relevant = csr_array((np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=shape)
     relevant.sort_indices()
     return replace(data, **kept, given=None), relevant
 
 
-def judge(score: Callable[[IntArray], FloatArray], data: TrainingData, relevant: csr_array) -> float:
+def ndcg_of(score: Callable[[IntArray], FloatArray], data: TrainingData, relevant: csr_array) -> float:
     """Mean NDCG@10 of what is set aside; 0 when nothing is.
 
     Args:

@@ -8,8 +8,9 @@ import polars as pl
 from scipy import sparse
 
 from tasks.matching.base import ArrayMatcher, sparse_parts
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.training_data import Names
+from tasks.settings.matchers import ExternalSettings
 from warehouse.columns import FITS, ITEM, SCORE, USER
 from warehouse.errors import PolyrecError
 
@@ -17,29 +18,14 @@ FIT_MARK = "{fit}"
 BELOW = 0.1  # of the range of a user's scores: how far below the lowest an item without a score is
 
 
-class External(ArrayMatcher):
+class External(ArrayMatcher[ExternalSettings]):
     """Scores of pairs from a file with the columns user_id, item_id and score.
 
     Each fit window has a file of its own, made from the events of that window alone, so that nothing leaks:
     the name of the fit stands in the place of {fit}. An item that the file does not score for a user is below
     all that it does, by a tenth of their range: the file may hold the best items of each user only. A user
     without rows, and a visitor, whom no file knows, scores 0 everywhere.
-
-    Args:
-        name: under which the settings choose it.
-        files: path of the files, with {fit}.
     """
-
-    kind = "external"
-
-    def __init__(self, name: str, files: str) -> None:
-        super().__init__()
-        self.name = name
-        self.files = files
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {"name": self.name, "files": self.files}
 
     def fit(self, data: TrainingData) -> None:
         """Read the file of the window."""
@@ -47,7 +33,7 @@ class External(ArrayMatcher):
             raise PolyrecError(
                 f"matcher {self.name} needs the ids of users and items and the name of the fit"
             )
-        path = file_of(self.files, data.fit)
+        path = file_of(self.settings.files, data.fit)
         pairs = _read(path, data.names)
         shape = (data.n_users, data.n_items)
         scores = sparse.csr_matrix((pairs[SCORE].to_numpy(), (pairs["user"], pairs["item"])), shape=shape)

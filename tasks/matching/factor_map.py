@@ -8,71 +8,44 @@ matrix factors.
 import numpy as np
 from scipy import linalg
 
-from tasks.matching.base import LinearMatcher, above_zero, check_dense_items
-from tasks.matching.content_vectors import check_text_share, content_vectors
-from tasks.matching.contract import FloatArray, Parameter, TrainingData
+from tasks.matching.base import LinearMatcher, check_dense_items
+from tasks.matching.content_vectors import content_vectors
+from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.ease import Ease
+from tasks.settings.matchers import EaseSettings, FactorMapSettings
 
 
-class FactorMap(LinearMatcher):
-    """EASE whose columns are foretold from content.
+class FactorMap(LinearMatcher[FactorMapSettings]):
+    """EASE whose columns are predicted from content.
 
     The factors of an item are its column of EASE's item-item matrix: what each item of a history says about
     it. They are regressed on content by kernel ridge regression over the items with events, with the kernel
-    exp(-width (1 - cosine)). Warm and cold items are scored by foretold columns alike, so that a cold item
+    exp(-width (1 - cosine)). Warm and cold items are scored by predicted columns alike, so that a cold item
     stands on one scale with all others.
-
-    Args:
-        regularisation: lambda of EASE.
-        ridge: what holds the regression back, above 0.
-        width: of the kernel, above 0; the higher, the nearer an item must be to count.
-        text_share: of a cosine, the part of the texts; the rest is that of items' own vectors.
-        half_life_items: an item this many positions back counts half in the history that is applied.
     """
 
     name = "factor_map"
     reads_texts = True
 
-    def __init__(
-        self,
-        regularisation: float,
-        ridge: float = 1.0,
-        width: float = 3.0,
-        text_share: float = 0.5,
-        half_life_items: float | None = None,
-    ) -> None:
-        super().__init__()
-        above_zero(self.name, regularisation=regularisation, ridge=ridge, width=width)
-        self.regularisation = regularisation
-        self.ridge = ridge
-        self.width = width
-        self.text_share = check_text_share(text_share, "factor_map")
-        self.half_life_items = self.applied_half_life_items = half_life_items
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "regularisation": self.regularisation,
-            "ridge": self.ridge,
-            "width": self.width,
-            "text_share": self.text_share,
-            "half_life_items": self.half_life_items,
-        }
-
     def fit(self, data: TrainingData) -> None:
         """Fit EASE, then the regression of its columns on content."""
         check_dense_items(self.name, data.n_items)
-        ease = Ease(self.regularisation)
+        settings = self.settings
+        ease = Ease(
+            EaseSettings(
+                regularisation=settings.regularisation, half_life_items=None, side_information_weight=0
+            )
+        )
         ease.fit(data)
-        content = content_vectors(data, self.text_share)
+        content = content_vectors(data, settings.text_share)
         described = np.any(content != 0, axis=1)
         warm = np.flatnonzero(described & (np.bincount(data.learned.item, minlength=data.n_items) > 0))
-        columns = foretold(content, warm, ease.item_item[:, warm], self.ridge, self.width)
+        columns = predicted_columns(content, warm, ease.item_item[:, warm], settings.ridge, settings.width)
         columns[:, ~described] = 0  # nothing is known of it: 0 is what EASE gives to an item without events
-        self._keep(columns, data)
+        self._keep(data, item_item=columns)
 
 
-def foretold(
+def predicted_columns(
     content: FloatArray, known: np.ndarray, columns: FloatArray, ridge: float, width: float
 ) -> FloatArray:
     """(H, N) float32: columns for every item, by kernel ridge regression on those of the known items.

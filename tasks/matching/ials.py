@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tasks.arrays.recency import recency_weights
-from tasks.matching.base import ArrayMatcher, above_zero
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.base import ArrayMatcher
+from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
+from tasks.settings.matchers import IalsSettings
 
 Floats = NDArray[np.float64]
 FLOATS_AT_ONCE = 4_000_000  # of gathered factors: 32 MB
 INITIAL_DEVIATION = 0.1  # of a user's or item's whole vector
 
 
-class Ials(ArrayMatcher):
+class Ials(ArrayMatcher[IalsSettings]):
     """Factors of users and items, each solved for in turn while the other is held.
 
     With S the events, w_u and h_i (D,) the factors and n the number of a row's events, it minimises
@@ -29,59 +30,21 @@ class Ials(ArrayMatcher):
     Memory grows with users and items, never with items x items. A user's factors are solved for once more
     from the history as it is when lists are made, where an event weighs 0.5 ** (position back /
     half_life_items): so visitors and given events need no new fit.
-
-    Args:
-        factors: D.
-        epochs: how often both sides are solved for.
-        unobserved: what a pair without an event weighs against one with, above 0.
-        regularisation: above 0.
-        scaling: the power of a row's weight by which its regularisation grows: 0 for all alike, 1 in
-            proportion.
-        half_life_items: of the history that the item factors are applied to; None weighs all alike.
     """
 
     name = "ials"
-
-    def __init__(
-        self,
-        factors: int,
-        epochs: int,
-        unobserved: float,
-        regularisation: float,
-        scaling: float,
-        half_life_items: float | None = None,
-    ) -> None:
-        super().__init__()
-        above_zero(self.name, factors=factors, epochs=epochs)
-        above_zero(self.name, unobserved=unobserved, regularisation=regularisation)
-        self.factors = factors
-        self.epochs = epochs
-        self.unobserved = unobserved
-        self.regularisation = regularisation
-        self.scaling = scaling
-        self.half_life_items = half_life_items
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "factors": self.factors,
-            "epochs": self.epochs,
-            "unobserved": self.unobserved,
-            "regularisation": self.regularisation,
-            "scaling": self.scaling,
-            "half_life_items": self.half_life_items,
-        }
 
     def fit(self, data: TrainingData) -> None:
         """Alternate from seeded item factors, then solve for all users by their histories as they are now."""
         by_user = sparse.csr_matrix(data.learned.seen, dtype=np.float64)
         by_item = sparse.csr_matrix(by_user.T)
         rng = np.random.default_rng(data.seed)
-        items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(self.factors), (data.n_items, self.factors))
-        for _ in range(self.epochs):
+        factors = self.settings.factors
+        items = rng.normal(0, INITIAL_DEVIATION / np.sqrt(factors), (data.n_items, factors))
+        for _ in range(self.settings.epochs):
             users = self._solve(by_user, items)
             items = self._solve(by_item, users)
-        history = data.weighted(recency_weights(data.position_back, self.half_life_items))
+        history = data.weighted(recency_weights(data.position_back, self.settings.half_life_items))
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "items": items.astype(np.float32),
@@ -95,7 +58,7 @@ class Ials(ArrayMatcher):
     def score_visitors(self, visitors: VisitorBatch) -> FloatArray:
         """Return (B, N) float32, by factors solved for from what the visitors did."""
         items = self._array("items")
-        history = visitors.history(len(items), self.half_life_items)
+        history = visitors.history(len(items), self.settings.half_life_items)
         return self._solve(history, items.astype(np.float64)).astype(np.float32) @ items.T
 
     def _solve(self, weights: sparse.csr_matrix, other: Floats) -> Floats:
@@ -110,8 +73,8 @@ class Ials(ArrayMatcher):
         n_rows, size = len(weights.indptr) - 1, other.shape[1]
         out = np.zeros((n_rows, size))
         length = np.diff(weights.indptr)
-        everything = self.unobserved * (other.T @ other)  # (D, D)
-        base = self.unobserved * len(other)
+        everything = self.settings.unobserved * (other.T @ other)  # (D, D)
+        base = self.settings.unobserved * len(other)
         order = np.argsort(length, kind="stable")
         order = order[np.searchsorted(length[order], 1) :]  # a row without events keeps zeros
         while len(order):
@@ -125,7 +88,7 @@ class Ials(ArrayMatcher):
             gathered = other[weights.indices[event]]  # (B, L, D)
             weighted = gathered * weight[:, :, None]
             gram = weighted.swapaxes(1, 2) @ gathered + everything  # (B, D, D)
-            ridge = self.regularisation * (weight.sum(axis=1) + base) ** self.scaling
+            ridge = self.settings.regularisation * (weight.sum(axis=1) + base) ** self.settings.scaling
             gram[:, np.arange(size), np.arange(size)] += ridge[:, None]
             out[rows] = np.linalg.solve(gram, weighted.sum(axis=1)[:, :, None])[:, :, 0]
         return out

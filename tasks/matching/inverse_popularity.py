@@ -11,9 +11,6 @@ class InversePopularity(Popularity):
 
     It proposes nothing, since the rarest items are nobody's taste: it only orders what other matchers
     propose, against the popularity that is in all of their scores.
-
-    Args:
-        half_life_days: as in `Popularity`.
     """
 
     name = "inverse_popularity"

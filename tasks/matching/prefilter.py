@@ -1,4 +1,4 @@
-"""The first, cheap look at texts: short vectors, in the number format that the processor multiplies fastest.
+"""A cheap prefilter of texts: short vectors, in the number format that the processor multiplies fastest.
 
 Where the processor has instructions for bfloat16, they multiply about four times as many numbers a second as
 those for float32. Vectors are rounded then, and by Cauchy and Schwarz, u' and t' being u and t rounded,
@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.matching.bound import Bound
-from tasks.matching.contract import FloatArray
+from tasks.matching.contract import FloatArray, IntArray
 
 
 def fastest_format() -> torch.dtype:
@@ -31,8 +32,8 @@ def multiply_alone() -> None:
     threadpool_limits(limits=1, user_api="openmp")
 
 
-class FirstLook:
-    """Texts as a first look takes them.
+class Prefilter:
+    """Texts as the prefilter multiplies them.
 
     Args:
         texts: (N, K, D) float32; kept, so it may be memory-mapped.
@@ -42,7 +43,8 @@ class FirstLook:
     """
 
     def __init__(self, texts: FloatArray, step: int, bound: Bound, number_format: torch.dtype) -> None:
-        self.number_format, self._texts, self._step, self._bound = number_format, texts, step, bound
+        self.number_format, self._texts, self.step, self._bound = number_format, texts, step, bound
+        self.n_items, self.n_slots = texts.shape[:2]
         self._rounds = number_format != torch.float32
         self._blocks: list[torch.Tensor] = []  # (K, n, W + 1)
         with (
@@ -59,7 +61,7 @@ class FirstLook:
 
     def _laid_out(self, t: int) -> tuple[torch.Tensor, float, float, float]:
         """Block t, and the lengths of its longest text, of the longest as multiplied, and of what it lost."""
-        block = self._texts[t :: self._step].swapaxes(0, 1)  # (K, n, D)
+        block = self._texts[t :: self.step].swapaxes(0, 1)  # (K, n, D)
         if self._bound.axes is None and not self._rounds:
             return torch.empty(0), _longest(block), 0.0, 0.0
         short = self._bound.shortened(np.ascontiguousarray(block))
@@ -100,7 +102,50 @@ class FirstLook:
             np.matmul(self._blocks[t].numpy(), asked.numpy(), out=out.numpy())
         else:
             for slot, product in enumerate(out.numpy()):
-                np.matmul(self._texts[t :: self._step, slot], asked.numpy(), out=product)
+                np.matmul(self._texts[t :: self.step, slot], asked.numpy(), out=product)
+
+
+class BlockProducts:
+    """Products of queries with one block of texts after the other, in memory that is used again.
+
+    Args:
+        prefilter: of the texts.
+        asked: (W + 1, Q) queries, as `Prefilter.asked` gives them.
+        n_kept: the products of so many blocks, the first ones, live at once.
+        allowed: (N,) items that may be in any list; all of them when None.
+        hidden: per block the places and the queries (row of asked) that must not meet; None for nothing.
+    """
+
+    def __init__(
+        self,
+        prefilter: Prefilter,
+        asked: torch.Tensor,
+        n_kept: int,
+        allowed: NDArray[np.bool_] | None,
+        hidden: list[tuple[IntArray, IntArray]] | None,
+    ) -> None:
+        self._prefilter, self._asked, self._allowed, self._hidden = prefilter, asked, allowed, hidden
+        self._n_items, self._n_slots, self._step = prefilter.n_items, prefilter.n_slots, prefilter.step
+        height, n_queries = -(-self._n_items // self._step), asked.shape[1]
+        shape = (n_kept, self._n_slots * height * n_queries)
+        self._products = torch.empty(shape, dtype=prefilter.number_format)
+        self._bounds = torch.empty((n_kept, height, n_queries), dtype=prefilter.number_format)
+
+    def of(self, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Products (K, n, Q) of block t, and their maximum (n, Q), -inf where an item is not wanted."""
+        n, at = len(range(t, self._n_items, self._step)), t % len(self._products)  # the last have one less
+        n_queries = self._asked.shape[1]
+        out = self._products[at, : self._n_slots * n * n_queries].view(self._n_slots, n, n_queries)
+        most = self._bounds[at, :n]
+        self._prefilter.multiply(t, self._asked, out)
+        torch.maximum(out[0], out[-1], out=most)
+        for product in out[1:-1]:
+            torch.maximum(most, product, out=most)
+        if self._allowed is not None:
+            most[torch.from_numpy(~self._allowed[t :: self._step])] = -torch.inf
+        if self._hidden is not None:
+            most[self._hidden[t]] = -torch.inf
+        return out, most
 
 
 def _longest(vectors: FloatArray) -> float:

@@ -5,15 +5,12 @@ text in the slot, may write into them, and returns (R, N), -inf where an item ha
 users or interests.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from tasks.matching.contract import FloatArray
 
-Reduction = Literal["max", "mean", "logsumexp", "attention"]
-Reduce = Callable[[Iterable[FloatArray]], FloatArray]
 NONE = np.float32(-np.inf)
 LOWEST = np.float32(-1e30)  # below every logit, yet finite: a difference of two is never NaN
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from tasks.matching.attention import CosineAttention
-from tasks.matching.base import read_description
+from tasks.matching.base import ArrayMatcher, read_description
 from tasks.matching.category_popularity import CategoryPopularity
 from tasks.matching.content_knn import ContentKnn
 from tasks.matching.contract import Matcher, Parameter
 from tasks.matching.cosine import Cosine
-from tasks.matching.ease import Ease, PlainEase
+from tasks.matching.ease import Ease
 from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
@@ -24,38 +25,36 @@ from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.slit import Slit
 from tasks.matching.two_tower import TwoTower
+from tasks.settings.matchers import ExternalSettings
 from tasks.settings.matching import Matching
 from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 from tasks.settings.space import Space, spaces_of
-from warehouse.errors import SettingsError
+from warehouse.errors import PolyrecError, SettingsError
 
 
 class Kind(NamedTuple):
-    """How a matcher of a name is made."""
+    """The class of a matcher, and the section of [matching] that it is made with."""
 
-    make: type[Matcher]
-    section: str | None = None
-    """The section of [matching] whose keys are its arguments."""
-    arguments: Mapping[str, Any] = MappingProxyType({})
-    """What tells it from others of its class."""
+    matcher: type[ArrayMatcher[Any]]
+    section: str
 
 
 KINDS: dict[str, Kind] = {
-    "cosine_max": Kind(Cosine, "cosine", {"reduction": "max"}),
-    "cosine_mean": Kind(Cosine, "cosine", {"reduction": "mean"}),
+    "cosine_max": Kind(Cosine, "cosine"),
+    "cosine_mean": Kind(Cosine, "cosine"),
     "ease": Kind(Ease, "ease"),
     "popularity": Kind(Popularity, "popularity"),
     "slit": Kind(Slit, "slit"),
     "inverse_popularity": Kind(InversePopularity, "popularity"),
     "search_keyword": Kind(SearchKeyword, "search_keyword"),
     "search_semantic": Kind(SearchSemantic, "search_semantic"),
-    "cosine_logsumexp": Kind(Cosine, "cosine", {"reduction": "logsumexp"}),
+    "cosine_logsumexp": Kind(Cosine, "cosine"),
     "cosine_attention": Kind(CosineAttention, "cosine_attention"),
     "content_knn": Kind(ContentKnn, "content_knn"),
     "two_tower": Kind(TwoTower, "two_tower"),
     "factor_map": Kind(FactorMap, "factor_map"),
-    "ease_plain": Kind(PlainEase, "ease_plain"),
+    "ease_plain": Kind(Ease, "ease_plain"),
     "infinite_ae": Kind(InfiniteAutoencoder, "infinite_ae"),
     "ials": Kind(Ials, "ials"),
     "category_popularity": Kind(CategoryPopularity, "category_popularity"),
@@ -65,17 +64,16 @@ KINDS: dict[str, Kind] = {
 
 
 def build(name: str, settings: Matching) -> Matcher:
-    """Make the matcher of this name, not fitted yet, with the parameters of the settings."""
+    """Make the matcher of this name, not fitted yet, with its section of the settings."""
     for one in settings.external:
         if one.name in KINDS:
             raise SettingsError(
                 f"a built-in matcher is called {one.name!r}; give that of [[matching.external]] another name"
             )
         if one.name == name:
-            return External(one.name, one.files)
+            return External(one, name)
     kind = KINDS[known(name)]
-    section = getattr(settings, kind.section).model_dump() if kind.section else {}
-    return kind.make(**section, **kind.arguments)
+    return kind.matcher(getattr(settings, kind.section), name)
 
 
 def searched(name: str) -> dict[str, Space]:
@@ -87,23 +85,33 @@ def searched(name: str) -> dict[str, Space]:
 def section_of(name: str) -> type[Section] | None:
     """The section of [matching] whose settings are a matcher's own; what has no lists shares another's."""
     kind = KINDS[known(name)]
-    return type(getattr(Matching(), kind.section)) if kind.section and kind.make.proposes else None
+    return type(getattr(Matching(), kind.section)) if kind.matcher.proposes else None
 
 
 def with_values(settings: Matching, name: str, values: Mapping[str, Parameter]) -> Matching:
     """The settings with other values in a matcher's section, checked as those of a file are."""
     key = KINDS[known(name)].section
-    if key is None:
-        raise ValueError(f"matcher {name} has no settings; leave it out")
     section = getattr(settings, key)
     changed = type(section).model_validate({**section.model_dump(), **values})
     return settings.model_copy(update={key: changed})
 
 
 def load(folder: Path) -> Matcher:
-    """Read whichever matcher was saved in a folder."""
-    kind = read_description(folder)["kind"]
-    return External.load(folder) if kind == External.kind else KINDS[known(kind)].make.load(folder)
+    """Read whichever matcher was saved in a folder; what has no built-in name is external."""
+    name, parameters = read_description(folder)
+    kind = KINDS.get(name)
+    section = type(getattr(Matching(), kind.section)) if kind else ExternalSettings
+    try:
+        settings = section.model_validate(parameters)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise PolyrecError(
+            f"{folder} holds the matcher {name!r} with settings of another version ({where}); "
+            "fit again: polyrec run"
+        ) from None
+    matcher = (kind.matcher if kind else External)(settings, name)
+    matcher.load_arrays(folder)
+    return matcher
 
 
 def known(name: str) -> str:

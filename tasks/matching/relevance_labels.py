@@ -1,4 +1,4 @@
-"""What the student learns from: the language model's log-probabilities as relevance."""
+"""What the student learns from: the language model's log-probabilities as relevance labels."""
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ from warehouse.connection import Warehouse
 STUDENT = "relevance_student"
 
 
-def read_judgements(warehouse: Warehouse, matching: Matching) -> pl.DataFrame | None:
+def read_relevance(warehouse: Warehouse, matching: Matching) -> pl.DataFrame | None:
     """Read user_id, item_id, text_id, context and relevance; None where no student is to learn from them.
 
     They are of fit `train`, whatever is fitted: each says what the language model was told.
@@ -30,8 +30,8 @@ def with_relevance(rows: pl.DataFrame, per_token: bool) -> pl.DataFrame:
         rows: of features.relevance.
         per_token: whether it is divided by a text's length.
     """
-    judged = (rows[name].to_numpy() for name in ("log_prob_with", "log_prob_without", "n_tokens"))
-    return rows.with_columns(pl.Series("relevance", relevance(*judged, per_token=per_token)))
+    columns = (rows[name].to_numpy() for name in ("log_prob_with", "log_prob_without", "n_tokens"))
+    return rows.with_columns(pl.Series("relevance", relevance(*columns, per_token=per_token)))
 
 
 def relevance(

@@ -1,10 +1,8 @@
 """A small network that has learned a language model's relevance, cheap enough for all pairs.
 
-Knowledge distillation (Hinton, Vinyals & Dean, 2015): the language model judges some thousand pairs of a user
-and a text, the student learns its judgement from vectors.
+Knowledge distillation (Hinton, Vinyals & Dean, 2015): the language model labels some thousand pairs of a user
+and a text with their relevance, the student learns the labels from vectors.
 """
-
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -16,73 +14,45 @@ from tasks.matching.contract import (
     FloatArray,
     IntArray,
     PairBatch,
-    Parameter,
     TrainingData,
     UserBatch,
     VisitorBatch,
 )
-from tasks.matching.deterministic import repeatable
-from tasks.matching.training_data import Judgements
+from tasks.matching.deterministic import deterministic
+from tasks.matching.training_data import RelevanceLabels
+from tasks.settings.matchers import RelevanceStudentSettings
 
-Reduction = Literal["max", "mean"]
 BATCH = 128
 
 
-class RelevanceStudent(ArrayMatcher):
+class RelevanceStudent(ArrayMatcher[RelevanceStudentSettings]):
     """Predicts the relevance of a text to a history from their vectors, and takes an item's K texts together.
 
     A history is the mean vector of the items that the language model was told of: as many of a user's last.
     Relevance is learned about each user's mean, since only differences between a user's items order a list.
-    Without any judgement of the language model every score is 0, and so it is for a user without history and
+    Without any label every score is 0, and so it is for a user without history and
     an item without text.
-
-    Args:
-        hidden: width of the layers.
-        epochs: how often every judgement is seen.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
-        reduction: of an item's texts: "max" or "mean".
     """
 
     name = "relevance_student"
     reads_texts = True
 
-    def __init__(
-        self, hidden: int, epochs: int, learning_rate: float, weight_decay: float, reduction: Reduction
-    ) -> None:
-        super().__init__()
-        if reduction not in get_args(Reduction):
-            raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}, got {reduction!r}")
-        self.hidden, self.epochs = hidden, epochs
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.reduction: Reduction = reduction
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "hidden": self.hidden,
-            "epochs": self.epochs,
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "reduction": self.reduction,
-        }
-
     def fit(self, data: TrainingData) -> None:
-        """Learn from the judgements, and lay out what is the same for all users."""
+        """Learn from the labels, and lay out what is the same for all users."""
         texts = centred(data.text_vectors)  # (N, K, D)
         there = np.any(texts != 0, axis=-1)  # (N, K)
         n_texts = there.sum(axis=1, keepdims=True)
         own = centred(data.item_vectors)
         items = np.where(n_texts > 0, texts.sum(axis=1) / np.maximum(n_texts, 1), own)  # (N, D)
-        judged = data.judgements
-        length = judged.context.shape[1] if judged is not None else 1
+        labels = data.relevance_labels
+        length = labels.context.shape[1] if labels is not None else 1
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "items": items.astype(np.float32),
             "there": np.ascontiguousarray(there.T),  # (K, N)
             "latest": data.latest(length),
         }
-        network = self._trained(texts, judged, data.seed)
+        network = self._trained(texts, labels, data.seed)
         if network is None:
             return
         with torch.no_grad():
@@ -99,26 +69,26 @@ class RelevanceStudent(ArrayMatcher):
             }
             self._arrays |= {key: value.numpy().copy() for key, value in arrays.items()}
 
-    def _trained(self, texts: FloatArray, judged: Judgements | None, seed: int) -> "_Network | None":
-        """Return the network that learned the judgements of texts (N, K, D) that are there."""
-        if judged is None or not len(judged.value):
+    def _trained(self, texts: FloatArray, labels: RelevanceLabels | None, seed: int) -> "_Network | None":
+        """Return the network that learned the labels of texts (N, K, D) that are there."""
+        if labels is None or not len(labels.value):
             return None
-        kept = np.flatnonzero(self._array("there")[judged.slot, judged.item])
+        kept = np.flatnonzero(self._array("there")[labels.slot, labels.item])
         if not len(kept):
             return None
-        group, value = judged.group[kept], judged.value[kept].astype(np.float64)
-        n = np.maximum(np.bincount(group, minlength=len(judged.context)), 1)
-        value -= (np.bincount(group, value, minlength=len(judged.context)) / n)[group]
+        group, value = labels.group[kept], labels.value[kept].astype(np.float64)
+        n = np.maximum(np.bincount(group, minlength=len(labels.context)), 1)
+        value -= (np.bincount(group, value, minlength=len(labels.context)) / n)[group]
         value /= max(float(value.std()), 1e-6)
-        history = torch.from_numpy(self._history(judged.context)[group])
-        text = torch.from_numpy(texts[judged.item[kept], judged.slot[kept]])
+        history = torch.from_numpy(self._history(labels.context)[group])
+        text = torch.from_numpy(texts[labels.item[kept], labels.slot[kept]])
         target = torch.from_numpy(value.astype(np.float32))
-        with repeatable(seed):
-            network = _Network(texts.shape[2], self.hidden)
+        with deterministic(seed):
+            network = _Network(texts.shape[2], self.settings.hidden)
             optimiser = torch.optim.AdamW(
-                network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+                network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
             )
-            for _ in range(self.epochs):
+            for _ in range(self.settings.epochs):
                 for batch in torch.randperm(len(target)).split(BATCH):
                     loss = (network(history[batch], text[batch]) - target[batch]).square().mean()
                     optimiser.zero_grad()
@@ -164,7 +134,7 @@ class RelevanceStudent(ArrayMatcher):
         for row, history in enumerate(self._history(contexts)):
             if history.any():
                 values = self._values(history)
-                if self.reduction == "max":
+                if self.settings.reduction == "max":
                     reduced = values.max(axis=0)
                 else:
                     reduced = np.where(there, values, 0).sum(axis=0) / np.maximum(n_texts, 1)

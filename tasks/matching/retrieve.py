@@ -1,7 +1,8 @@
 """Matching in two steps: every matcher proposes its best items, then all of them score the union exactly."""
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
@@ -9,16 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from tasks.matching.contract import (
-    FloatArray,
-    IntArray,
-    Matcher,
-    PairBatch,
-    TextMatcher,
-    TrainingData,
-    UserBatch,
-)
-from tasks.matching.top_k_index import Search
+from tasks.matching.contract import FloatArray, IntArray, Matcher, PairBatch, TrainingData, UserBatch
+from tasks.matching.top_k_index import TopKIndex
 
 # One row per (user, item, matcher). own_rank is null where the matcher itself did not propose the item.
 SCHEMA = {
@@ -58,89 +51,87 @@ def top_items(scores: FloatArray, m: int, allowed: NDArray[np.bool_]) -> IntArra
     return out
 
 
-def top_candidates(
-    matchers: Sequence[Matcher],
-    data: TrainingData,
-    users: IntArray,
-    block: int,
-    m: int,
-    seconds: MutableMapping[str, float] | None = None,
-    recommendable: NDArray[np.bool_] | None = None,
-    searches: Mapping[str, Search] | None = None,
-    hidden: csr_matrix | None = None,
-) -> Iterator[pl.DataFrame]:
-    """Yield, per block of users, every matcher's score of every candidate, as a frame of `SCHEMA`.
+@dataclass(frozen=True)
+class Retrieval:
+    """Every matcher's score of every candidate, user by user.
 
     Candidates of a user are the union of the matchers' top m of what may be recommended, without what the
-    user has seen in the fit window. One (B, N) matrix a matcher lives at a time: memory depends on the block,
-    not on the users. A matcher that has a search proposes without a matrix and scores the candidates alone.
+    user has seen in the fit window. A block of users is scored at once, one (B, N) matrix a matcher: memory
+    depends on the block, not on the users. A matcher that has an index proposes without a matrix and scores
+    the candidates alone.
 
     Args:
         matchers: fitted on `data`.
         data: the fit window.
-        users: (U',) user codes.
         block: users scored at once.
         m: each matcher that proposes any proposes so many items.
-        seconds: when given, each matcher's scoring time is added under its name.
         recommendable: (N,) which items may be candidates; all of them when None.
-        searches: by matcher, how its best items are searched for.
         hidden: (U, N) bool, what users are not shown again; all that they have seen when None.
+        indexes: by matcher, in which its best items are searched for.
+        seconds: what each matcher's scoring has taken so far.
     """
-    if block < 1 or m < 1:
-        raise ValueError(f"block and m must be at least 1, got {block} and {m}; set them in [matching]")
-    searches = searches or {}
-    kept_back = data.seen if hidden is None else hidden
-    for batch in UserBatch(users).blocks(block):
-        of_batch = kept_back[batch.users]
-        allowed = np.ones((len(batch.users), data.n_items), dtype=bool)
-        if recommendable is not None:
-            allowed &= recommendable
-        allowed[of_batch.nonzero()] = False
-        scores, ranks = [], []
-        for matcher in matchers:
-            if matcher.name in searches:
-                with _timed(matcher, seconds):
-                    top = searches[matcher.name].top(batch.users, m, of_batch, recommendable)
-                scores.append(None)
-            else:
-                with _timed(matcher, seconds):
-                    matrix = matcher.score(batch)
-                check_finite(matcher.name, matrix, batch.users[:, None], np.arange(data.n_items))
-                top = top_items(matrix, m if matcher.proposes else 0, allowed)
-                scores.append(matrix)
-            ranks.append(_ranks(top, data.n_items))
-        rows, items = np.nonzero(np.any([rank > 0 for rank in ranks], axis=0))
-        pairs = PairBatch(batch.users[rows], items)
-        frames = []
-        for matcher, matrix, rank in zip(matchers, scores, ranks, strict=True):
-            if matrix is None:
-                with _timed(matcher, seconds):
-                    of_pairs = matcher.score_pairs(pairs)
-                check_finite(matcher.name, of_pairs, pairs.users, pairs.items)
-            else:
-                of_pairs = matrix[rows, items]
-            frames.append(_frame(matcher, pairs, of_pairs, rank[rows, items]))
-        yield pl.concat(frames)
 
+    matchers: Sequence[Matcher]
+    data: TrainingData
+    block: int
+    m: int
+    recommendable: NDArray[np.bool_] | None = None
+    hidden: csr_matrix | None = None
+    indexes: Mapping[str, TopKIndex] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
-@contextmanager
-def _timed(matcher: Matcher, seconds: MutableMapping[str, float] | None) -> Iterator[None]:
-    """Add the time that passes to the matcher's."""
-    start = perf_counter()
-    yield
-    if seconds is not None:
-        seconds[matcher.name] = seconds.get(matcher.name, 0.0) + perf_counter() - start
+    def __post_init__(self) -> None:
+        if self.block < 1 or self.m < 1:
+            raise ValueError(
+                f"block and m must be at least 1, got {self.block} and {self.m}; set them in [matching]"
+            )
+
+    def candidates(self, users: IntArray) -> Iterator[pl.DataFrame]:
+        """Yield, per block of users (U',), their candidates as a frame of `SCHEMA`."""
+        kept_back = self.data.seen if self.hidden is None else self.hidden
+        for batch in UserBatch(users).blocks(self.block):
+            own = [self._own(matcher, batch, kept_back[batch.users]) for matcher in self.matchers]
+            ranks = [_ranks(top, self.data.n_items) for _, top in own]
+            rows, items = np.nonzero(np.any([rank > 0 for rank in ranks], axis=0))
+            pairs = PairBatch(batch.users[rows], items)
+            frames = []
+            for matcher, (matrix, _), rank in zip(self.matchers, own, ranks, strict=True):
+                if matrix is None:
+                    with self._timed(matcher):
+                        of_pairs = matcher.score_pairs(pairs)
+                    check_finite(matcher.name, of_pairs, pairs.users, pairs.items)
+                else:
+                    of_pairs = matrix[rows, items]
+                frames.append(_frame(matcher, pairs, of_pairs, rank[rows, items]))
+            yield pl.concat(frames)
+
+    def _own(
+        self, matcher: Matcher, batch: UserBatch, kept_back: csr_matrix
+    ) -> tuple[FloatArray | None, IntArray]:
+        """Return a matcher's scores (B, N), None with an index, and what it proposes (B, m)."""
+        if matcher.name in self.indexes:
+            with self._timed(matcher):
+                index = self.indexes[matcher.name]
+                return None, index.top(batch.users, self.m, kept_back, self.recommendable)
+        with self._timed(matcher):
+            matrix = matcher.score(batch)
+        check_finite(matcher.name, matrix, batch.users[:, None], np.arange(self.data.n_items))
+        allowed = np.ones(matrix.shape, dtype=bool)
+        if self.recommendable is not None:
+            allowed &= self.recommendable
+        allowed[kept_back.nonzero()] = False
+        return matrix, top_items(matrix, self.m if matcher.proposes else 0, allowed)
+
+    @contextmanager
+    def _timed(self, matcher: Matcher) -> Iterator[None]:
+        """Add the time that passes to the matcher's."""
+        start = perf_counter()
+        yield
+        self.seconds[matcher.name] = self.seconds.get(matcher.name, 0.0) + perf_counter() - start
 
 
 def check_finite(name: str, scores: FloatArray, users: IntArray, items: IntArray) -> None:
-    """Refuse scores that cannot be ordered.
-
-    Args:
-        name: of the matcher.
-        scores: (B, N), or (P,) of pairs.
-        users: user codes, of a shape that fits.
-        items: item codes.
-    """
+    """Refuse scores that cannot be ordered: (B, N) of users (B, 1) and items (N,), or (P,) of pairs."""
     wrong = ~np.isfinite(scores)
     if wrong.any():
         at = tuple(np.argwhere(wrong)[0])
@@ -161,7 +152,7 @@ def _ranks(top: IntArray, n_items: int) -> NDArray[np.int32]:
 
 def _frame(matcher: Matcher, pairs: PairBatch, scores: FloatArray, ranks: NDArray[np.int32]) -> pl.DataFrame:
     """Lay one matcher's scores of the candidates out as rows."""
-    slots = matcher.best_slot(pairs) if isinstance(matcher, TextMatcher) else np.full(len(scores), -1)
+    slots = matcher.best_slot(pairs)
     frame = pl.DataFrame(
         {"user": pairs.users, "item": pairs.items, "score": scores, "own_rank": ranks, "slot": slots}
     )

@@ -15,95 +15,39 @@ import torch
 from torch import nn
 
 from tasks.arrays.vectors import centred, unit
-from tasks.matching.augmentation import NONE, augmented
-from tasks.matching.base import ArrayMatcher, above_zero
-from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
-from tasks.matching.deterministic import repeatable
-from tasks.matching.early_stopping import judge, set_aside
-from tasks.matching.sasrec_network import HALF_LIVES, Network
+from tasks.matching.augmentation import augmented
+from tasks.matching.base import ArrayMatcher
+from tasks.matching.contract import FloatArray, IntArray, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.deterministic import deterministic
+from tasks.matching.early_stopping import ndcg_of, set_aside
+from tasks.matching.sasrec_network import Network
 from tasks.matching.sequences import in_order, later_events, newest_items, windows
+from tasks.settings.matchers import SasrecSettings
 
 USERS_AT_ONCE = 256
 DEVIATION = 0.05  # of item vectors before training
 AVERAGED = 0.99  # what a step keeps of the mean of the weights
 
 
-class Sasrec(ArrayMatcher):
+class Sasrec(ArrayMatcher[SasrecSettings]):
     """What comes next, from a network that reads the last items of a history.
 
     In training every place of every history predicts an item of a later block, the nearer the likelier,
     against all items or so many drawn at random. Events of one block are shuffled anew in each epoch. The
     weights kept are an exponential mean over the steps. Scores are inner products of what the network knows
     after a user's last item with the items' vectors; a user without history scores 0 everywhere.
-
-    Args:
-        factors: D, an even number.
-        blocks: of self-attention.
-        length: the network reads so many of the newest items.
-        dropout: the share of values set to 0 in training, below 1.
-        epochs: how often all histories are read; found on validation and kept when it is fitted again.
-        batch: sequences a step.
-        learning_rate: of Adam.
-        half_life_items: of how far ahead the items lie that are predicted.
-        negatives: items drawn at random for each step, which a target is told from; 0 takes all items.
-        text_start: whether item vectors begin as the main components of text and content vectors.
-        patience: above 0, the last tenth of each history is set aside first, and training ends when it is
-            predicted no better for so many epochs; then all is learned with the best number of epochs.
-        augmentation: how short histories are altered, anew for each epoch; see `tasks.matching.augmentation`.
     """
 
     name = "sasrec"
-    reads_texts = True
 
-    def __init__(
-        self,
-        factors: int,
-        blocks: int,
-        length: int,
-        dropout: float,
-        epochs: int,
-        batch: int,
-        learning_rate: float,
-        half_life_items: float,
-        negatives: int,
-        text_start: bool,
-        patience: int = 0,
-        augmentation: str = NONE,
-    ) -> None:
-        super().__init__()
-        above_zero(self.name, factors=factors, blocks=blocks, length=length, epochs=epochs, batch=batch)
-        above_zero(self.name, learning_rate=learning_rate, half_life_items=half_life_items)
-        if factors % len(HALF_LIVES):
-            raise ValueError(
-                f"factors must be a multiple of {len(HALF_LIVES)}, got {factors}; set it in [matching.sasrec]"
-            )
-        self.factors, self.blocks, self.length, self.dropout = factors, blocks, length, dropout
-        self.epochs, self.batch, self.learning_rate = epochs, batch, learning_rate
-        self.half_life_items, self.negatives, self.text_start = half_life_items, negatives, text_start
-        self.reads_texts, self.patience = text_start, patience
-        self.augmentation = augmentation
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "factors": self.factors,
-            "blocks": self.blocks,
-            "length": self.length,
-            "dropout": self.dropout,
-            "epochs": self.epochs,
-            "batch": self.batch,
-            "learning_rate": self.learning_rate,
-            "half_life_items": self.half_life_items,
-            "negatives": self.negatives,
-            "text_start": self.text_start,
-            "patience": self.patience,
-            "augmentation": self.augmentation,
-        }
+    def __init__(self, settings: SasrecSettings, name: str = "") -> None:
+        super().__init__(settings, name)
+        self.reads_texts = settings.text_start
 
     def fit(self, data: TrainingData) -> None:
         """Train, then read every history as it is now."""
-        with repeatable(data.seed):
-            epochs = self._best_epochs(data.learned) if self.patience else self.epochs
+        with deterministic(data.seed):
+            epochs = self._best_epochs(data.learned) if self.settings.patience else self.settings.epochs
             network = next(islice(self._training(data.learned), epochs - 1, None))
             state = {f"network.{key}": value.numpy() for key, value in network.state_dict().items()}
             counts = {"n_users": np.array([data.n_users]), "epochs": np.array([epochs])}
@@ -113,12 +57,12 @@ class Sasrec(ArrayMatcher):
         """The number of epochs after which what is set aside of the window is predicted best."""
         earlier, relevant = set_aside(data)
         best, best_epoch = -1.0, 1
-        for epoch, network in enumerate(islice(self._training(earlier), self.epochs), 1):
+        for epoch, network in enumerate(islice(self._training(earlier), self.settings.epochs), 1):
             users, items = self._users(network, earlier), network.items.weight.detach().numpy()
-            reached = judge(lambda some, u=users, i=items: u[some] @ i.T, earlier, relevant)
+            reached = ndcg_of(lambda some, u=users, i=items: u[some] @ i.T, earlier, relevant)
             if reached > best:
                 best, best_epoch = reached, epoch
-            elif epoch - best_epoch >= self.patience:
+            elif epoch - best_epoch >= self.settings.patience:
                 break
         return best_epoch
 
@@ -141,19 +85,19 @@ class Sasrec(ArrayMatcher):
             assign=True,
         )
         who = np.repeat(np.arange(len(visitors)), np.diff(visitors.start))
-        return self._read(network, *newest_items(who, visitors.item, len(visitors), self.length)) @ vectors.T
+        return self._read(network, who, visitors.item, len(visitors)) @ vectors.T
 
     def _made(self, n_items: int) -> Network:
-        return Network(n_items, self.factors, self.blocks, self.dropout)
+        return Network(n_items, self.settings.factors, self.settings.blocks, self.settings.dropout)
 
     def _first_vectors(self, data: TrainingData) -> FloatArray:
         """(N, D): random, or the main components of what texts and content say of the items."""
-        vectors = np.random.default_rng(data.seed).normal(size=(data.n_items, self.factors))
+        vectors = np.random.default_rng(data.seed).normal(size=(data.n_items, self.settings.factors))
         texts = unit(data.text_vectors.sum(axis=1))  # the mean of those there are: a missing one is 0
         content = np.hstack([centred(texts), centred(data.item_vectors)])  # (N, 2 D')
-        if self.text_start and content.any():
+        if self.settings.text_start and content.any():
             left, strength, _ = np.linalg.svd(content, full_matrices=False)
-            components = (left * strength)[:, : self.factors]
+            components = (left * strength)[:, : self.settings.factors]
             there = content.any(axis=1)
             vectors[there, : components.shape[1]] = components[there] / components[there].std()
         return (DEVIATION * vectors).astype(np.float32)
@@ -166,7 +110,7 @@ class Sasrec(ArrayMatcher):
         with torch.no_grad():
             network.items.weight.copy_(torch.from_numpy(self._first_vectors(data)))
         averaged = deepcopy(network).requires_grad_(False)
-        optimiser = torch.optim.Adam(network.parameters(), self.learning_rate, betas=(0.9, 0.98))
+        optimiser = torch.optim.Adam(network.parameters(), self.settings.learning_rate, betas=(0.9, 0.98))
         steps = 0
         while True:
             network.train()
@@ -185,19 +129,19 @@ class Sasrec(ArrayMatcher):
         """(U, D) what the network knows of everybody; events of one block are read in a seeded order."""
         ties = np.random.default_rng(data.seed).permutation(data.n_items)
         order = in_order(data, ties[data.item])
-        return self._read(network, *newest_items(data.user, data.item[order], data.n_users, self.length))
+        return self._read(network, data.user, data.item[order], data.n_users)
 
     def _batches(
         self, data: TrainingData, rng: np.random.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield items and targets (B, L), -1 where nothing is to be predicted, of one epoch."""
-        data = augmented(data, self.augmentation, rng)
+        data = augmented(data, self.settings.augmentation, rng)
         item = data.item[in_order(data, rng.random(len(data.user)))]
-        later = later_events(data, self.half_life_items, rng)
-        cut = windows(data.user, data.n_users, self.length, rng)
+        later = later_events(data, self.settings.half_life_items, rng)
+        cut = windows(data.user, data.n_users, self.settings.length, rng)
         cut = cut[rng.permutation(len(cut))]
-        for start in range(0, len(cut), self.batch):
-            place = cut[start : start + self.batch]
+        for start in range(0, len(cut), self.settings.batch):
+            place = cut[start : start + self.settings.batch]
             target = np.where(place >= 0, later[place], -1)
             if (target >= 0).any():
                 items = np.where(place >= 0, item[place], 0)
@@ -210,19 +154,20 @@ class Sasrec(ArrayMatcher):
         wanted = targets >= 0
         hidden, target = network(items)[wanted], targets[wanted]  # (T, D), (T,)
         n_items = network.items.num_embeddings
-        if not 0 < self.negatives < n_items:
+        if not 0 < self.settings.negatives < n_items:
             return nn.functional.cross_entropy(hidden @ network.items.weight.T, target)
-        drawn = torch.from_numpy(rng.choice(n_items, self.negatives, replace=False))
+        drawn = torch.from_numpy(rng.choice(n_items, self.settings.negatives, replace=False))
         own = (hidden * network.items(target)).sum(dim=1, keepdim=True)  # (T, 1)
         # Each drawn item stands for as many as it was drawn from.
-        others = hidden @ network.items(drawn).T + np.log(n_items / self.negatives)
+        others = hidden @ network.items(drawn).T + np.log(n_items / self.settings.negatives)
         others = others.masked_fill(drawn == target[:, None], -torch.inf)
         return (torch.logsumexp(torch.cat([own, others], dim=1), dim=1) - own[:, 0]).mean()
 
-    def _read(self, network: Network, items: IntArray, size: IntArray) -> FloatArray:
-        """(U, D) what the network knows after the last of `size` (U,) items of each row (U, L)."""
+    def _read(self, network: Network, user: IntArray, item: IntArray, n_users: int) -> FloatArray:
+        """(U, D) what the network knows after the newest items of users: (E,) and (E,), oldest first."""
+        items, size = newest_items(user, item, n_users, self.settings.length)  # (U, L), (U,)
         network.eval()
-        out = np.zeros((len(items), self.factors), dtype=np.float32)
+        out = np.zeros((n_users, self.settings.factors), dtype=np.float32)
         with torch.no_grad():
             for start in range(0, len(items), USERS_AT_ONCE):
                 some = slice(start, start + USERS_AT_ONCE)

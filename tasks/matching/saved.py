@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.matching.contract import VisitorMatcher
+from tasks.matching.contract import Matcher
 from tasks.matching.registry import load
 
 MANIFEST = "fit.json"
@@ -68,7 +68,6 @@ def read_manifest(folder: Path) -> Manifest | None:
     return Manifest(values["fingerprint"], tuple(values["matchers"]), values["item_ids"], recommendable)
 
 
-def load_for_visitors(folder: Path, names: Iterable[str]) -> dict[str, VisitorMatcher]:
-    """Read matchers of a folder by name: those that can score visitors."""
-    matchers = {name: load(folder / name) for name in names}
-    return {name: one for name, one in matchers.items() if isinstance(one, VisitorMatcher)}
+def load_matchers(folder: Path, names: Iterable[str]) -> dict[str, Matcher]:
+    """Read matchers of a folder by name."""
+    return {name: load(folder / name) for name in names}

@@ -12,58 +12,29 @@ import numpy as np
 from scipy import sparse
 
 from tasks.matching.base import ArrayMatcher, sparse_parts
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_words import words_of
 from tasks.matching.training_data import Names
+from tasks.settings.matchers import SearchKeywordSettings
 
 
-class SearchKeyword(ArrayMatcher):
+class SearchKeyword(ArrayMatcher[SearchKeywordSettings]):
     """BM25 of queries in items' title, categories, description and recommendation texts, as one document.
 
     A known user's queries are their latest recorded searches, weighed by recency; a visitor brings one. What
     shares no word with them scores 0; so does everything for who searched for nothing.
-
-    Args:
-        k1: how soon further occurrences of a word stop counting, above 0.
-        b: how much long documents are marked down, 0 to 1.
-        title_weight: how often a title is counted.
-        latest_searches: of how many searches back a user's queries are taken.
-        half_life_searches: a search this many searches back weighs half.
     """
 
     name = "search_keyword"
     reads_texts = True
 
-    def __init__(
-        self, k1: float, b: float, title_weight: int, latest_searches: int, half_life_searches: float
-    ) -> None:
-        super().__init__()
-        if not (k1 > 0 and 0 <= b <= 1 and title_weight >= 0):
-            raise ValueError(
-                f"k1 must be above 0, b between 0 and 1, title_weight 0 or more, got {k1}, {b} and "
-                f"{title_weight}; set them in [matching.search_keyword]"
-            )
-        self._settings: dict[str, Parameter] = {
-            "k1": k1,
-            "b": b,
-            "title_weight": title_weight,
-            "latest_searches": latest_searches,
-            "half_life_searches": half_life_searches,
-        }
-        self.k1, self.b, self.title_weight = k1, b, title_weight
-        self.latest_searches, self.half_life_searches = latest_searches, half_life_searches
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return dict(self._settings)
-
     def fit(self, data: TrainingData) -> None:
         """Index the items, and keep what users searched for as counts of words."""
-        documents = _documents(data.names, data.n_items, self.title_weight)
+        documents = _documents(data.names, data.n_items, self.settings.title_weight)
         vocabulary = sorted({word for document in documents for word in document})
         index = self._index(documents, vocabulary)  # (V, N)
-        queries = latest_queries(data.searches, data.n_users, self.latest_searches, self.half_life_searches)
+        queries = latest_queries(data.searches, data.n_users, self.settings)
         counts = _counts(queries.texts, {word: at for at, word in enumerate(vocabulary)})
         by_user = sparse.csr_matrix(queries.weights @ counts)
         self.__dict__.pop("_column", None)
@@ -102,7 +73,7 @@ class SearchKeyword(ArrayMatcher):
             return sparse.csr_matrix((0, len(documents)), dtype=np.float32)
         from bm25s import BM25  # takes a second, and whoever answers from a saved index does without
 
-        bm25 = BM25(k1=self.k1, b=self.b, method="lucene")
+        bm25 = BM25(k1=self.settings.k1, b=self.settings.b, method="lucene")
         column = {word: at for at, word in enumerate(vocabulary)}
         coded = [[column[word] for word in document] for document in documents]
         bm25.index((coded, dict(column)), create_empty_token=False, show_progress=False)

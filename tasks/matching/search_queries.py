@@ -6,7 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from tasks.arrays.recency import positions_back, recency_weights
-from tasks.matching.training_data import Searches
+from tasks.matching.training_data import SearchRecords
+from tasks.settings.matchers import SearchSettings
 
 
 class Queries(NamedTuple):
@@ -18,26 +19,18 @@ class Queries(NamedTuple):
     """(U, Q) float32: what a query counts for a user; a row sums to 1, or is empty."""
 
 
-def latest_queries(
-    searches: Searches | None, n_users: int, latest: int, half_life_searches: float
-) -> Queries:
+def latest_queries(searches: SearchRecords | None, n_users: int, settings: SearchSettings) -> Queries:
     """Take each user's latest different queries, the older the lighter.
 
     A query that was typed again counts once, at its newest place. Searches of one time weigh alike.
-
-    Args:
-        searches: of the fit window; None when there are none.
-        n_users: U.
-        latest: of how many searches back, at most.
-        half_life_searches: a search this many searches back weighs half.
     """
     if searches is None or not len(searches.user):
         return Queries([], sparse.csr_matrix((n_users, 0), dtype=np.float32))
     back = positions_back(searches.user, searches.time)
     asked = np.array([" ".join(query.split()) for query in searches.query], dtype=object)
-    kept = (back < latest) & (asked != "")
+    kept = (back < settings.latest_searches) & (asked != "")
     texts, column = np.unique(asked[kept].astype(str), return_inverse=True)
-    user, weight = searches.user[kept], recency_weights(back[kept], half_life_searches)
+    user, weight = searches.user[kept], recency_weights(back[kept], settings.half_life_searches)
     cell = user * max(len(texts), 1) + column
     order = np.lexsort((-weight, cell))
     first = order[np.unique(cell[order], return_index=True)[1]]

@@ -7,38 +7,27 @@ import numpy as np
 from tasks.arrays.vectors import centred, unit
 from tasks.items.content import neutral
 from tasks.matching.base import ArrayMatcher, sparse_parts
-from tasks.matching.contract import FloatArray, IntArray, Parameter, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.contract import FloatArray, IntArray, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
 from tasks.models.encoder import load_encoder
+from tasks.settings.matchers import SearchSemanticSettings
 
 
-class SearchSemantic(ArrayMatcher):
+class SearchSemantic(ArrayMatcher[SearchSemanticSettings]):
     """Cosine of a query with an item's own vector and with its texts, the best of them.
 
     Items and texts are centred, each on their own mean, and queries on that of the items: so an item is found
     for what sets it apart. A known user's queries are their latest recorded searches, weighed by recency; a
     visitor brings one. For who searched for nothing, all is 0.
-
-    Args:
-        latest_searches: of how many searches back a user's queries are taken.
-        half_life_searches: a search this many searches back weighs half.
     """
 
     name = "search_semantic"
     reads_texts = True
 
-    def __init__(self, latest_searches: int, half_life_searches: float) -> None:
-        super().__init__()
-        self.latest_searches, self.half_life_searches = latest_searches, half_life_searches
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {"latest_searches": self.latest_searches, "half_life_searches": self.half_life_searches}
-
     def fit(self, data: TrainingData) -> None:
         """Centre the vectors, and encode what users searched for."""
         items, texts = centred(data.item_vectors)[None], centred(data.text_vectors).swapaxes(0, 1)
-        queries = latest_queries(data.searches, data.n_users, self.latest_searches, self.half_life_searches)
+        queries = latest_queries(data.searches, data.n_users, self.settings)
         present = np.any(data.item_vectors != 0, axis=1)
         self._arrays = {
             "n_users": np.array([data.n_users]),
@@ -94,8 +83,8 @@ class SearchSemantic(ArrayMatcher):
         wanted = wanted[np.any(wanted != 0, axis=1)]
         if not len(wanted):
             return np.full(len(items), -1)
-        nearness = np.einsum("kpd,qd->qkp", texts, wanted).max(axis=0)  # (K, P)
-        slots = np.where(there, nearness, -np.inf).argmax(axis=0)
+        similarity = np.einsum("kpd,qd->qkp", texts, wanted).max(axis=0)  # (K, P)
+        slots = np.where(there, similarity, -np.inf).argmax(axis=0)
         return np.where(there.any(axis=0), slots, -1)
 
     def _best(self, queries: FloatArray) -> FloatArray:

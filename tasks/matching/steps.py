@@ -3,12 +3,10 @@
 import json
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from prefect.artifacts import create_table_artifact
-from scipy.sparse import csr_matrix
 
 from tasks.arrays.codes import category_matrix, interaction_matrix
 from tasks.items.recommendable import relevant_events
@@ -16,9 +14,9 @@ from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.external import content_hash
 from tasks.matching.registry import build
-from tasks.matching.retrieve import top_candidates
+from tasks.matching.retrieve import Retrieval
 from tasks.matching.saved import clear, read_manifest, write_manifest
-from tasks.matching.top_k_index import searches
+from tasks.matching.top_k_index import top_k_indexes
 from tasks.metrics.diversity import ild
 from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.rules.book import excluded_events
@@ -28,6 +26,7 @@ from tasks.run.progress import progress
 from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.run.tracking import Tracking
+from tasks.settings.matching import Matching
 from warehouse.columns import (
     ALL,
     FIT,
@@ -47,52 +46,104 @@ TABLE = "matching.scores"
 FOR_VISITORS = ("popularity", "search_keyword", "search_semantic")
 
 
-@step("match", "match {fit}")
-def match(run: StageRun, fit: str) -> bool:
-    """Fit the matchers on a window and score its candidates; returns False when that was already done.
+class FitWork:
+    """What is to be done for one fit window: its arrays, its matchers, its users shard by shard.
+
+    Not a dataclass: Prefect walks into those that it finds among a task's parameters, and copies them.
+    """
+
+    def __init__(self, run: StageRun, fit: str) -> None:
+        settings = run.settings.matching
+        self.fit, self.folder = fit, run.settings.data_folder / "matchers" / fit
+        self.window = read_fit(run.warehouse, run.settings, fit)
+        # Rules may let users see again what they had; but only lists that are published follow rules.
+        self.hidden = excluded_events(run.warehouse, run.settings) if fit == ALL else None
+        self.names = list(settings.matchers)
+        if fit == ALL:
+            self.names += [name for name in FOR_VISITORS if name not in settings.matchers]
+        self.digest = self._digest(settings)
+        n_shards = number_of_shards(len(self.window.user_ids), settings.block_users)
+        self.shards: dict[str, list[int]] = defaultdict(list)
+        for code, user_id in enumerate(self.window.user_ids):
+            self.shards[shard_key(user_id, n_shards)].append(code)
+        self.matchers: dict[str, Matcher] = {}
+        self.fit_seconds: dict[str, float] = {}
+
+    def _digest(self, settings: Matching) -> str:
+        """The hash of all that scores depend on."""
+        made = {name: build(name, settings).parameters() for name in (*settings.matchers, *FOR_VISITORS)}
+        files = {one.name: content_hash(one.files, self.fit) for one in settings.chosen_external}
+        told = [] if self.hidden is None else [self.hidden.indptr.tolist(), self.hidden.indices.tolist()]
+        return fingerprint(self.window.digest, settings.matchers, made, files, settings.candidates, *told)
+
+
+@step("read window", "read window {fit}")
+def read_window(run: StageRun, fit: str) -> FitWork | None:
+    """Read what a fit is made from; None when it is fitted and scored already.
 
     A killed run goes on at the next shard of users: fitting is repeated, since it is quick beside scoring.
     """
-    window, recommendable, digest, hidden = _work(run, fit)
+    work = FitWork(run, fit)
     spool = Spool(run.warehouse)
     spool.recover()
-    block = run.settings.matching.block_users
-    n_shards = number_of_shards(len(window.user_ids), block)
-    members: dict[str, list[int]] = defaultdict(list)
-    for code, user_id in enumerate(window.user_ids):
-        members[shard_key(user_id, n_shards)].append(code)
-    done = {key for key, known in spool.done("matching", fit).items() if known == digest}
-    pending = {key: codes for key, codes in sorted(members.items()) if key not in done}
+    done = {key for key, known in spool.done("matching", fit).items() if known == work.digest}
     models = run.warehouse.query("matcher_models", fit=fit)
-    whole = models.height == len(run.settings.matching.matchers) and set(models["fingerprint"]) == {digest}
-    saved = read_manifest(_folder(run, fit))
-    if not pending and whole and saved is not None and saved.fingerprint == digest:
-        return False
+    whole = models.height == len(run.settings.matching.matchers)
+    whole = whole and set(models["fingerprint"]) == {work.digest}
+    saved = read_manifest(work.folder)
+    if done >= work.shards.keys() and whole and saved is not None and saved.fingerprint == work.digest:
+        return None
     if not done:  # what an earlier catalogue or another choice of matchers left behind
         run.warehouse.replace(TABLE, run.warehouse.query("no_scores"), where={FIT: fit})
-    matchers, fit_seconds = _fit(run, fit, window, recommendable, digest)
-    seconds: dict[str, float] = {}
-    found_by = searches(matchers, run.settings.matching, run.settings.seed)
-    for name, search in found_by.items():
-        run.counts[f"search_recall_{name}_{fit}"] = search.recall
+    work.shards = {key: codes for key, codes in sorted(work.shards.items()) if key not in done}
+    clear(work.folder)
+    return work
+
+
+@step("fit matcher", "fit {name} on {work.fit}")
+def fit_matcher(run: StageRun, work: FitWork, name: str) -> None:
+    """Fit a matcher on a window, and save it."""
+    matcher = build(name, run.settings.matching)
+    with progress(f"fitting {work.fit}", len(work.names), "matchers") as advance:
+        advance(len(work.fit_seconds), name)
+        start = time.perf_counter()
+        matcher.fit(work.window.data)
+        work.fit_seconds[name] = time.perf_counter() - start
+        matcher.save(work.folder / name)
+    give_back()
+    if name in run.settings.matching.matchers:
+        work.matchers[name] = matcher
+
+
+@step("score candidates", "score candidates {work.fit}")
+def score(run: StageRun, work: FitWork) -> None:
+    """Score the candidates of a window's users, shard by shard."""
+    settings, fit, window = run.settings.matching, work.fit, work.window
+    write_manifest(work.folder, work.digest, work.names, window.item_ids, window.recommendable)
+    matchers, spool = list(work.matchers.values()), Spool(run.warehouse)
+    with progress(f"indexing {fit}", None, "matchers"):
+        indexes = top_k_indexes(matchers, settings, run.settings.seed)
+    run.counts |= {f"search_recall_{name}_{fit}": index.recall for name, index in indexes.items()}
+    retrieval = Retrieval(
+        matchers,
+        window.data,
+        settings.block_users,
+        settings.candidates,
+        window.recommendable,
+        work.hidden,
+        indexes,
+    )
     rows = 0
-    with progress(f"scoring {fit}", len(window.user_ids), "users") as advance:
-        advance(len(window.user_ids) - sum(map(len, pending.values())))
-        for key, codes in pending.items():
-            users = np.array(codes, dtype=np.int64)
-            m = run.settings.matching.candidates
-            blocks = top_candidates(
-                matchers, window.data, users, block, m, seconds, recommendable, found_by, hidden
-            )
-            found = pl.concat(list(blocks))
+    with progress(f"scoring {fit}", sum(map(len, work.shards.values())), "users") as advance:
+        for key, codes in work.shards.items():
+            found = pl.concat(list(retrieval.candidates(np.array(codes, dtype=np.int64))))
+            replaced = {FIT: fit, USER: [window.user_ids[code] for code in codes]}
             named = _named(found, window, run.run_id, fit)
-            ids = [window.user_ids[code] for code in codes]
-            path = spool.write("matching", fit, key, digest, TABLE, named, replaces={FIT: fit, USER: ids})
+            path = spool.write("matching", fit, key, work.digest, TABLE, named, replaces=replaced)
             rows += spool.commit(path)
             advance(len(codes))
     run.counts[f"score_rows_{fit}"] = rows
-    _record(run, fit, matchers, fit_seconds, seconds, digest)
-    return True
+    _record(run, work, retrieval.seconds)
 
 
 @step("track matchers")
@@ -118,7 +169,7 @@ def track(run: StageRun) -> None:
                         )
                     parameters = {"matcher": name, **json.loads(model["parameters"])}
                     tracking.log(run_id, params=parameters, metrics=values)
-    create_table_artifact(key="matchers", table=rows, description="Fit train, judged on validation")
+    create_table_artifact(key="matchers", table=rows, description="Fit train, lists against validation")
 
 
 @step("finish matching")
@@ -127,47 +178,6 @@ def finish(run: StageRun) -> None:
     run.fingerprint = fingerprint(
         [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
     )
-
-
-def _work(run: StageRun, fit: str) -> tuple[Fit, np.ndarray, str, csr_matrix | None]:
-    """A window's arrays, what may be recommended, the hash of all that scores depend on, and to whom not.
-
-    Rules may let users see again what they had; but only lists that are published follow rules.
-    """
-    window, recommendable, digest = read_fit(run.warehouse, run.settings, fit)
-    matching = run.settings.matching
-    made = {name: build(name, matching).parameters() for name in (*matching.matchers, *FOR_VISITORS)}
-    files = {one.name: content_hash(one.files, fit) for one in matching.chosen_external}
-    hidden = excluded_events(run.warehouse, run.settings) if fit == ALL else None
-    told = [] if hidden is None else [hidden.indptr.tolist(), hidden.indices.tolist()]
-    parts = (matching.matchers, made, files, matching.candidates, *told)
-    return window, recommendable, fingerprint(digest, *parts), hidden
-
-
-def _fit(
-    run: StageRun, fit: str, window: Fit, recommendable: np.ndarray, digest: str
-) -> tuple[list[Matcher], dict[str, float]]:
-    """Fit and save the matchers of the settings; with the fit that is published, those for visitors too."""
-    settings, folder = run.settings.matching, _folder(run, fit)
-    more = [name for name in FOR_VISITORS if name not in settings.matchers] if fit == ALL else []
-    clear(folder)
-    matchers, seconds = [], {}
-    for name in (*settings.matchers, *more):
-        matcher = build(name, settings)
-        start = time.perf_counter()
-        matcher.fit(window.data)
-        seconds[name] = time.perf_counter() - start
-        matcher.save(folder / name)
-        give_back()
-        if name not in more:
-            matchers.append(matcher)
-    write_manifest(folder, digest, seconds, window.item_ids, recommendable)
-    return matchers, seconds
-
-
-def _folder(run: StageRun, fit: str) -> Path:
-    """Where the matchers of a fit are saved."""
-    return run.settings.data_folder / "matchers" / fit
 
 
 def _named(found: pl.DataFrame, window: Fit, run_id: str, fit: str) -> pl.DataFrame:
@@ -187,30 +197,23 @@ def _named(found: pl.DataFrame, window: Fit, run_id: str, fit: str) -> pl.DataFr
     )
 
 
-def _record(
-    run: StageRun,
-    fit: str,
-    matchers: list[Matcher],
-    fit_seconds: dict[str, float],
-    score_seconds: dict[str, float],
-    digest: str,
-) -> None:
+def _record(run: StageRun, work: FitWork, score_seconds: dict[str, float]) -> None:
     """Write matching.models last: with it, the fit counts as done."""
     rows = pl.DataFrame(
         {
-            FIT: [fit] * len(matchers),
-            MATCHER: [matcher.name for matcher in matchers],
-            "parameters": [json.dumps(matcher.parameters()) for matcher in matchers],
-            "fit_seconds": [fit_seconds[matcher.name] for matcher in matchers],
-            "score_seconds": [score_seconds.get(matcher.name, 0.0) for matcher in matchers],
-            "fingerprint": [digest] * len(matchers),
+            FIT: [work.fit] * len(work.matchers),
+            MATCHER: list(work.matchers),
+            "parameters": [json.dumps(matcher.parameters()) for matcher in work.matchers.values()],
+            "fit_seconds": [work.fit_seconds[name] for name in work.matchers],
+            "score_seconds": [score_seconds.get(name, 0.0) for name in work.matchers],
+            "fingerprint": [work.digest] * len(work.matchers),
         }
     )
-    run.warehouse.replace("matching.models", rows, where={FIT: fit})
+    run.warehouse.replace("matching.models", rows, where={FIT: work.fit})
 
 
 def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
-    """Each matcher's own lists of the train fit, judged on validation."""
+    """Metrics of each matcher's own lists of the train fit, on validation."""
     warehouse, settings = run.warehouse, run.settings
     k = settings.evaluation.k
     user_ids = warehouse.query("users")[USER].to_list()

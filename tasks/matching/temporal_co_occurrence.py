@@ -1,4 +1,4 @@
-"""How near in time people did two things: what they did together says more than what they also did."""
+"""Temporal co-occurrence: how near each other two items lie in histories."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +10,12 @@ from tasks.matching.training_prefixes import ranges
 PAIRS_AT_ONCE = 2_000_000
 
 
-def near_together(data: TrainingData, half_life_items: float) -> NDArray[np.float64]:
-    """Sum up over users how near their events with two items lie.
+def co_occurrences(data: TrainingData, half_life_items: float) -> NDArray[np.float64]:
+    """(N, N) symmetric: out[i, j] is the sum over users of 0.5 ** (d / half_life_items).
 
-    Of repeated events the newest counts. With d the number of positions between a user's events with
-    items i and j, out[i, j] is the sum over users of 0.5 ** (d / half_life_items), so that events of one
-    time count as one user, and all events, were the half-life endless, give X'X. Its cost grows with events,
-    not with the square of a history's length.
-
-    Args:
-        data: the fit window.
-        half_life_items: above 0.
-
-    Returns:
-        (N, N) symmetric; out[i, i] is how many users have item i.
+    d is the number of positions between a user's events with i and j; of repeated events the newest counts.
+    Events of one time count as one user, so out[i, i] is how many users have item i, and an endless half-life
+    would give X'X. The cost grows with events, not with the square of a history's length.
     """
     out = np.zeros(data.n_items * data.n_items)
     kept = newest_of_each(data.user * data.n_items + data.item)

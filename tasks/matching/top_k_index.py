@@ -1,4 +1,4 @@
-"""Which matchers propose by searching instead of by scoring everything, and how."""
+"""Matchers that propose from an index instead of by scoring everything."""
 
 import os
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from scipy import sparse
 from tasks.matching.ann import ApproximateTexts
 from tasks.matching.blocked import USER_BLOCK, BlockedTexts
 from tasks.matching.blocked_device import top_items_on_device
-from tasks.matching.contract import IntArray, Matcher, SearchableMatcher, SearchSpace
+from tasks.matching.contract import IntArray, Matcher, SearchSpace
 from tasks.settings.matching import Matching
 
 
-class Search:
+class TopKIndex:
     """The best items of one matcher's search space, exact or, for very many texts, nearly so.
 
     Args:
@@ -64,15 +64,15 @@ class Search:
 
 
 def accelerator() -> str | None:
-    """The device that products are faster on than on the processor, as torch names it, if there is one."""
+    """The device that multiplies faster than the processor, as torch names it; None without one."""
     return "cuda" if torch.cuda.is_available() else None
 
 
-def searches(matchers: Sequence[Matcher], settings: Matching, seed: int) -> dict[str, Search]:
-    """Make the search of every fitted matcher that has one and whose texts are many, by name."""
+def top_k_indexes(matchers: Sequence[Matcher], settings: Matching, seed: int) -> dict[str, TopKIndex]:
+    """Make the index of every fitted matcher that can have one and whose texts are many, by name."""
     made = {}
     for matcher in matchers:
-        space = matcher.search_space() if isinstance(matcher, SearchableMatcher) else None
+        space = matcher.search_space()
         if space is not None and space.items.shape[0] * space.items.shape[1] >= settings.search_texts:
-            made[matcher.name] = Search(space, settings, seed)
+            made[matcher.name] = TopKIndex(space, settings, seed)
     return made

@@ -37,7 +37,7 @@ class Names:
 
 
 @dataclass(frozen=True, eq=False)
-class Searches:
+class SearchRecords:
     """What users searched for, up to the end of a fit window.
 
     Args:
@@ -60,12 +60,12 @@ class Searches:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgements:
+class RelevanceLabels:
     """How relevant a language model found texts to people: what a student learns from.
 
     Args:
         context: (G, L) int64 item codes: what the model was told of G people, -1 where there was less.
-        group: (R,) int64: the row of `context` that each of R judgements is about.
+        group: (R,) int64: the row of `context` that each of R labels is about.
         item: (R,) int64 codes.
         slot: (R,) int64: which of the item's texts.
         value: (R,) float32: log p(text | context) - log p(text).
@@ -82,12 +82,10 @@ class Judgements:
             raise ValueError(f"context must have shape (G, L), got {self.context.shape}")
         for name in ("item", "slot", "value"):
             if getattr(self, name).shape != self.group.shape:
-                raise ValueError(
-                    f"{name} must be one value a judgement, got shape {getattr(self, name).shape}"
-                )
+                raise ValueError(f"{name} must be one value a label, got shape {getattr(self, name).shape}")
         _check_codes("group", self.group, len(self.context))
         if not np.isfinite(self.value).all():
-            raise ValueError("value holds NaN or infinity; leave such judgements out")
+            raise ValueError("value holds NaN or infinity; leave such labels out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +111,7 @@ class TrainingData:
         names: what the codes stand for, where that is known.
         searches: what users searched for; None when nothing is recorded.
         fit: the name of the window, where that is known: for matchers that read files.
-        judgements: of a language model, of some users' candidates in fit `train`. None when there are none.
+        relevance_labels: of a language model, of some users' candidates in fit `train`; None without.
     """
 
     n_users: int
@@ -129,9 +127,9 @@ class TrainingData:
     seed: int
     given: NDArray[np.bool_] | None = None
     names: Names | None = None
-    searches: Searches | None = None
+    searches: SearchRecords | None = None
     fit: str = ""
-    judgements: Judgements | None = None
+    relevance_labels: RelevanceLabels | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):

@@ -9,97 +9,40 @@ from scipy import sparse
 
 from tasks.arrays.recency import recency_weights
 from tasks.arrays.vectors import unit
-from tasks.matching.augmentation import NONE, augmented
+from tasks.matching.augmentation import augmented
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.content_vectors import check_text_share, content_vectors
-from tasks.matching.contract import FloatArray, Parameter, TrainingData, UserBatch, VisitorBatch
-from tasks.matching.towers import Examples, Training, train_towers
+from tasks.matching.content_vectors import content_vectors
+from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.towers import Examples, train_towers
 from tasks.matching.training_prefixes import pasts, with_past
+from tasks.settings.matchers import TwoTowerSettings
 
 # A history is pooled at several speeds: what was just done, lately, and over a long time.
 HALF_LIVES_ITEMS = (2.0, 8.0, 40.0)
 REACH = 80  # events of a past that is learned from; older ones weigh little even at the slowest speed
 
 
-class TwoTower(ArrayMatcher):
+class TwoTower(ArrayMatcher[TwoTowerSettings]):
     """The cosine between a user's and an item's tower.
 
     The item tower reads the principal components of an item's own vector and its mean text vector, so it
     places new items too. The user tower reads the same components of the history, averaged once for each of
     the half-lives with weights 0.5 ** (position back / half-life), so that it places new users too. Both have
     one hidden layer.
-
-    Args:
-        text_share: what texts weigh beside items' own vectors.
-        components: principal components that towers read.
-        hidden: units of the hidden layer.
-        outputs: dimensions in which towers meet.
-        temperature: that cosines are divided by in training.
-        epochs: passes over the events; the most, with a patience.
-        patience: stop when so many epochs bring nothing better on every user's newest events, which are then
-            not learned from; None learns from all events for all epochs.
-        batch: examples, and with them negatives, at once.
-        learning_rate: of Adam.
-        dropout: of the hidden layer.
-        max_events: learned from at most, drawn at random beyond.
-        augmentation: how short histories are altered, once; see `tasks.matching.augmentation`.
     """
 
     name = "two_tower"
     reads_texts = True
 
-    def __init__(
-        self,
-        text_share: float = 0.5,
-        components: int = 128,
-        hidden: int = 128,
-        outputs: int = 64,
-        temperature: float = 0.1,
-        epochs: int = 8,
-        patience: int | None = None,
-        batch: int = 512,
-        learning_rate: float = 0.001,
-        dropout: float = 0.0,
-        max_events: int = 200_000,
-        augmentation: str = NONE,
-    ) -> None:
-        super().__init__()
-        counts = {"components": components, "epochs": epochs, "batch": batch, "max_events": max_events}
-        for key, value in {**counts, "hidden": hidden, "outputs": outputs}.items():
-            if value < 1:
-                raise ValueError(f"{key} must be at least 1, got {value}; set it in [matching.two_tower]")
-        self.text_share = check_text_share(text_share, "two_tower")
-        self.components = components
-        self.max_events, self.augmentation = max_events, augmentation
-        self.training = Training(
-            hidden=hidden,
-            outputs=outputs,
-            temperature=temperature,
-            epochs=epochs,
-            patience=patience,
-            batch=batch,
-            learning_rate=learning_rate,
-            dropout=dropout,
-        )
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "text_share": self.text_share,
-            "components": self.components,
-            "max_events": self.max_events,
-            "augmentation": self.augmentation,
-            **vars(self.training),
-        }
-
     def fit(self, data: TrainingData) -> None:
         """Train the towers, then place every item and every user."""
-        inputs = principal_components(content_vectors(data, self.text_share), self.components)  # (N, F)
-        learned = augmented(data.learned, self.augmentation, np.random.default_rng(data.seed))
+        content = content_vectors(data, self.settings.text_share)
+        inputs = principal_components(content, self.settings.components)  # (N, F)
+        learned = augmented(data.learned, self.settings.augmentation, np.random.default_rng(data.seed))
         examples = self._examples(learned, inputs)
         weights, epochs = {}, 0
         if len(examples.items) and inputs.any():
-            weights, epochs = train_towers(examples, inputs, self.training, data.seed)
+            weights, epochs = train_towers(examples, inputs, self.settings, data.seed)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "epochs": np.array([epochs]),
@@ -125,8 +68,8 @@ class TwoTower(ArrayMatcher):
     def _examples(self, data: TrainingData, inputs: FloatArray) -> Examples:
         """Every event with a past, or some of them."""
         events = with_past(data)
-        if len(events) > self.max_events:
-            drawn = np.random.default_rng(data.seed).choice(events, self.max_events, replace=False)
+        if len(events) > self.settings.max_events:
+            drawn = np.random.default_rng(data.seed).choice(events, self.settings.max_events, replace=False)
             events = np.sort(drawn)
         past = pasts(data, events, REACH)
         histories = [past.weighted(data, len(events), half_life) for half_life in HALF_LIVES_ITEMS]
@@ -136,7 +79,7 @@ class TwoTower(ArrayMatcher):
     def _placed(self, tower: str, inputs: FloatArray) -> FloatArray:
         """Send inputs (R, F) through a tower: (R, outputs) of unit length; zeros if nothing was learned."""
         if f"{tower}.0.weight" not in self._arrays:
-            return np.zeros((len(inputs), self.training.outputs), dtype=np.float32)
+            return np.zeros((len(inputs), self.settings.outputs), dtype=np.float32)
         hidden = inputs @ self._array(f"{tower}.0.weight").T + self._array(f"{tower}.0.bias")
         outputs = np.maximum(hidden, 0) @ self._array(f"{tower}.3.weight").T + self._array(f"{tower}.3.bias")
         return unit(outputs)

@@ -11,15 +11,6 @@ from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray
 
 
-def check_whitening(whitening: float, section: str) -> float:
-    """Refuse a share for which directions without variance would have to be stretched without end."""
-    if not 0 <= whitening < 1:
-        raise ValueError(
-            f"whitening must be at least 0 and below 1, got {whitening}; set it in [matching.{section}]"
-        )
-    return whitening
-
-
 def whitening_matrix(vectors: FloatArray, whitening: float) -> FloatArray | None:
     """Find the map that evens out the variance of centred vectors; None where nothing is to be mapped.
 

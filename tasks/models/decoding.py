@@ -174,14 +174,7 @@ class CausalEngine(Engine):
     def _extend(
         self, ids: Int, own: Int, mask: Int, parents: Sequence[int]
     ) -> tuple[NDArray[np.float32], Int]:
-        """Let R rows go on from rows of the cache; return last logits (R, 1, V) and the mask (R, P + S).
-
-        Args:
-            ids: (R, S), padded on the left.
-            own: (R, S) 1 for a token.
-            mask: (C, P) of the rows that are cached.
-            parents: (R,) which of these each continues.
-        """
+        """Let R rows go on from rows of the cache; return last logits (R, 1, V) and the mask (R, P + S)."""
         before = mask.shape[1]
         mask = np.concatenate([mask[parents], own], axis=1)
         positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
@@ -202,13 +195,9 @@ class CausalEngine(Engine):
     def _draw(
         logits: NDArray[np.float32], rows: Int, sampling: Sampling, generators: Sequence[np.random.Generator]
     ) -> tuple[Int, NDArray[np.floating]]:
-        """Draw a token for some rows by the Gumbel maximum; return tokens (L,) and log-probabilities (L,).
+        """Draw a token for the rows (L,) of logits (R, V) by the Gumbel maximum, each by its own generator.
 
-        Args:
-            logits: (R, V).
-            rows: (L,) which rows.
-            sampling: how.
-            generators: (L,) one a row.
+        Returns tokens (L,) and log-probabilities (L,).
         """
         size = min(sampling.top_k, logits.shape[1])
         # Two passes over the vocabulary per token: torch takes both over all cores, numpy over one.

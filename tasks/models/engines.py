@@ -10,19 +10,9 @@ from tasks.settings.openai import OpenAi
 
 
 def load_engine(corpus: Corpus, folder: Path) -> Engine:
-    """Return the engine that the settings name, loaded.
-
-    Args:
-        corpus: engine, its precision, the model of "transformers", the server of "openai".
-        folder: where models are kept that an engine rewrites for itself.
-    """
-    match corpus.engine:
-        case "openvino":
-            return _openvino(folder, corpus.precision)
-        case "transformers":
-            return _transformers(folder, corpus.transformers_model)
-        case "openai":
-            return _server(corpus.openai.model_dump_json())
+    """Return the engine that the settings name; `folder` keeps models that an engine rewrites for itself."""
+    server = corpus.openai.model_dump_json()  # a table of settings has no hash
+    return _loaded(corpus.engine, folder, corpus.precision, corpus.transformers_model, server)
 
 
 def engine_identity(corpus: Corpus) -> str:
@@ -44,27 +34,20 @@ def engine_identity(corpus: Corpus) -> str:
 
 def forget_engines() -> None:
     """Let go of all engines: the default one takes 1.1 GB once it has written, and less than 2 s to load."""
-    for load in (_openvino, _transformers, _server):
-        load.cache_clear()
+    _loaded.cache_clear()
 
 
 @cache
-def _openvino(folder: Path, precision: Precision) -> Engine:
-    from tasks.models.openvino_engine import OpenVinoEngine
+def _loaded(name: str, folder: Path, precision: Precision, model: Path | None, server: str) -> Engine:
+    """An engine; that of servers keeps what it learned of them."""
+    if name == "openvino":
+        from tasks.models.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(folder, precision)
+        return OpenVinoEngine(folder, precision)
+    if name == "transformers":
+        from tasks.models.transformers_engine import TransformersEngine
 
-
-@cache
-def _transformers(folder: Path, model: Path | None) -> Engine:
-    from tasks.models.transformers_engine import TransformersEngine
-
-    return TransformersEngine(folder, model)
-
-
-@cache
-def _server(settings: str) -> Engine:
-    """An engine that keeps what it learned of its servers; by JSON, as a table of settings has no hash."""
+        return TransformersEngine(folder, model)
     from tasks.models.openai_engine import OpenAiEngine
 
-    return OpenAiEngine(OpenAi.model_validate_json(settings))
+    return OpenAiEngine(OpenAi.model_validate_json(server))

@@ -27,12 +27,7 @@ PASSING = {408, 409, 425, 429}
 
 
 class UnusableAnswer(Exception):
-    """An answer that failed in a way that may pass; the message says how.
-
-    Args:
-        message: how.
-        retry_after_s: when the server wants to be asked again.
-    """
+    """An answer that failed in a way that may pass; the server may say when it wants to be asked again."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -52,11 +47,7 @@ class Spent:
 
 
 class Client:
-    """Asks the servers of the settings.
-
-    Args:
-        settings: addresses, limits, prices.
-    """
+    """Asks the servers of the settings."""
 
     def __init__(self, settings: OpenAi) -> None:
         self._settings = settings
@@ -68,9 +59,7 @@ class Client:
     def ask(self, bodies: Sequence[Mapping[str, Any]], read: Callable[[int, Reply], T]) -> list[T]:
         """Send every request, and again until its answer can be read; the first that never can stops all.
 
-        Args:
-            bodies: (R,) JSON of each request.
-            read: turns the answer to request i into what is wanted of it, or raises `UnusableAnswer`.
+        `read` turns the answer to request i into what is wanted of it, or raises `UnusableAnswer`.
 
         Returns:
             (R,) what `read` made of each answer.

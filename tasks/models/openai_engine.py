@@ -33,11 +33,7 @@ NO_ECHO = (
 
 
 class OpenAiEngine(Engine):
-    """A model behind one or more OpenAI-compatible servers.
-
-    Args:
-        settings: which servers, which model, how they are asked.
-    """
+    """A model behind one or more OpenAI-compatible servers."""
 
     def __init__(self, settings: OpenAi) -> None:
         self.name = f"openai/{settings.model}"

@@ -73,11 +73,9 @@ class TransformersEngine(CausalEngine):
 def _packaged() -> PreTrainedModel:
     """SmolLM2, straight from its GGUF file."""
     source = smollm2.gguf_file()
+    plain = GgufConfig(dequantize=True)
     return AutoModelForCausalLM.from_pretrained(
-        source.parent,
-        gguf_file=source.name,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=torch.float32,
+        source.parent, gguf_file=source.name, quantization_config=plain, dtype=torch.float32
     )
 
 
@@ -91,10 +89,13 @@ def _saved(folder: Path) -> tuple[Tokenizer, PreTrainedModel]:
     tokenizer = _tokenizer(folder)
     again = "save model and tokenizer anew with save_pretrained"
     try:
-        network, found = _read(folder)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(  # a pair, which its annotation does not say
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise refusal(folder, f"from which transformers makes no model ({reason})", again) from None
+    network, found = loaded
     if missing := sorted(found["missing_keys"]):
         raise refusal(folder, f"whose weights lack {missing[0]} ({len(missing)} in all)", again)
     n_words, n_tokens = tokenizer.get_vocab_size(), network.config.get_text_config().vocab_size
@@ -105,24 +106,13 @@ def _saved(folder: Path) -> tuple[Tokenizer, PreTrainedModel]:
     return tokenizer, network
 
 
-def _read(folder: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
-    """The network of a folder, and what transformers says about its weights."""
-    loaded: Any = AutoModelForCausalLM.from_pretrained(  # a pair, which its annotation does not say
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
-    )
-    return loaded
-
-
 def _tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a folder, which must know the marks that prompts are written with."""
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # tokenizers raises no narrower one
-        raise refusal(
-            folder,
-            f"whose tokenizer.json cannot be read ({error})",
-            "save it anew with save_pretrained",
-        ) from None
+        why = f"whose tokenizer.json cannot be read ({error})"
+        raise refusal(folder, why, "save it anew with save_pretrained") from None
     for mark in (START, END):
         if len(tokenizer.encode(mark, add_special_tokens=False).ids) != 1:
             raise refusal(

@@ -24,8 +24,6 @@ from warehouse.connection import Warehouse
 from warehouse.errors import PolyrecError
 from warehouse.sql import Reader
 
-__all__ = ["PolyrecError", "RuleBook", "all_rules", "check_rules", "excluded_events", "read_rules", "today"]
-
 SEEN = "seen"
 """In the place of a rule of exclude_seen where there is none: whatever a user had is not shown again."""
 
@@ -95,10 +93,9 @@ class RuleBook:
 
     def excluded_events(self) -> csr_matrix:
         """(U, N) bool: by the rules of exclude_seen, what users had and are not shown again."""
-        rules = self.of_kind("exclude_seen")
         shape = (len(self.user_ids), len(self.item_ids))
         kept = []
-        for rule in rules:
+        for rule in self.of_kind("exclude_seen"):
             users, items = np.divmod(self.seen[rule.name], shape[1])
             kept.append(self.seen[rule.name][self.about(rule, users, items)])
         users, items = np.divmod(np.unique(np.concatenate(kept)), shape[1])
@@ -123,11 +120,7 @@ class RuleBook:
 
 
 def read_rules(
-    tables: Reader,
-    settings: Settings,
-    recommendable: Flags,
-    day: date | None = None,
-    strict: bool = True,
+    tables: Reader, settings: Settings, recommendable: Flags, day: date | None = None, strict: bool = True
 ) -> RuleBook:
     """The rules that are valid on a day, beside the data.
 
@@ -169,21 +162,12 @@ def read_rules(
 
 
 def check_rules(warehouse: Warehouse, settings: Settings, strict: bool = True) -> RuleBook:
-    """Today's rules beside the warehouse's data, or what is wrong with them.
-
-    Raises:
-        PolyrecError: rules contradict one another, or name a column that there is not.
-    """
-    recommendable = recommendable_items(warehouse, settings, ALL)
-    return read_rules(warehouse, settings, recommendable, strict=strict)
+    """Today's rules beside the warehouse's data; raises as `read_rules` does."""
+    return read_rules(warehouse, settings, recommendable_items(warehouse, settings, ALL), strict=strict)
 
 
 def excluded_events(warehouse: Warehouse, settings: Settings) -> csr_matrix | None:
-    """(U, N) bool: what users had and are not shown again; None where that is all that they had.
-
-    Raises:
-        PolyrecError: rules contradict one another, or name a column that there is not.
-    """
+    """(U, N) bool: what users had and are not shown again; None where that is all that they had."""
     told = [rule for rule in all_rules(warehouse, settings) if rule.kind == "exclude_seen"]
     if not any(rule.state(today()) == "active" for rule in told):
         return None
@@ -193,10 +177,7 @@ def excluded_events(warehouse: Warehouse, settings: Settings) -> csr_matrix | No
 def all_rules(tables: Reader, settings: Settings, day: date | None = None) -> list[Rule]:
     """The rules of the settings, then those of the table by name, whenever they are valid.
 
-    Args:
-        tables: the warehouse, or a snapshot.
-        settings: with rules of their own.
-        day: from which on rules are to agree; today (UTC) when None.
+    They must agree from a day on: today (UTC) when None.
 
     Raises:
         PolyrecError: two of them contradict one another as they are written, or a pin is beyond the lists.
@@ -235,17 +216,17 @@ def rule_of(row: Mapping[str, object], where: str) -> Rule:
 
 
 class InData:
-    """How the targets of rules lie to one another in the catalogue."""
+    """How the targets of rules lie to one another in the catalogue: a `Meeting`."""
 
     def __init__(self, book: RuleBook) -> None:
         self._book = book
 
     def items_meet(self, a: Rule, b: Rule) -> bool:
-        """Whether an item is a target of both."""
+        """Whether both have a target in common."""
         return bool((self._items(a) & self._items(b)).any())
 
     def covers(self, a: Rule, b: Rule) -> bool:
-        """Whether every target of b is one of a, and b has one."""
+        """Whether a has all targets of b, which has some."""
         wanted = self._items(b)
         return bool(wanted.any() and not (wanted & ~self._items(a)).any())
 

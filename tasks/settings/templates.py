@@ -87,15 +87,10 @@ def _compiled(source: str) -> Template:
 
 
 def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
-    """Fill a template.
+    """Fill an angle's template with values named as in `EMPTY`.
 
     >>> rendered("mood", "{{ noun }}: {{ title }} {{ content.author }}", EMPTY | {"title": "{{ 7*7 }}"})
     'item: {{ 7*7 }} '
-
-    Args:
-        angle: whose it is, for messages.
-        source: the template.
-        values: as `EMPTY`.
 
     Raises:
         AngleError: it fails with these values.
@@ -112,11 +107,7 @@ def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
 
 
 def check_template(angle: str, source: str) -> None:
-    """Read a template and try it on an item that has everything and on one that has nothing.
-
-    Args:
-        angle: whose it is, for messages.
-        source: the template.
+    """Read an angle's template and try it on an item that has everything and on one that has nothing.
 
     Raises:
         AngleError: it cannot be read, uses what there is not or what is forbidden, or fails in the trial.

@@ -51,9 +51,9 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
     settings = settings.model_copy(update={"matching": matching})
     with reading(settings, "polyrec ablate matchers") as source:
         window = Window.read(source.warehouse, settings, VALIDATION)
-    judgements = window.fit.data.judgements
-    if STUDENT in extra and (judgements is None or not len(judgements.value)):
-        raise PolyrecError(f"{STUDENT} has no judgement to learn from; make some: polyrec relevance")
+    labels = window.fit.data.relevance_labels
+    if STUDENT in extra and (labels is None or not len(labels.value)):
+        raise PolyrecError(f"{STUDENT} has no relevance label to learn from; make some: polyrec relevance")
     notes = [NOTE, *([COLD_NOTE] if settings.data.protocol == COLD else [])]
     study = Study(TITLE, "matchers", f"all {len(names)}", settings, source)
     answer = study.run(lambda _parent: _results(window, names, extra, study.baseline), notes)

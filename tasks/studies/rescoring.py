@@ -24,12 +24,12 @@ from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import mean_text_vectors
 from tasks.fusion.tuning import tune
 from tasks.matching.contract import PairBatch
-from tasks.matching.data import Fit, judgements_of
+from tasks.matching.data import Fit, relevance_labels_of
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance, reduced
 from tasks.matching.registry import build
 from tasks.matching.relevance_labels import STUDENT, with_relevance
-from tasks.matching.training_data import Judgements
+from tasks.matching.training_data import RelevanceLabels
 from tasks.metrics.bootstrap import bootstrap_mean, paired_difference
 from tasks.metrics.folds import folds_of
 from tasks.metrics.ranking import contains, mean_defined, ndcg
@@ -155,7 +155,7 @@ class _Rescoring:
         judged = judged.filter(
             pl.col(TEXT_ID).is_in([text for of in self.window.text_ids for text in of if text])
         )
-        whole = judgements_of(judged, self.window.text_ids, self.window.item_ids)
+        whole = relevance_labels_of(judged, self.window.text_ids, self.window.item_ids)
         ids = self.pairs[USER].unique().sort().to_list()
         half = dict(zip(ids, folds_of(ids, self.settings.seed), strict=True))
         of_row = np.array([half[user] for user in judged[USER]])
@@ -164,7 +164,7 @@ class _Rescoring:
         for fold in (0, 1):
             student = build(STUDENT, self.settings.matching)
             start = perf_counter()
-            student.fit(replace(self.window.data, judgements=_some(whole, of_row != fold)))
+            student.fit(replace(self.window.data, relevance_labels=_some(whole, of_row != fold)))
             fit_seconds += perf_counter() - start
             mine = np.flatnonzero(of_pair == fold)
             start = perf_counter()
@@ -253,6 +253,6 @@ class _Rescoring:
         return self._per_user(tuning.items)
 
 
-def _some(judgements: Judgements, kept: NDArray[np.bool_]) -> Judgements:
-    rows = (getattr(judgements, name)[kept] for name in ("group", "item", "slot", "value"))
-    return Judgements(judgements.context, *rows)
+def _some(labels: RelevanceLabels, kept: NDArray[np.bool_]) -> RelevanceLabels:
+    rows = (getattr(labels, name)[kept] for name in ("group", "item", "slot", "value"))
+    return RelevanceLabels(labels.context, *rows)

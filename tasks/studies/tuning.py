@@ -102,11 +102,11 @@ def _read(settings: Settings) -> Inputs:
             )
         if warehouse.query("user_vectors", fit=TRAIN).is_empty():
             raise PolyrecError(f"no user has interests of the fit {TRAIN}; run all stages: polyrec run")
-        window, recommendable, digest = read_fit(warehouse, settings, TRAIN)
+        window = read_fit(warehouse, settings, TRAIN)
         events = relevant_events(warehouse, settings, VALIDATION)
     relevant = interaction_matrix(events, window.user_ids, window.item_ids)
     k = settings.evaluation.k
-    judge = Judge(window.data, relevant, recommendable, k, settings.matching.block_users)
+    judge = Judge(window.data, relevant, window.recommendable, k, settings.matching.block_users)
     if len(judge.users) < 2:
         raise PolyrecError(
             f"only {len(judge.users)} users have events of validation that count, need 2 or more to choose "
@@ -114,7 +114,7 @@ def _read(settings: Settings) -> Inputs:
             "[evaluation]"
         )
     half = folds_of([window.user_ids[int(user)] for user in judge.users], settings.seed)
-    return Inputs(judge, half, fingerprint(digest, events, k), split["split_hash"][0])
+    return Inputs(judge, half, fingerprint(window.digest, events, k), split["split_hash"][0])
 
 
 def _search(
@@ -128,7 +128,6 @@ def _search(
     """Search one matcher, keep it in MLflow, and return what is printed."""
     spaces = searched(name)
     section, k = KINDS[name].section, settings.evaluation.k
-    assert section is not None
     values = getattr(settings.matching, section).model_dump()
     fixed = {key: value for key, value in values.items() if key not in spaces}
     key = fingerprint(name, inputs.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
@@ -170,7 +169,7 @@ def _search(
         fold = {f"val_ndcg_at_{k}_out_of_fold": answer["out_of_fold"]["value"]}
         tracking.log(parent, params={**params, **chosen}, metrics={**_finite(figures), **gain, **fold})
         tracking.log_figure(parent, search_figure(name, found, spaces, k), "search.html")
-        tracking.log_dict(parent, answer, "search.json")
+        tracking.client.log_dict(parent, answer, "search.json")
     return answer
 
 

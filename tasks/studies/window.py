@@ -4,7 +4,7 @@ Nothing else differs: interests, other matchers, the split, the search's seed an
 warehouse is read once, then let go of, since searching takes minutes.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ from tasks.items.recommendable import FIT_OF_PART
 from tasks.matching.contract import Matcher
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
-from tasks.matching.retrieve import top_candidates
+from tasks.matching.retrieve import Retrieval
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
 from tasks.run.stage import data_fingerprint
 from tasks.settings import Settings
@@ -70,7 +70,7 @@ def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
     """Read a fit for which all stages up to embedding have run."""
     if warehouse.query("user_vectors", fit=fit).is_empty():
         raise PolyrecError(f"no user has interests of the fit {fit}; run all stages: polyrec run")
-    return read_fit(warehouse, settings, fit)[0]
+    return read_fit(warehouse, settings, fit)
 
 
 class Window:
@@ -123,9 +123,7 @@ class Window:
         matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
         return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
 
-    def proposed(
-        self, matchers: Sequence[Matcher], seconds: MutableMapping[str, float] | None = None
-    ) -> pl.DataFrame:
+    def proposed(self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None) -> pl.DataFrame:
         """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
 
         Args:
@@ -133,16 +131,15 @@ class Window:
             seconds: when given, each matcher's scoring time is added under its name.
         """
         matching = self.settings.matching
-        blocks = top_candidates(
+        retrieval = Retrieval(
             matchers,
             self.fit.data,
-            self.judged,
             matching.block_users,
             matching.candidates,
-            seconds,
-            recommendable=self.truth.recommendable,
+            self.truth.recommendable,
+            seconds={} if seconds is None else seconds,
         )
-        return pl.concat(list(blocks))
+        return pl.concat(list(retrieval.candidates(self.judged)))
 
     def pivoted(self, found: pl.DataFrame, names: Sequence[str]) -> Candidates:
         """Rows by code (user, item, matcher, score) as candidates, matchers in this order."""

@@ -181,6 +181,16 @@ def test_paths_exist(page: str) -> None:
             assert (PROJECT / path).exists(), path
 
 
+def test_pages_that_the_code_names_exist() -> None:
+    rooms = ("benchmarks", "flows", "serving", "tasks", "tests", "warehouse")
+    files = [
+        path for room in rooms for path in (PROJECT / room).rglob("*.*") if path.suffix in (".py", ".toml")
+    ]
+    for path in (*files, PROJECT / "polyrec.toml"):
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")):
+            assert (PROJECT / page).exists(), f"{path}: {page}"
+
+
 @pytest.mark.parametrize("page", sorted(TEXT.keys() - {"CHANGELOG.md"}))
 def test_words_are_those_of_today(page: str) -> None:
     assert not OLD_WORDS.findall(TEXT[page])

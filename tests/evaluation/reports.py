@@ -3,7 +3,6 @@
 from typing import Any
 
 from tasks.evaluation.report import notes, part_report
-from tasks.metrics.bootstrap import Interval
 
 
 def part(ndcg: float) -> dict[str, Any]:
@@ -15,7 +14,9 @@ def part(ndcg: float) -> dict[str, Any]:
         "ild_at_10": 0.7,
         "map_at_10": 0.1,
     }
-    return part_report(metrics, {"ndcg_at_10": Interval(ndcg, ndcg - 0.01, ndcg + 0.01)}, k=10)
+    figures = {name: {"value": value} for name, value in metrics.items()}
+    figures["ndcg_at_10"] |= {"low": ndcg - 0.01, "high": ndcg + 0.01}
+    return part_report(figures, k=10)
 
 
 def report() -> dict[str, Any]:

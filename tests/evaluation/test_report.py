@@ -100,5 +100,6 @@ def test_a_diverse_setting_stands_beside_the_fusion() -> None:
 
 
 def test_what_diversity_costs_and_gives_heads_a_part() -> None:
-    values = part_report({"hit_coverage_at_10": 0.2, "calibration_at_10": 0.4, "gini_at_10": 0.9}, {}, k=10)
+    metrics = {"hit_coverage_at_10": 0.2, "calibration_at_10": 0.4, "gini_at_10": 0.9}
+    values = part_report({name: {"value": value} for name, value in metrics.items()}, k=10)
     assert values == {"hit_coverage_at_10": 0.2, "calibration_at_10": 0.4, "intervals": {}}

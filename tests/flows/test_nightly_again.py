@@ -155,9 +155,8 @@ class TestAgain:
         for stage in ("ingest", "corpus", "embedding"):
             run_flow(again, stage)
 
-        assert (
-            engines._openvino.cache_info().currsize == 0
-        )  # the language model is let go of once it has written
+        # The language model is let go of once it has written.
+        assert engines._loaded.cache_info().currsize == 0
         assert again.query("item", item_id="7")["title"].item() == "Seven Apes"
         corpus, embedding = again.counts("corpus"), again.counts("embedding")
         assert (corpus["generated"], corpus["reused"]) == (SLOTS, TEXTS - SLOTS)

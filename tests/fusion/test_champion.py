@@ -28,7 +28,7 @@ def test_a_half_is_found_again_whoever_else_there_is() -> None:
 def test_models_are_for_those_whom_their_choice_did_not_see() -> None:
     folds = FoldModels.of_search((alone("ease"), alone("popularity")), USERS, seed=3)
     assert folds.models == (alone("popularity"), alone("ease"))
-    again = FoldModels.from_record({"halves": folds.to_json()})
+    again = FoldModels.from_record({"folds": folds.to_json()})
     assert again == folds
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.fusion.rerank import rerank
-from tasks.fusion.rerank_calibrated import SMOOTHING
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
+from tasks.fusion.rerank_methods import SMOOTHING
 from tasks.fusion.similarity import ItemSimilarity
 from tasks.metrics.diversity import calibration
 from tests.fusion import toys

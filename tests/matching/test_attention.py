@@ -1,12 +1,14 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import pytest
 
 from tasks.arrays.vectors import unit
 from tasks.matching.attention import CosineAttention
 from tasks.matching.contract import PairBatch, TrainingData, UserBatch
 from tasks.matching.cosine import Cosine
+from tasks.settings.matchers import CosineAttentionSettings, CosineSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import checkerboard, training_data
 
 N_USERS, N_ITEMS, D = 30, 24, 6
@@ -33,20 +35,28 @@ def one_telling_slot() -> TrainingData:
     )
 
 
+def attention(**settings: Any) -> CosineAttention:
+    return CosineAttention(CosineAttentionSettings(whitening=0, **settings))
+
+
+def mean_of_slots() -> Cosine:
+    return Cosine(CosineSettings(whitening=0), "cosine_mean")
+
+
 def everyone() -> UserBatch:
     return UserBatch(np.arange(N_USERS))
 
 
 def test_it_listens_to_the_slot_that_tells() -> None:
     data = one_telling_slot()
-    matcher = CosineAttention(epochs=30, learning_rate=0.05)
+    matcher = attention(epochs=30, learning_rate=0.05)
     matcher.fit(data)
     users, items = (axis.ravel() for axis in np.indices((N_USERS, N_ITEMS)))
     slots = matcher.best_slot(PairBatch(users, items)).reshape(N_USERS, N_ITEMS)
     assert (np.delete(slots, 5, axis=1) == 1).mean() > 0.9
     assert set(slots[:, 5]) <= {0, 2}
     own = np.arange(N_USERS)[:, None] % 2 == np.arange(N_ITEMS)[None, :] % 2
-    mean = Cosine("mean")
+    mean = mean_of_slots()
     mean.fit(data)
 
     def wrong(scores: np.ndarray) -> float:
@@ -61,7 +71,7 @@ def test_it_listens_to_the_slot_that_tells() -> None:
 
 def test_untrained_it_is_the_mean() -> None:
     data = one_telling_slot()
-    matcher, mean = CosineAttention(epochs=0), Cosine("mean")
+    matcher, mean = attention(epochs=0), mean_of_slots()
     matcher.fit(data)
     mean.fit(data)
     np.testing.assert_allclose(matcher.score(everyone()), mean.score(everyone()), atol=1e-5)
@@ -69,16 +79,14 @@ def test_untrained_it_is_the_mean() -> None:
 
 def test_without_item_vectors_or_pasts_nothing_is_learned() -> None:
     for data in (checkerboard(), replace(one_telling_slot(), time=np.zeros(8 * N_USERS, dtype=np.int64))):
-        matcher = CosineAttention()
+        matcher = attention()
         matcher.fit(data)
-        mean = Cosine("mean")
+        mean = mean_of_slots()
         mean.fit(data)
         users = UserBatch(np.arange(data.n_users))
         np.testing.assert_allclose(matcher.score(users), mean.score(users), atol=1e-5)
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"at least 0, got -1; set it in \[matching.cosine_attention"):
-        CosineAttention(epochs=-1)
-    with pytest.raises(ValueError, match=r"below 1, got 1.0; set it in \[matching.cosine_attention"):
-        CosineAttention(whitening=1.0)
+    assert "greater than or equal to 0" in refusal("cosine_attention", "epochs", -1)
+    assert "less than 1" in refusal("cosine_attention", "whitening", 1.0)

@@ -18,7 +18,6 @@ from tasks.matching.contract import (
     TrainingData,
     UserBatch,
     VisitorBatch,
-    VisitorMatcher,
 )
 from tasks.settings.matching import Matching
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard, training_data
@@ -101,7 +100,6 @@ def test_pairs_equal_the_matrix(matcher: Matcher) -> None:
 
 
 def test_a_visitor_with_a_users_history_gets_that_users_scores(matcher: Matcher, data: TrainingData) -> None:
-    assert isinstance(matcher, VisitorMatcher)
     items = [data.item[data.user == user] for user in range(N_USERS)]
     start = np.cumsum([0, *map(len, items)])
     visitors = VisitorBatch(np.concatenate(items), start, data.interests, [""] * N_USERS)

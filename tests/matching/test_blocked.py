@@ -13,7 +13,7 @@ from tasks.arrays.vectors import unit
 from tasks.matching import blocked
 from tasks.matching.blocked import BlockedReduction, BlockedTexts
 from tasks.matching.bound import COSTS, Bound, choose_bound
-from tasks.matching.prefilter import FirstLook
+from tasks.matching.prefilter import Prefilter
 from tasks.matching.top import NO_BAR, TopItems
 from tests.matching.searching import top_items_by_text
 
@@ -176,21 +176,21 @@ def test_no_rounded_product_falls_below_a_bar_that_the_whole_one_reaches(shorten
     texts, users = vectors[:2400].reshape(800, 3, 64), vectors[2400:]
     bound = choose_bound(texts, users, 2, 800, COSTS[torch.bfloat16]) if shortened else Bound(None, 1e-5)
     assert (bound.axes is not None) == shortened
-    look = FirstLook(texts, 4, bound, torch.bfloat16)
-    asked, lower = look.asked(users)
+    prefilter = Prefilter(texts, 4, bound, torch.bfloat16)
+    asked, lower = prefilter.asked(users)
     for t in range(4):
         exact = np.einsum("nkd,qd->knq", texts[t::4].astype(np.float64), users.astype(np.float64))
         out = torch.empty(exact.shape, dtype=torch.bfloat16)
-        look.multiply(t, asked, out)
+        prefilter.multiply(t, asked, out)
         bars = exact.astype(np.float32) - lower
-        reached = torch.stack([look.bar(bar) for bar in bars.reshape(-1, len(users))]).view(out.shape)
+        reached = torch.stack([prefilter.bar(bar) for bar in bars.reshape(-1, len(users))]).view(out.shape)
         assert (out >= reached).all()
     assert 0 < lower.max() < 0.01 * 3 * 3
 
 
 def test_who_is_not_wanted_passes_no_bar() -> None:
-    look = FirstLook(np.ones((2, 1, 3), dtype=np.float32), 1, Bound(None, 1e-6), torch.bfloat16)
-    bars = look.bar(np.array([NO_BAR, -1.001, 0, 1.001], dtype=np.float32))
+    prefilter = Prefilter(np.ones((2, 1, 3), dtype=np.float32), 1, Bound(None, 1e-6), torch.bfloat16)
+    bars = prefilter.bar(np.array([NO_BAR, -1.001, 0, 1.001], dtype=np.float32))
     assert torch.isfinite(bars).all()
     assert (bars.float().numpy() <= np.array([-3.3e38, -1.001, 0, 1.001])).all()
     assert (bars.float().numpy()[1:] >= [-1.01, 0, 0.99]).all()

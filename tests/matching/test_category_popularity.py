@@ -1,9 +1,10 @@
 import numpy as np
-import pytest
 
 from tasks.matching.category_popularity import PRIOR, CategoryPopularity
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.popularity import Popularity
+from tasks.settings.matchers import CategoryPopularitySettings, PopularitySettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import training_data
 
 EVERYONE = UserBatch(np.arange(5))
@@ -13,7 +14,9 @@ EVENTS = [(0, 0, 1), (1, 0, 1), (1, 1, 2), (2, 2, 1), (3, 0, 1), (3, 2, 2)]
 
 
 def scores(data: TrainingData, half_life_items: float = 1.0) -> np.ndarray:
-    matcher = CategoryPopularity(half_life_days=1e9, half_life_items=half_life_items)
+    matcher = CategoryPopularity(
+        CategoryPopularitySettings(half_life_days=1e9, half_life_items=half_life_items)
+    )
     matcher.fit(data)
     return matcher.score(EVERYONE)
 
@@ -36,7 +39,7 @@ def test_the_newest_category_counts_most() -> None:
 
 
 def test_without_history_or_categories_the_order_is_that_of_popularity() -> None:
-    popularity = Popularity(half_life_days=1e9)
+    popularity = Popularity(PopularitySettings(half_life_days=1e9))
     for categories, users in ((CATEGORIES, [4]), (None, range(5))):
         data = training_data(EVENTS, n_users=5, n_items=5, categories=categories)
         popularity.fit(data)
@@ -45,7 +48,4 @@ def test_without_history_or_categories_the_order_is_that_of_popularity() -> None
 
 
 def test_bad_parameters_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"half_life_items must be above 0, got 0; set it in \[matching.category"
-    ):
-        CategoryPopularity(1, 0)
+    assert "greater than 0" in refusal("category_popularity", "half_life_items", 0)

@@ -7,6 +7,8 @@ from tasks.arrays.vectors import unit
 from tasks.matching.content_knn import ContentKnn, nearest
 from tasks.matching.content_vectors import content_vectors
 from tasks.matching.contract import TrainingData, UserBatch
+from tasks.settings.matchers import ContentKnnSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import training_data
 
 # Two pairs of opposites: centring changes nothing.
@@ -62,26 +64,28 @@ def test_blocks_do_not_matter() -> None:
         assert set(matrix[[row]].indices) == set(np.argsort(-cosines[row])[:7])
 
 
+def knn(**settings: float) -> ContentKnn:
+    return ContentKnn(ContentKnnSettings.model_validate({"half_life_items": None, **settings}))
+
+
 def test_recent_and_liked_items_weigh_more() -> None:
     data = films(
         [(0, 0, 1), (0, 2, 2)], np.concatenate([CROSS, unit(CROSS + CROSS[[2, 3, 1, 0]])]), np.zeros((8, 2))
     )
     # Item 4 lies between items 0 and 2.
-    scores = everyone(ContentKnn(7, 0.0, half_life_items=1.0), data)[0]
+    scores = everyone(knn(neighbours=7, text_share=0.0, half_life_items=1.0), data)[0]
     assert scores[4] == pytest.approx(0.5 * np.sqrt(0.5) + np.sqrt(0.5), abs=1e-5)
     disliked = replace(data, value=np.array([5.0, 1.0], dtype=np.float32))
-    scores = everyone(ContentKnn(7, 0.0, half_life_items=None), disliked)[0]
+    scores = everyone(knn(neighbours=7, text_share=0.0), disliked)[0]
     assert scores[4] == pytest.approx(1.2 * np.sqrt(0.5), abs=1e-5)
 
 
 def test_an_item_that_nobody_has_seen_is_scored_by_what_it_resembles() -> None:
     data = films([(0, 0, 1)], np.concatenate([CROSS, CROSS]), np.zeros((8, 2)))
-    scores = everyone(ContentKnn(3, 0.5), data)[0]
+    scores = everyone(knn(neighbours=3), data)[0]
     assert scores.argmax() == 4
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"neighbours must be at least 1, got 0; set it in \[matching.con"):
-        ContentKnn(0)
-    with pytest.raises(ValueError, match=r"text_share must be between 0 and 1, got 1.5"):
-        ContentKnn(5, text_share=1.5)
+    assert "greater than or equal to 1" in refusal("content_knn", "neighbours", 0)
+    assert "less than or equal to 1" in refusal("content_knn", "text_share", 1.5)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.matching.early_stopping import judge, set_aside
+from tasks.matching.early_stopping import ndcg_of, set_aside
 from tests.matching.toys import training_data
 
 # User 0 has twelve events, the last two at one time; user 1 one block; user 2 two events.
@@ -17,11 +17,11 @@ def test_the_last_blocks_are_set_aside_whole() -> None:
 
 def test_users_without_anything_earlier_are_not_judged() -> None:
     earlier, relevant = set_aside(DATA)
-    right = judge(lambda users: relevant[users].toarray().astype(np.float32), earlier, relevant)
+    right = ndcg_of(lambda users: relevant[users].toarray().astype(np.float32), earlier, relevant)
     assert right == 1
-    seen = judge(
+    seen = ndcg_of(
         lambda users: earlier.seen[users].toarray() * 9 + relevant[users].toarray(), earlier, relevant
     )
     assert seen == 1  # what is seen already is in no list
     _, nothing = set_aside(training_data([(0, 0, 1)], n_users=1, n_items=2))
-    assert judge(lambda users: np.zeros((len(users), 2), dtype=np.float32), DATA, nothing) == 0
+    assert ndcg_of(lambda users: np.zeros((len(users), 2), dtype=np.float32), DATA, nothing) == 0

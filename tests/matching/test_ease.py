@@ -3,8 +3,8 @@ import pytest
 
 from tasks.matching.base import MAX_ITEMS
 from tasks.matching.contract import UserBatch
-from tasks.matching.ease import Ease
-from tests.matching.toys import checkerboard, training_data
+from tests.matching.refusal import refusal
+from tests.matching.toys import checkerboard, plain_ease, training_data
 
 
 def test_weights_solve_the_constrained_ridge_regression() -> None:
@@ -12,7 +12,7 @@ def test_weights_solve_the_constrained_ridge_regression() -> None:
     rng = np.random.default_rng(0)
     dense = rng.random((12, 5)) < 0.5
     events = [(int(user), int(item), 0) for user, item in zip(*np.nonzero(dense), strict=True)]
-    ease = Ease(regularisation=2.0)
+    ease = plain_ease(2.0)
     ease.fit(training_data(events, n_users=12, n_items=5))
     x = dense.astype(float)
     expected = np.zeros((5, 5))
@@ -29,7 +29,7 @@ def test_recency_weighs_the_history_that_the_model_is_applied_to() -> None:
     turned, undecided, only_0, only_2 = 10, 11, 12, 13
     events = [*pairs, (turned, 0, 1), (turned, 2, 2), (undecided, 0, 1), (undecided, 2, 1)]
     data = training_data([*events, (only_0, 0, 1), (only_2, 2, 1)], n_users=14, n_items=4)
-    plain, recent = Ease(1.0), Ease(1.0, half_life_items=1.0)
+    plain, recent = plain_ease(1.0), plain_ease(1.0, half_life_items=1.0)
     plain.fit(data)
     recent.fit(data)
     everyone = UserBatch(np.arange(14))
@@ -42,15 +42,13 @@ def test_recency_weighs_the_history_that_the_model_is_applied_to() -> None:
 
 
 def test_a_user_without_history_scores_zero() -> None:
-    ease = Ease(1.0)
+    ease = plain_ease(1.0)
     ease.fit(checkerboard())
     assert not ease.score(UserBatch(np.array([8]))).any()
 
 
 def test_bad_parameters_and_too_many_items_are_refused() -> None:
-    with pytest.raises(ValueError, match="regularisation must be above 0, got 0"):
-        Ease(0)
-    with pytest.raises(ValueError, match=r"half-life must be above 0 items, got -1"):
-        Ease(1.0, half_life_items=-1).fit(checkerboard())
+    assert "greater than 0" in refusal("ease", "regularisation", 0)
+    assert "greater than 0" in refusal("ease", "half_life_items", -1)
     with pytest.raises(ValueError, match=f"at most {MAX_ITEMS} items, got {MAX_ITEMS + 1}"):
-        Ease(1.0).fit(training_data([], n_users=1, n_items=MAX_ITEMS + 1))
+        plain_ease(1.0).fit(training_data([], n_users=1, n_items=MAX_ITEMS + 1))

@@ -9,9 +9,10 @@ import pytest
 from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.external import External, content_hash
-from tasks.matching.steps import _work
+from tasks.matching.steps import FitWork
 from tasks.run.stage import StageRun
 from tasks.settings import Settings, load_settings
+from tasks.settings.matchers import ExternalSettings
 from tasks.settings.matching import Matching
 from tests.empty import with_warehouse
 from tests.matching.toys import training_data
@@ -26,9 +27,13 @@ GOOD: dict[str, list[Any]] = {
 }
 
 
+def external(folder: Path) -> External:
+    return External(ExternalSettings(name="mine", files=str(folder / "{fit}.parquet")), "mine")
+
+
 def fitted(folder: Path, frame: pl.DataFrame, data: TrainingData = DATA) -> External:
     frame.write_parquet(folder / "train.parquet")
-    matcher = External("mine", str(folder / "{fit}.parquet"))
+    matcher = external(folder)
     matcher.fit(data)
     return matcher
 
@@ -85,7 +90,7 @@ def test_bad_rows_are_named_with_their_file(
 def test_a_missing_column_or_file_and_what_is_no_parquet_are_named(tmp_path: Path) -> None:
     with pytest.raises(PolyrecError, match=r"train\.parquet has no column 'score', only user_id, item_id"):
         fitted(tmp_path, pl.DataFrame(GOOD).drop("score"))
-    matcher = External("mine", str(tmp_path / "{fit}.parquet"))
+    matcher = external(tmp_path)
     with pytest.raises(
         PolyrecError, match=r"no file .*all\.parquet with scores of the fit 'all'; write one for"
     ):
@@ -153,8 +158,8 @@ def test_matching_is_done_again_when_a_file_changes(tmp_path: Path) -> None:
         run = StageRun("matching", settings, warehouse, None)
         for score in (1.0, 1.0, 2.0):
             pl.DataFrame({**GOOD, "score": [score] * 3}).write_parquet(tmp_path / "train.parquet")
-            digests.append(_work(run, "train")[2])
-        assert _work(run, "train")[0].data.fit == "train"
+            digests.append(FitWork(run, "train").digest)
+        assert FitWork(run, "train").window.data.fit == "train"
         with pytest.raises(PolyrecError, match=r"no file .*train_validation\.parquet"):
-            _work(run, "train_validation")
+            FitWork(run, "train_validation")
     assert digests[0] == digests[1] != digests[2]

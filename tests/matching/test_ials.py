@@ -5,6 +5,8 @@ import pytest
 
 from tasks.matching.contract import UserBatch, VisitorBatch
 from tasks.matching.ials import Ials
+from tasks.settings.matchers import IalsSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import training_data
 
 EVENTS = [
@@ -18,7 +20,7 @@ DATA = training_data(EVENTS, n_users=8, n_items=6)
 
 def ials(**changed: float | None) -> Ials:
     values = {"factors": 3, "epochs": 5, "unobserved": 0.2, "regularisation": 0.05, "scaling": 0.5}
-    return Ials(**{**values, **changed})
+    return Ials(IalsSettings.model_validate({"half_life_items": None, **values, **changed}))
 
 
 def factors(matcher: Ials, history: np.ndarray) -> np.ndarray:
@@ -79,5 +81,4 @@ def test_blocks_of_rows_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("key", ["factors", "epochs", "unobserved", "regularisation"])
 def test_bad_parameters_are_refused(key: str) -> None:
-    with pytest.raises(ValueError, match=rf"{key} must be above 0, got 0; set it in \[matching.ials\]"):
-        ials(**{key: 0})
+    assert "greater than" in refusal("ials", key, 0)

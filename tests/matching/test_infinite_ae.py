@@ -7,6 +7,8 @@ from tasks.matching import registry
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
 from tasks.matching.ease import item_features
 from tasks.matching.infinite_ae import InfiniteAutoencoder, tangent_kernel
+from tasks.settings.matchers import InfiniteAeSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import checkerboard, random_events, training_data
 
 
@@ -17,7 +19,7 @@ def made(
     learned_half_life_items: float | None = None,
     half_life_items: float | None = None,
 ) -> InfiniteAutoencoder:
-    return InfiniteAutoencoder(
+    settings = InfiniteAeSettings(
         regularisation=0.5,
         content=content,
         discount=discount,
@@ -26,6 +28,7 @@ def made(
         half_life_items=half_life_items,
         landmarks=landmarks,
     )
+    return InfiniteAutoencoder(settings)
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
@@ -134,7 +137,5 @@ def test_it_is_saved_with_its_landmarks(tmp_path: Path) -> None:
 
 
 def test_bad_parameters_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"content must be 0 or more, got -1; set it in \[match"):
-        made(content=-1)
-    with pytest.raises(ValueError, match="landmarks must be above 0, got 0"):
-        made(landmarks=0)
+    assert "greater than or equal to 0" in refusal("infinite_ae", "content", -1)
+    assert "greater than or equal to 1" in refusal("infinite_ae", "landmarks", 0)

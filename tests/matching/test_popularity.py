@@ -1,15 +1,16 @@
 import numpy as np
-import pytest
 
 from tasks.matching.contract import UserBatch
 from tasks.matching.popularity import DAY_S, Popularity
+from tasks.settings.matchers import PopularitySettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import training_data
 
 
 def test_an_event_one_half_life_old_counts_half() -> None:
     now = 100 * DAY_S
     events = [(0, 0, now), (0, 1, now - 7 * DAY_S), (1, 1, now - 14 * DAY_S), (1, 0, now)]
-    popularity = Popularity(half_life_days=7)
+    popularity = Popularity(PopularitySettings(half_life_days=7))
     popularity.fit(training_data(events, n_users=2, n_items=3))
     expected = np.log1p([2.0, 0.75, 0.0])
     np.testing.assert_allclose(popularity.score(UserBatch(np.arange(2))), [expected, expected], rtol=1e-6)
@@ -19,13 +20,10 @@ def test_newer_events_can_outweigh_more_events() -> None:
     events = [(user, 0, 0) for user in range(3)] + [(user, 1, 10 * DAY_S) for user in range(2)]
     data = training_data(events, n_users=3, n_items=2)
     for half_life, winner in ((1, 1), (1_000, 0)):
-        popularity = Popularity(half_life)
+        popularity = Popularity(PopularitySettings(half_life_days=half_life))
         popularity.fit(data)
         assert popularity.score(UserBatch(np.array([0])))[0].argmax() == winner
 
 
 def test_a_half_life_of_zero_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"half_life_days must be above 0, got 0; set it in \[matching.popularity\]"
-    ):
-        Popularity(0)
+    assert "greater than 0" in refusal("popularity", "half_life_days", 0)

@@ -6,11 +6,12 @@ from polars.testing import assert_frame_equal
 from tasks.matching import registry
 from tasks.matching.contract import UserBatch
 from tasks.matching.popularity import Popularity
-from tasks.matching.retrieve import SCHEMA, top_candidates, top_items
+from tasks.matching.retrieve import SCHEMA, Retrieval, top_items
+from tasks.settings.matchers import PopularitySettings
 from tasks.settings.matching import Matching
 from tests.matching.toys import N_ITEMS, N_USERS, UNKNOWN_USER, checkerboard
 
-PROPOSING = [name for name in Matching().matchers if registry.KINDS[name].make.proposes]
+PROPOSING = [name for name in Matching().matchers if registry.KINDS[name].matcher.proposes]
 
 
 def candidates(block: int = 4, m: int = 2) -> pl.DataFrame:
@@ -18,7 +19,7 @@ def candidates(block: int = 4, m: int = 2) -> pl.DataFrame:
     matchers = [registry.build(name, Matching()) for name in Matching().matchers]
     for matcher in matchers:
         matcher.fit(data)
-    return pl.concat(top_candidates(matchers, data, np.arange(N_USERS), block, m))
+    return pl.concat(Retrieval(matchers, data, block, m).candidates(np.arange(N_USERS)))
 
 
 def test_top_items_orders_by_score_then_code() -> None:
@@ -81,9 +82,10 @@ def test_only_text_matchers_name_a_slot_and_only_for_known_users() -> None:
 
 def test_scoring_seconds_are_counted_per_matcher() -> None:
     data, seconds = checkerboard(), {}
-    popularity = Popularity(1.0)
+    popularity = Popularity(PopularitySettings(half_life_days=1.0))
     popularity.fit(data)
-    list(top_candidates([popularity], data, np.arange(N_USERS), 2, N_ITEMS, seconds))
+    retrieval = Retrieval([popularity], data, 2, N_ITEMS, seconds=seconds)
+    list(retrieval.candidates(np.arange(N_USERS)))
     assert list(seconds) == ["popularity"]
     assert seconds["popularity"] > 0
 
@@ -95,15 +97,15 @@ def test_scores_that_cannot_be_ordered_are_refused() -> None:
             scores[0, 3] = np.nan
             return scores
 
-    data, broken = checkerboard(), Broken(1.0)
+    data, broken = checkerboard(), Broken(PopularitySettings(half_life_days=1.0))
     broken.fit(data)
     with pytest.raises(ValueError, match="popularity gave nan for user code 0, item code 3"):
-        list(top_candidates([broken], data, np.arange(N_USERS), 2, 2))
+        list(Retrieval([broken], data, 2, 2).candidates(np.arange(N_USERS)))
 
 
 def test_a_block_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0 and 2"):
-        list(top_candidates([], checkerboard(), np.arange(1), 0, 2))
+        Retrieval([], checkerboard(), 0, 2)
 
 
 @pytest.mark.parametrize("name", PROPOSING)
@@ -112,13 +114,13 @@ def test_what_may_not_be_recommended_is_never_proposed_but_learned_from(name: st
     matcher = registry.build(name, Matching())
     matcher.fit(data)
     everyone, every = np.arange(N_USERS), np.ones(N_ITEMS, dtype=bool)
-    free = pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS))
-    assert free.equals(pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS, None, every)))
+    free = pl.concat(Retrieval([matcher], data, 4, N_ITEMS).candidates(everyone))
+    assert free.equals(pl.concat(Retrieval([matcher], data, 4, N_ITEMS, every).candidates(everyone)))
     shown = every.copy()
     shown[[0, 3]] = False
-    some = pl.concat(top_candidates([matcher], data, everyone, 4, N_ITEMS, None, shown))
+    some = pl.concat(Retrieval([matcher], data, 4, N_ITEMS, shown).candidates(everyone))
     assert {0, 3} & set(free["item"])
     assert not {0, 3} & set(some["item"])
     kept = free.filter(~pl.col("item").is_in([0, 3]))  # scored as before: the others are still in histories
     assert_frame_equal(some.drop("own_rank"), kept.drop("own_rank"))
-    assert pl.concat(top_candidates([matcher], data, everyone, 4, 2, None, ~every)).is_empty()
+    assert pl.concat(Retrieval([matcher], data, 4, 2, ~every).candidates(everyone)).is_empty()

@@ -7,6 +7,8 @@ import torch
 from tasks.matching.contract import TrainingData, UserBatch
 from tasks.matching.sasrec import Sasrec
 from tasks.matching.sasrec_network import Network
+from tasks.settings.matchers import SasrecSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import checkerboard, training_data
 
 
@@ -23,7 +25,7 @@ def sasrec(**changed: float) -> Sasrec:
         "negatives": 0,
         "text_start": False,
     }
-    return Sasrec(**{**values, **changed})
+    return Sasrec(SasrecSettings.model_validate({**values, **changed}))
 
 
 def circle() -> TrainingData:
@@ -102,9 +104,5 @@ def test_patience_ends_training_and_learns_all_anew() -> None:
 
 
 def test_bad_parameters_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"factors must be a multiple of 2, got 7; set it in \[matching.sasrec\]"
-    ):
-        sasrec(factors=7)
-    with pytest.raises(ValueError, match=r"half_life_items must be above 0, got 0"):
-        sasrec(half_life_items=0)
+    assert "multiple of 2" in refusal("sasrec", "factors", 7)
+    assert "greater than 0" in refusal("sasrec", "half_life_items", 0)

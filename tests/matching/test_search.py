@@ -14,7 +14,9 @@ from tasks.matching.search_keyword import SearchKeyword
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_semantic import SearchSemantic
 from tasks.matching.search_words import words_of
-from tasks.matching.training_data import Names, Searches
+from tasks.matching.training_data import Names, SearchRecords
+from tasks.settings.matchers import SearchKeywordSettings, SearchSemanticSettings, SearchSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import training_data
 
 TITLES = ("Space Balls (1987)", "Heat (1995)", "Amélie (2001)", "東京物語 (1953)")
@@ -29,16 +31,16 @@ CATEGORIES = (["Comedy"], ["Crime"], ["Romance"], [])
 WEIRD = ("", "   ", "qwxz", "&&& !!!", "\x00\ud83c", "Ж" * 3000)
 
 
-def searches(*rows: tuple[int, str, int]) -> Searches:
+def searches(*rows: tuple[int, str, int]) -> SearchRecords:
     """From (user, query, time), by user and time."""
-    return Searches(
+    return SearchRecords(
         np.array([row[0] for row in rows], dtype=np.int64),
         [row[1] for row in rows],
         np.array([row[2] for row in rows], dtype=np.int64),
     )
 
 
-def catalogue(asked: Searches | None = None) -> TrainingData:
+def catalogue(asked: SearchRecords | None = None) -> TrainingData:
     """Four films with words, and vectors of two dimensions: funny and dark."""
     texts = np.zeros((4, 2, 2), dtype=np.float32)
     texts[0, 0], texts[1, 0], texts[1, 1], texts[2, 0] = (1, 0), (0, 1), (0.6, 0.8), (0.8, 0.6)
@@ -67,9 +69,9 @@ class Toy:
 
 
 @pytest.fixture
-def keyword() -> Callable[[Searches | None], SearchKeyword]:
-    def fitted(asked: Searches | None = None) -> SearchKeyword:
-        matcher = SearchKeyword(1.2, 0.3, 2, 5, 2.0)
+def keyword() -> Callable[[SearchRecords | None], SearchKeyword]:
+    def fitted(asked: SearchRecords | None = None) -> SearchKeyword:
+        matcher = SearchKeyword(SearchKeywordSettings())
         matcher.fit(catalogue(asked))
         return matcher
 
@@ -77,11 +79,11 @@ def keyword() -> Callable[[Searches | None], SearchKeyword]:
 
 
 @pytest.fixture
-def semantic(monkeypatch: pytest.MonkeyPatch) -> Callable[[Searches | None], SearchSemantic]:
+def semantic(monkeypatch: pytest.MonkeyPatch) -> Callable[[SearchRecords | None], SearchSemantic]:
     monkeypatch.setattr(search_semantic, "load_encoder", Toy)
 
-    def fitted(asked: Searches | None = None) -> SearchSemantic:
-        matcher = SearchSemantic(5, 2.0)
+    def fitted(asked: SearchRecords | None = None) -> SearchSemantic:
+        matcher = SearchSemantic(SearchSemanticSettings())
         matcher.fit(catalogue(asked))
         return matcher
 
@@ -91,13 +93,13 @@ def semantic(monkeypatch: pytest.MonkeyPatch) -> Callable[[Searches | None], Sea
 class TestQueries:
     def test_the_latest_count_most_and_old_ones_not_at_all(self) -> None:
         asked = searches(*((1, f"query {time}", time) for time in range(4)))
-        texts, weights = latest_queries(asked, 3, latest=3, half_life_searches=1)
+        texts, weights = latest_queries(asked, 3, SearchSettings(latest_searches=3, half_life_searches=1))
         assert texts == ["query 1", "query 2", "query 3"]
         np.testing.assert_allclose(weights.toarray(), [[0, 0, 0], [1 / 7, 2 / 7, 4 / 7], [0, 0, 0]])
 
     def test_a_repeated_query_counts_once_at_its_newest_place(self) -> None:
         asked = searches((0, "space", 1), (0, "heat", 2), (0, " space ", 3), (0, "  ", 4))
-        texts, weights = latest_queries(asked, 1, latest=5, half_life_searches=1)
+        texts, weights = latest_queries(asked, 1, SearchSettings(latest_searches=5, half_life_searches=1))
         assert texts == ["heat", "space"]
         np.testing.assert_allclose(weights.toarray(), [[1 / 3, 2 / 3]])
 
@@ -114,12 +116,12 @@ class TestKeyword:
             words_of(title) * 2 + words_of(" ".join([*names, about, *(text for text in texts if text)]))
             for title, names, about, texts in zip(TITLES, CATEGORIES, DESCRIPTIONS, TEXTS, strict=True)
         ]
-        judge = BM25(k1=1.2, b=0.3)
-        judge.index(documents, show_progress=False)
+        oracle = BM25(k1=1.2, b=0.3)
+        oracle.index(documents, show_progress=False)
         queries = ("space", "a space comedy space", "crime in the city", "AMELIE", "京物")
         found = keyword().score_visitors(visitors(*queries))
         for row, query in zip(found, queries, strict=True):
-            np.testing.assert_allclose(row, judge.get_scores(words_of(query)), rtol=1e-5)
+            np.testing.assert_allclose(row, oracle.get_scores(words_of(query)), rtol=1e-5)
         assert found.argmax(axis=1).tolist() == [0, 0, 1, 2, 3]
 
     def test_texts_and_categories_are_searched_too(self, keyword: Callable[..., SearchKeyword]) -> None:
@@ -128,14 +130,13 @@ class TestKeyword:
         assert (found > 0).sum(axis=1).tolist() == [1, 1, 1, 1]
 
     def test_a_catalogue_without_a_word(self) -> None:
-        matcher = SearchKeyword(1.2, 0.3, 2, 5, 2.0)
+        matcher = SearchKeyword(SearchKeywordSettings())
         matcher.fit(replace(catalogue(searches((0, "space", 1))), names=None))
         assert not matcher.score_visitors(visitors("space")).any()
         assert not matcher.score(UserBatch(np.arange(4))).any()
 
     def test_bad_settings(self) -> None:
-        with pytest.raises(ValueError, match=r"b between 0 and 1.*\[matching.search_keyword\]"):
-            SearchKeyword(1.2, 1.5, 2, 5, 2.0)
+        assert "less than or equal to 1" in refusal("search_keyword", "b", 1.5)
 
 
 class TestSemantic:

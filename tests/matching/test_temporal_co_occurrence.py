@@ -3,9 +3,9 @@ import pytest
 
 from tasks.matching import temporal_co_occurrence
 from tasks.matching.contract import UserBatch
-from tasks.matching.ease import Ease
-from tasks.matching.temporal_co_occurrence import near_together
-from tests.matching.toys import random_events, training_data
+from tasks.matching.temporal_co_occurrence import co_occurrences
+from tests.matching.refusal import refusal
+from tests.matching.toys import plain_ease, random_events, training_data
 
 
 def naive(events: list[tuple[int, int, int]], n_items: int, half_life: float) -> np.ndarray:
@@ -26,31 +26,31 @@ def test_it_is_the_sum_over_users(monkeypatch: pytest.MonkeyPatch, pairs_at_once
     """However many pairs are added at once; also of an item that somebody had twice."""
     monkeypatch.setattr(temporal_co_occurrence, "PAIRS_AT_ONCE", pairs_at_once)
     events = [*random_events(1), (0, 3, 20), (0, 3, 21), (5, 2, 9)]
-    near = near_together(training_data(events, n_users=12, n_items=15), 3.0)
+    near = co_occurrences(training_data(events, n_users=12, n_items=15), 3.0)
     np.testing.assert_allclose(near, naive(events, 15, 3.0), rtol=1e-12)
     assert (near == near.T).all()
 
 
 def test_what_is_far_apart_is_left_out() -> None:
     events = [(0, item, item) for item in range(12)]
-    near = near_together(training_data(events, n_users=1, n_items=12), 1.0)
+    near = co_occurrences(training_data(events, n_users=1, n_items=12), 1.0)
     assert near[0, 8] == 0.5**8
     assert near[0, 9] == 0
 
 
 def test_it_takes_nobody_for_somebody_else() -> None:
-    near = near_together(training_data([(0, 0, 0), (1, 1, 0), (2, 2, 5)], n_users=3, n_items=3), 50.0)
+    near = co_occurrences(training_data([(0, 0, 0), (1, 1, 0), (2, 2, 5)], n_users=3, n_items=3), 50.0)
     np.testing.assert_array_equal(near, np.eye(3))
 
 
 def test_no_events_are_near_nothing() -> None:
-    assert not near_together(training_data([], n_users=1, n_items=2), 1.0).any()
+    assert not co_occurrences(training_data([], n_users=1, n_items=2), 1.0).any()
 
 
 def test_with_an_endless_half_life_it_is_who_has_what() -> None:
     data = training_data(random_events(2), n_users=12, n_items=15)
     gram = (data.seen.T @ data.seen).toarray()
-    np.testing.assert_allclose(near_together(data, 1e9), gram, rtol=1e-6)
+    np.testing.assert_allclose(co_occurrences(data, 1e9), gram, rtol=1e-6)
 
 
 def test_ease_prefers_what_was_done_in_the_same_evening() -> None:
@@ -60,7 +60,8 @@ def test_ease_prefers_what_was_done_in_the_same_evening() -> None:
     events += [(user, 2, 20) for user in range(8)]
     data = training_data([*events, (8, 0, 0)], n_users=9, n_items=9)
     asked = UserBatch(np.array([8]))
-    plain, near = Ease(2.0), Ease(2.0, nearness=1.0, near_half_life_items=2.0)
+    plain = plain_ease(2.0)
+    near = plain_ease(2.0, temporal_co_occurrence=1.0, co_occurrence_half_life_items=2.0)
     plain.fit(data)
     near.fit(data)
     assert plain.score(asked)[0, 1] == pytest.approx(plain.score(asked)[0, 2], rel=1e-5)
@@ -68,7 +69,5 @@ def test_ease_prefers_what_was_done_in_the_same_evening() -> None:
 
 
 def test_bad_parameters_are_refused() -> None:
-    with pytest.raises(ValueError, match="nearness must be 0 or more, got -1"):
-        Ease(1.0, nearness=-1)
-    with pytest.raises(ValueError, match="near_half_life_items must be above 0, got 0"):
-        Ease(1.0, near_half_life_items=0)
+    assert "greater than or equal to 0" in refusal("ease", "temporal_co_occurrence", -1)
+    assert "greater than 0" in refusal("ease", "co_occurrence_half_life_items", 0)

@@ -7,8 +7,8 @@ from polars.testing import assert_frame_equal
 
 from tasks.matching import registry, top_k_index
 from tasks.matching.contract import Matcher, TrainingData
-from tasks.matching.retrieve import top_candidates
-from tasks.matching.top_k_index import searches
+from tasks.matching.retrieve import Retrieval
+from tasks.matching.top_k_index import top_k_indexes
 from tasks.settings.matching import Matching
 from tests.matching.toys import training_data
 
@@ -38,17 +38,17 @@ def matchers(data: TrainingData) -> list[Matcher]:
 
 def candidates(matchers: list[Matcher], data: TrainingData, settings: Matching) -> pl.DataFrame:
     recommendable = np.arange(N_ITEMS) % 5 > 0
-    found = searches(matchers, settings, seed=0)
-    blocks = top_candidates(matchers, data, np.arange(N_USERS), 7, 10, None, recommendable, found)
-    return pl.concat(list(blocks)).sort("user", "matcher", "item")
+    found = top_k_indexes(matchers, settings, seed=0)
+    retrieval = Retrieval(matchers, data, 7, 10, recommendable, indexes=found)
+    return pl.concat(retrieval.candidates(np.arange(N_USERS))).sort("user", "matcher", "item")
 
 
 def test_small_catalogues_are_not_searched(matchers: list[Matcher]) -> None:
-    assert searches(matchers, Matching(), seed=0) == {}
+    assert top_k_indexes(matchers, Matching(), seed=0) == {}
 
 
 def test_exact_search_gives_what_rows_of_scores_give(matchers: list[Matcher], data: TrainingData) -> None:
-    found = searches(matchers, Matching(search_texts=1), seed=0)
+    found = top_k_indexes(matchers, Matching(search_texts=1), seed=0)
     assert set(found) == {"cosine_max", "cosine_mean"}
     assert {search.recall for search in found.values()} == {1.0}
     assert_frame_equal(
@@ -69,7 +69,7 @@ def test_a_device_proposes_the_same(
 
 def test_an_index_proposes_nearly_the_same(matchers: list[Matcher], data: TrainingData) -> None:
     settings = Matching(search_texts=1, ann_texts=1, ann_recall=0.9, candidates=10)
-    assert all(0.9 <= search.recall <= 1 for search in searches(matchers, settings, seed=0).values())
+    assert all(0.9 <= search.recall <= 1 for search in top_k_indexes(matchers, settings, seed=0).values())
     own = (
         pl.col("own_rank").is_not_null()
         & (pl.col("matcher") == "cosine_max")

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
-from tasks.matching.deterministic import repeatable
-from tasks.matching.towers import Examples, Training, train_towers
+from tasks.matching.deterministic import deterministic
+from tasks.matching.towers import Examples, train_towers
 from tasks.matching.two_tower import TwoTower, principal_components
+from tasks.settings.matchers import TwoTowerSettings
+from tests.matching.refusal import refusal
 from tests.matching.toys import N_USERS, checkerboard
 
-SMALL = Training(
+SMALL = TwoTowerSettings(
     hidden=16,
     outputs=8,
     temperature=0.1,
@@ -48,12 +50,12 @@ def test_with_a_patience_training_ends_when_nothing_is_gained() -> None:
     rng = np.random.default_rng(3)
     users = rng.normal(size=(64, 8)).astype(np.float32)
     examples = Examples(users, rng.integers(0, 8, 64), np.arange(64) >= 48)
-    how = replace(SMALL, epochs=60, patience=2)
+    how = SMALL.model_copy(update={"epochs": 60, "patience": 2})
     weights, epochs = train_towers(examples, np.eye(8, dtype=np.float32), how, seed=0)
     assert epochs < 20
     # Frozen at that number, and learning from the newest events too, it is another model.
     frozen, same = train_towers(
-        examples, np.eye(8, dtype=np.float32), replace(SMALL, epochs=max(epochs, 1)), seed=0
+        examples, np.eye(8, dtype=np.float32), SMALL.model_copy(update={"epochs": max(epochs, 1)}), seed=0
     )
     assert same == max(epochs, 1)
     assert (frozen["item.0.weight"] != weights["item.0.weight"]).any()
@@ -62,8 +64,8 @@ def test_with_a_patience_training_ends_when_nothing_is_gained() -> None:
 def test_with_nothing_but_newest_events_all_are_learned_from() -> None:
     examples, items = followers(16)
     alone = replace(examples, newest=np.ones(16, dtype=bool))
-    found, epochs = train_towers(alone, items, replace(SMALL, epochs=2, patience=1), seed=0)
-    expected, _ = train_towers(alone, items, replace(SMALL, epochs=2), seed=0)
+    found, epochs = train_towers(alone, items, SMALL.model_copy(update={"epochs": 2, "patience": 1}), seed=0)
+    expected, _ = train_towers(alone, items, SMALL.model_copy(update={"epochs": 2}), seed=0)
     assert epochs == 2
     np.testing.assert_array_equal(found["user.0.weight"], expected["user.0.weight"])
 
@@ -84,9 +86,9 @@ def test_training_leaves_torch_as_it_was() -> None:
     expected = torch.rand(1)
     torch.manual_seed(3)
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with repeatable(0) as generator:
+    with deterministic(0) as generator:
         first = torch.rand(2), torch.rand(2, generator=generator)
-    with repeatable(0) as generator:
+    with deterministic(0) as generator:
         again = torch.rand(2), torch.rand(2, generator=generator)
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
     assert torch.equal(torch.rand(1), expected)
@@ -113,14 +115,14 @@ def moved(data: TrainingData, item: int) -> TrainingData:
 
 def test_an_item_that_nobody_has_seen_is_liked_by_its_camp() -> None:
     data = moved(checkerboard(), 6)  # an item of the even camp
-    matcher = TwoTower(text_share=1.0, epochs=30, learning_rate=0.01)
+    matcher = TwoTower(TwoTowerSettings(text_share=1.0, epochs=30, learning_rate=0.01, dropout=0.0))
     matcher.fit(data)
     scores = matcher.score(UserBatch(np.arange(N_USERS - 1)))
     assert scores[0::2, 6].min() > scores[1::2, 6].max()
 
 
 def test_somebody_without_history_gets_what_suits_all() -> None:
-    matcher = TwoTower(text_share=1.0)
+    matcher = TwoTower(TwoTowerSettings(text_share=1.0, dropout=0.0))
     matcher.fit(checkerboard())
     start = np.zeros(2, np.int64)
     nobody = VisitorBatch(np.zeros(0, np.int64), start, np.zeros((1, 1, 6), np.float32), [""])
@@ -130,5 +132,4 @@ def test_somebody_without_history_gets_what_suits_all() -> None:
 
 
 def test_wrong_settings_say_where_to_set_them() -> None:
-    with pytest.raises(ValueError, match=r"epochs must be at least 1, got 0; set it in \[matching.two"):
-        TwoTower(epochs=0)
+    assert "greater than or equal to 1" in refusal("two_tower", "epochs", 0)

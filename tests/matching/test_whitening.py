@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tasks.arrays.vectors import centred, unit
-from tasks.matching.whitening import check_whitening, mapped, whitened, whitening_matrix
+from tasks.matching.whitening import mapped, whitened, whitening_matrix
+from tasks.settings.matchers import CosineSettings
 
 
 def stretched() -> np.ndarray:
@@ -46,5 +48,5 @@ def test_fewer_vectors_than_dimensions_and_missing_ones_are_no_obstacle() -> Non
 
 @pytest.mark.parametrize("whitening", [-0.1, 1.0, float("nan")])
 def test_a_share_outside_is_refused(whitening: float) -> None:
-    with pytest.raises(ValueError, match=rf"below 1, got {whitening}; set it in \[matching.cosine\]"):
-        check_whitening(whitening, "cosine")
+    with pytest.raises(ValidationError, match="than"):
+        CosineSettings(whitening=whitening)

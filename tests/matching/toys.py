@@ -6,7 +6,9 @@ import numpy as np
 
 from tasks.arrays.vectors import unit
 from tasks.matching.contract import TrainingData
-from tasks.matching.training_data import Judgements, Names
+from tasks.matching.ease import Ease
+from tasks.matching.training_data import Names, RelevanceLabels
+from tasks.settings.matchers import EaseSettings
 
 N_USERS, N_ITEMS, N_SLOTS, N_DIMENSIONS = 9, 8, 3, 6
 UNKNOWN_USER = N_USERS - 1
@@ -90,13 +92,19 @@ def checkerboard() -> TrainingData:
         unit(interests.astype(np.float32)),
         np.eye(2, dtype=bool)[np.arange(N_ITEMS) % 2],
     )
-    return replace(data, judgements=judgements())
+    return replace(data, relevance_labels=relevance_labels())
 
 
-def judgements() -> Judgements:
+def relevance_labels() -> RelevanceLabels:
     """A language model that was told of two items of each known user: it likes texts of the user's camp."""
     context = np.array([[user % 2, user % 2 + 4] for user in range(UNKNOWN_USER)])
     group, item, slot = np.indices((len(context), N_ITEMS, N_SLOTS)).reshape(3, -1)
     value = np.where(item % 2 == group % 2, 1, -1).astype(np.float32)
     there = (item < N_ITEMS - 1) | (slot == 0)
-    return Judgements(context, group[there], item[there], slot[there], value[there])
+    return RelevanceLabels(context, group[there], item[there], slot[there], value[there])
+
+
+def plain_ease(regularisation: float, **settings: float) -> Ease:
+    """EASE as published, but for these settings."""
+    plain = {"half_life_items": None, "side_information_weight": 0}
+    return Ease(EaseSettings.model_validate({"regularisation": regularisation, **plain, **settings}))

@@ -16,11 +16,12 @@ from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
-from tasks.matching import search_semantic, steps
-from tasks.matching.contract import VisitorBatch
+from tasks.matching import search_semantic
+from tasks.matching.contract import Matcher, VisitorBatch
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
+from tests.matching.matched import match
 from tests.serving.test_visitors import BLOCKED, IDS, WEIGHTS, Toy, fill, publish, words
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
@@ -88,7 +89,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         with writing(with_warehouse(settings.data_folder), "a test") as warehouse:
             fill(warehouse)
             add_user(warehouse)
-            assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+            assert match(StageRun("matching", settings, warehouse, None), "all")
             warehouse.append("core.users", pl.DataFrame({"user_id": [NEW]}))
             publish_lists(warehouse)
         yield settings
@@ -183,7 +184,7 @@ def test_without_fitted_matchers(snapshot: Snapshot, settings: Settings, funny: 
 
 
 def test_a_matcher_that_cannot_score_visitors_keeps_its_scores() -> None:
-    class LastItem:
+    class LastItem(Matcher):
         proposes = True
 
         def score_visitors(self, visitors: VisitorBatch) -> np.ndarray:

@@ -12,13 +12,14 @@ import pytest
 from serving.visitors import Visitor, Visitors, item_ids
 from tasks.arrays.vectors import unit
 from tasks.fusion.rerank import RERANKERS
-from tasks.matching import search_semantic, steps
+from tasks.matching import search_semantic
 from tasks.matching.contract import UserBatch
 from tasks.matching.registry import load
 from tasks.matching.saved import MANIFEST
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
+from tests.matching.matched import match
 from tests.warehouse.conftest import NOW, text_row
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError, WarehouseError
@@ -121,7 +122,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings.model_validate({"home": tmp_path_factory.mktemp("home"), "matching": matching})
     with writing(with_warehouse(settings.data_folder), "a test") as warehouse:
         fill(warehouse)
-        assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+        assert match(StageRun("matching", settings, warehouse, None), "all")
         publish(warehouse, "p1")
     return settings
 
@@ -314,10 +315,10 @@ def test_nothing_new_fits_nothing_and_a_lost_folder_is_fitted_again(settings: Se
     path = settings.data_folder / "matchers" / "all" / MANIFEST
     with writing(settings.data_folder, "a test") as warehouse:
         run = StageRun("matching", settings, warehouse, None)
-        assert not steps.match.fn(run, "all")
+        assert not match(run, "all")
         fingerprint = json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
         path.unlink()
-        assert steps.match.fn(run, "all")
+        assert match(run, "all")
         assert json.loads(path.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
 
 
@@ -335,7 +336,7 @@ def test_a_new_item_is_found_by_its_text_alone(settings: Settings) -> None:
         rows |= {"content_hash": ["new", text["text_id"]]}
         rows |= {"vector": pl.Series(vectors, dtype=pl.Array(pl.Float32, 384))}
         warehouse.append("features.vectors_minilm", pl.DataFrame(rows))
-        assert steps.match.fn(StageRun("matching", settings, warehouse, None), "all")
+        assert match(StageRun("matching", settings, warehouse, None), "all")
         publish(warehouse, "p2")
         scores = warehouse.query("candidate_scores", fit="all", matchers=["cosine_max", "slit"])
     assert (scores.filter(item_id="new", matcher="slit")["score"] == 0).all()

@@ -13,7 +13,7 @@ from tasks.settings import PROJECT, Settings, load_settings
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus
 from tasks.settings.data import Also
-from tasks.settings.matching import External
+from tasks.settings.matchers import ExternalSettings
 from tasks.settings.openai import OpenAi
 from tasks.settings.rules import Rule
 from tasks.settings.section import Section
@@ -26,7 +26,7 @@ ONE = '{name = "use", instruction = "its use", template = "{{ facts }}\\nIt", la
 LISTED: dict[str, type[BaseModel]] = {
     "corpus.angles": Angle,
     "data.items.also": Also,
-    "matching.external": External,
+    "matching.external": ExternalSettings,
     "fusion.rules": Rule,
 }
 KEY = re.compile(r"(?:# )?(\w+) = .+")

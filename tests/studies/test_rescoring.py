@@ -29,7 +29,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
         fill(warehouse)
         patched.setattr(steps, "load_engine", lambda _corpus, _folder: ToyEngine())
         run = run_of(warehouse)
-        steps.judge.fn(run)
+        steps.label_relevance.fn(run)
         pairs = steps.sample(run)
         held = warehouse.query("fit_interactions", protocol="temporal_user", parts=["validation"])
         found = held.select("user_id", "item_id", right=pl.lit(1.0))

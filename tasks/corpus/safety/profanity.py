@@ -23,14 +23,10 @@ def _filter(languages: tuple[str, ...]) -> ProfanityFilter:
 
 
 def profane_words(texts: Sequence[str], languages: tuple[str, ...]) -> list[str | None]:
-    """The first profane word of each text; None where there is none.
+    """The first word of each text that is on the list of one of the languages (ISO 639-1); None without one.
 
     >>> profane_words(["A shitty film.", "A sh1t film.", "A film about sex and a bastard."], ("en",))
     ['shitty', 'sh1t', None]
-
-    Args:
-        texts: to look through.
-        languages: ISO 639-1 codes of the lists to use.
     """
     options = Options(split_on_punctuation=True, leetspeak=True)
     found = _filter(languages).find_many(list(texts), options)

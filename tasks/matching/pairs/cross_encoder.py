@@ -15,10 +15,11 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from tasks.items.content import neutral
-from tasks.matching.base import ARRAYS, DESCRIPTION, FORMAT, read_description
-from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
+from tasks.matching.base import ARRAYS, read_description, write_description
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
 from tasks.matching.training_data import Names
 from tasks.models.encoder import encoder_folder
+from tasks.settings.matchers import CrossEncoderSettings
 
 PAIRS_AT_ONCE = 64
 WARM_UP = 0.1  # share of the steps in which the learning rate rises; then it falls to 0
@@ -30,35 +31,13 @@ class CrossEncoder:
 
     It is tuned on the fit window alone: a positive is an event of a user, its history what the same user had
     strictly before; negatives are drawn from the user's candidates, which are never what the user had.
-
-    Args:
-        items: so many of the last items of a history are read.
-        max_tokens: history and item together are cut after so many.
-        steps: of training.
-        groups: positives in a step.
-        negatives: for each positive.
-        learning_rate: of AdamW, at its highest.
     """
 
     name = "cross_encoder"
 
-    def __init__(
-        self, items: int, max_tokens: int, steps: int, groups: int, negatives: int, learning_rate: float
-    ) -> None:
-        self.items, self.max_tokens, self.steps = items, max_tokens, steps
-        self.groups, self.negatives, self.learning_rate = groups, negatives, learning_rate
+    def __init__(self, settings: CrossEncoderSettings) -> None:
+        self.settings = settings
         self._network: _Network | None = None
-
-    def parameters(self) -> dict[str, Parameter]:
-        """Return the arguments that make this matcher again."""
-        return {
-            "items": self.items,
-            "max_tokens": self.max_tokens,
-            "steps": self.steps,
-            "groups": self.groups,
-            "negatives": self.negatives,
-            "learning_rate": self.learning_rate,
-        }
 
     def fit(
         self, data: TrainingData, candidates: PairBatch, on_step: Callable[[float], None] | None = None
@@ -73,20 +52,20 @@ class CrossEncoder:
         if data.names is None:
             raise ValueError("a cross-encoder reads words; give TrainingData names")
         self._texts = _item_texts(data.names)
-        self._latest = data.latest(self.items)
+        self._latest = data.latest(self.settings.items)
         rng = np.random.default_rng(data.seed)
-        events = _Events(data, candidates, self.items)
+        events = _Events(data, candidates, self.settings.items)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(data.seed)
             self._network = _Network()
             # Word vectors are half of all weights, and so few steps meet too few of the words to tune them.
             self._network.encoder.get_input_embeddings().requires_grad_(False)
             tuned = [one for one in self._network.parameters() if one.requires_grad]
-            optimiser = torch.optim.AdamW(tuned, lr=self.learning_rate)
+            optimiser = torch.optim.AdamW(tuned, lr=self.settings.learning_rate)
             schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._rate)
             self._network.train()
-            for _ in range(self.steps if len(events) else 0):
-                histories, items = events.draw(rng, self.groups, self.negatives)
+            for _ in range(self.settings.steps if len(events) else 0):
+                histories, items = events.draw(rng, self.settings.groups, self.settings.negatives)
                 logits = self._logits(histories, items.ravel()).view(items.shape)  # (G, 1 + negatives)
                 loss = nn.functional.cross_entropy(logits, torch.zeros(len(items), dtype=torch.long))
                 optimiser.zero_grad()
@@ -99,8 +78,9 @@ class CrossEncoder:
 
     def _rate(self, step: int) -> float:
         """Return the share of the learning rate at a step: up, then down."""
-        rising = max(1, round(WARM_UP * self.steps))
-        return min((step + 1) / rising, (self.steps - step) / max(1, self.steps - rising + 1))
+        steps = self.settings.steps
+        rising = max(1, round(WARM_UP * steps))
+        return min((step + 1) / rising, (steps - step) / max(1, steps - rising + 1))
 
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Return (P,) float32; pairs of like length are read together."""
@@ -123,13 +103,12 @@ class CrossEncoder:
         arrays = {f"network.{key}": value.numpy() for key, value in network.state_dict().items()}
         save_file(arrays | {"latest": self._latest}, folder / ARRAYS)
         (folder / NAMES).write_text(json.dumps(self._texts, ensure_ascii=False), encoding="utf-8")
-        description = {"format": FORMAT, "name": self.name, "parameters": self.parameters()}
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        write_description(folder, self.name, self.settings.model_dump())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a matcher that `save` wrote."""
-        matcher = cls(**read_description(folder)["parameters"])
+        matcher = cls(CrossEncoderSettings(**read_description(folder)[1]))
         arrays = load_file(folder / ARRAYS)
         matcher._latest = arrays.pop("latest")
         matcher._texts = json.loads((folder / NAMES).read_text(encoding="utf-8"))
@@ -147,7 +126,7 @@ class CrossEncoder:
         each = len(items) // max(len(read), 1)
         first = [text for text in read for _ in range(each)]
         second = [" ".join(self._texts[item]) for item in items]
-        return (network or self._fitted())(first, second, self.max_tokens)
+        return (network or self._fitted())(first, second, self.settings.max_tokens)
 
     def _fitted(self) -> "_Network":
         if self._network is None:

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.items.content import neutral
-from tasks.matching.contract import FloatArray, IntArray, PairBatch, Parameter, TrainingData
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
 from tasks.matching.pairs.prompts import relevance_prompt
 from tasks.matching.relevance_labels import relevance
 from tasks.matching.training_data import Names
 from tasks.models.engine import Engine, Prompt
-from tasks.settings.matching import Relevance
+from tasks.settings.matchers import RelevanceSettings
 
 Floats = NDArray[np.float64]
 
 
-class Judged(NamedTuple):
+class TextLogProbs(NamedTuple):
     """Log-probabilities of T texts in nats, and their tokens."""
 
     log_prob_with: Floats
@@ -29,39 +29,29 @@ class Judged(NamedTuple):
 
 
 class LanguageModelRelevance:
-    """Judges pairs of a user and an item by the item's texts.
+    """Finds how relevant an item's texts are to a user.
 
-    What the user had last is read once for all texts that are judged, a text without the user once for all
-    users.
+    What the user had last is read once for all texts, a text without the user once for all users.
 
     Args:
-        load: gives the engine, which is not loaded before something is judged.
+        load: gives the engine, which is not loaded before it is asked something.
         noun: what an item is called in prompts.
         settings: of the context, the texts and their reduction.
     """
 
     name = "language_model"
 
-    def __init__(self, load: Callable[[], Engine], noun: str, settings: Relevance) -> None:
+    def __init__(self, load: Callable[[], Engine], noun: str, settings: RelevanceSettings) -> None:
         self._load = load
         self.noun, self.settings = noun, settings
         self.frame = relevance_prompt(noun, [])
         self.without: dict[str, float] = {}
-        """log p(text) of texts, by the text as it is judged; may be filled with what is known."""
+        """log p(text) of texts, by the text as it is read; may be filled with what is known."""
 
-    def parameters(self) -> dict[str, Parameter]:
-        """Return what the matcher was made with."""
-        return {"noun": self.noun, **self.settings.model_dump()}
-
-    def fit(self, data: TrainingData, candidates: PairBatch | None = None) -> None:
-        """Look up what each user had last; nothing is learned.
-
-        Args:
-            data: with the names of items.
-            candidates: not needed.
-        """
+    def fit(self, data: TrainingData) -> None:
+        """Look up what each user had last; nothing is learned, but the names of items must be known."""
         if data.names is None:
-            raise ValueError("a language model judges words; give TrainingData names")
+            raise ValueError("a language model reads words; give TrainingData names")
         self._names: Names = data.names
         self.latest = data.latest(self.settings.items)
 
@@ -78,20 +68,21 @@ class LanguageModelRelevance:
         """Return the codes of the items that a user had last, the newest last."""
         return [int(item) for item in self.latest[user] if item >= 0]
 
-    def judged_text(self, item: int, slot: int) -> str | None:
-        """Return a text as it is judged; None where there is none."""
+    def text_of(self, item: int, slot: int) -> str | None:
+        """Return a text as it is read; None where there is none."""
         text = self._names.texts[item][slot]
         if text is None or not text.strip():
             return None
         return f"{neutral(self._names.titles[item])}: {text}" if self.settings.with_title else text
 
-    def judge(self, user: int, texts: Sequence[str]) -> Judged:
-        """Judge texts, as `judged_text` gives them, for one user."""
+    def log_probs(self, user: int, texts: Sequence[str]) -> TextLogProbs:
+        """Return the log-probabilities of texts, as `text_of` gives them, for one user."""
         new = [text for text in dict.fromkeys(texts) if text not in self.without]
         self.without |= dict(zip(new, self.engine.log_prob_after(self.frame, new), strict=True))
         known = self.engine.log_prob_after(self.prompt(user), texts)
         n_tokens = np.array([self.engine.prompt_length((text,)) for text in texts], dtype=np.int64)
-        return Judged(known, np.array([self.without[text] for text in texts], dtype=np.float64), n_tokens)
+        without = np.array([self.without[text] for text in texts], dtype=np.float64)
+        return TextLogProbs(known, without, n_tokens)
 
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Return (P,) float32: the relevance of an item's texts, reduced; 0 without text or history."""
@@ -104,12 +95,11 @@ class LanguageModelRelevance:
             for place in chosen:
                 item = int(pairs.items[place])
                 for slot in range(len(self._names.texts[item])):
-                    if (text := self.judged_text(item, slot)) is not None:
+                    if (text := self.text_of(item, slot)) is not None:
                         places.append(place)
                         texts.append(text)
             if texts:
-                judged = self.judge(int(user), texts)
-                values = relevance(*judged, per_token=self.settings.per_token)
+                values = relevance(*self.log_probs(int(user), texts), per_token=self.settings.per_token)
                 at = np.array(places)
                 out[np.unique(at)] = reduced(values, at, self.settings.reduction)
         return out

@@ -1,4 +1,4 @@
-"""What a language model is told of a person before it judges a text.
+"""What a language model is told of a person before it reads a text.
 
 The prompt has the same frame with and without the person, so that the difference of the two log-probabilities
 is owed to what the person did. Titles are content, and neutralised like everything from data.

@@ -1,4 +1,4 @@
-"""Which pairs dear matchers score: the best candidates of a sample of users."""
+"""Which pairs expensive matchers score: the best candidates of a sample of users."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

@@ -1,4 +1,8 @@
-"""Pairs only: a language model and a cross-encoder judge the best candidates of some users, fit `train`."""
+"""Matchers too expensive for all pairs score the best candidates of some users, fit `train`.
+
+Fusion leaves them out: they would count 0 for everybody outside the sample. `polyrec relevance` says what
+they are worth on the sample, and a cheap student may learn from the language model.
+"""
 
 import json
 import time
@@ -42,8 +46,8 @@ SHARD_USERS = 4  # about half a minute on two cores
 WARM_UP_TEXTS = 8
 
 
-@step("judge relevance")
-def judge(run: StageRun) -> bool:
+@step("label relevance")
+def label_relevance(run: StageRun) -> bool:
     """Ask the language model about the sample, shard by shard; returns whether anything is new."""
     warehouse, settings = run.warehouse, run.settings.matching.relevance
     spool = Spool(warehouse)
@@ -70,7 +74,7 @@ def judge(run: StageRun) -> bool:
         return stale.height > 0
     alone = known.select("frame_hash", "log_prob_without").unique("frame_hash")
     alone = pending.join(alone, on="frame_hash").unique("frame_hash")
-    teacher.without |= dict(zip(alone["judged"], alone["log_prob_without"], strict=True))
+    teacher.without |= dict(zip(alone["text"], alone["log_prob_without"], strict=True))
     n_tokens = _announce(teacher, pending, window)
     start = time.perf_counter()
     n_users = pending[USER].n_unique()
@@ -78,12 +82,12 @@ def judge(run: StageRun) -> bool:
     shards: dict[str, list[str]] = defaultdict(list)
     for user_id in pending[USER].unique().sort():
         shards[shard_key(user_id, n_shards)].append(user_id)
-    with progress("judging relevance", pending.height, "texts") as advance:
+    with progress("labelling relevance", pending.height, "texts") as advance:
         for name, user_ids in sorted(shards.items()):
             of_shard = []
             for user_id in user_ids:
                 rows = pending.filter(pl.col(USER) == user_id)
-                of_shard.append(_judged(rows, teacher))
+                of_shard.append(_labelled(rows, teacher))
                 advance(rows.height)
             frame = pl.concat(of_shard)
             digest = fingerprint(frame["prompt_hash"].to_list())
@@ -97,19 +101,20 @@ def cross_encode(run: StageRun) -> bool:
     """Tune the cross-encoder on fit `train` and let it score the sample; False when that was done."""
     warehouse, settings = run.warehouse, run.settings
     window, pairs = train_window(run), sample(run)
-    section = settings.matching.cross_encoder.model_dump()
+    section = settings.matching.cross_encoder
     negatives = _together(run)
     names = window.data.names
     assert names is not None
     events = pl.DataFrame({"user": window.data.user, "item": window.data.item, "time": window.data.time})
     words = [list(names.titles), [list(of_item) for of_item in names.texts]]
-    digest = fingerprint(pairs, negatives, section, settings.seed, events, window.item_ids, words)
+    made_of = (section.model_dump(), settings.seed, events, window.item_ids, words)
+    digest = fingerprint(pairs, negatives, *made_of)
     models = warehouse.query("pair_models", fit=TRAIN)
     if digest in models.filter(pl.col(MATCHER) == CrossEncoder.name)["fingerprint"].to_list():
         return False
-    matcher = CrossEncoder(**section)
+    matcher = CrossEncoder(section)
     start = time.perf_counter()
-    with progress("tuning the cross-encoder", matcher.steps, "steps") as advance:
+    with progress("tuning the cross-encoder", section.steps, "steps") as advance:
         matcher.fit(window.data, _batch(negatives, window), lambda _loss: advance(1))
     fitted = time.perf_counter()
     matcher.save(settings.data_folder / "matchers" / TRAIN / matcher.name)
@@ -118,7 +123,7 @@ def cross_encode(run: StageRun) -> bool:
     record = pl.DataFrame(
         {
             **{name: [value] for name, value in row.items()},
-            "parameters": [json.dumps(matcher.parameters())],
+            "parameters": [section.model_dump_json()],
             "fit_seconds": [fitted - start],
             "score_seconds": [time.perf_counter() - fitted],
             "fingerprint": [digest],
@@ -134,13 +139,13 @@ def cross_encode(run: StageRun) -> bool:
 
 
 def train_window(run: StageRun) -> Fit:
-    """Read all that is known when lists of fit `train` are made, but not what was judged before."""
-    fit, _, _ = read_fit(run.warehouse, run.settings, TRAIN)
-    return replace(fit, data=replace(fit.data, judgements=None))
+    """Read all that is known when lists of fit `train` are made, but not earlier relevance labels."""
+    fit = read_fit(run.warehouse, run.settings, TRAIN)
+    return replace(fit, data=replace(fit.data, relevance_labels=None))
 
 
 def sample(run: StageRun) -> pl.DataFrame:
-    """Give the pairs that are judged: the best candidates of drawn users with history in fit `train`."""
+    """Give the pairs that are scored: the best candidates of drawn users with history in fit `train`."""
     settings = run.settings.matching.relevance
     events = run.warehouse.query(
         "fit_interactions", protocol=run.settings.data.protocol, parts=list(HISTORY_OF_FIT[TRAIN])
@@ -167,7 +172,7 @@ def _corpus(run: StageRun) -> Corpus:
 
 
 def _wanted(window: Fit, pairs: pl.DataFrame, teacher: LanguageModelRelevance, engine: str) -> pl.DataFrame:
-    """A row for every live text of the pairs, as it is judged, with the hashes that tell what is known."""
+    """A row for every live text of the pairs, as it is read, with the hashes that tell what is known."""
     rows = []
     precision = teacher.settings.precision
     user_codes, item_codes = codes(pairs[USER], window.user_ids), codes(pairs[ITEM], window.item_ids)
@@ -175,27 +180,27 @@ def _wanted(window: Fit, pairs: pl.DataFrame, teacher: LanguageModelRelevance, e
     for user, item in zip(user_codes.tolist(), item_codes.tolist(), strict=True):
         context = json.dumps([window.item_ids[code] for code in teacher.context(user)])
         for slot, text_id in enumerate(window.text_ids[item]):
-            text = teacher.judged_text(item, slot)
+            text = teacher.text_of(item, slot)
             if text_id is not None and text is not None:
                 alone = fingerprint(engine, precision, teacher.frame, text)
                 whole = fingerprint(alone, prompts[user])
                 ids = window.user_ids[user], text_id, window.item_ids[item]
                 rows.append((*ids, slot, context, whole, alone, text, user))
-    names = (USER, TEXT_ID, ITEM, SLOT, "context", "prompt_hash", "frame_hash", "judged", "code")
+    names = (USER, TEXT_ID, ITEM, SLOT, "context", "prompt_hash", "frame_hash", "text", "code")
     kinds = {name: pl.Int64 if name in (SLOT, "code") else pl.String for name in names}
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
-def _judged(rows: pl.DataFrame, teacher: LanguageModelRelevance) -> pl.DataFrame:
+def _labelled(rows: pl.DataFrame, teacher: LanguageModelRelevance) -> pl.DataFrame:
     """One user's rows of features.relevance."""
     start = time.perf_counter()
-    judged = teacher.judge(int(rows["code"][0]), rows["judged"].to_list())
+    log_probs = teacher.log_probs(int(rows["code"][0]), rows["text"].to_list())
     share = (time.perf_counter() - start) / rows.height
-    return rows.drop("judged", "code").with_columns(
+    return rows.drop("text", "code").with_columns(
         pl.lit(TRAIN).alias(FIT),
-        pl.Series("log_prob_with", judged.log_prob_with),
-        pl.Series("log_prob_without", judged.log_prob_without),
-        pl.Series("n_tokens", judged.n_tokens),
+        pl.Series("log_prob_with", log_probs.log_prob_with),
+        pl.Series("log_prob_without", log_probs.log_prob_without),
+        pl.Series("n_tokens", log_probs.n_tokens),
         pl.lit(share).alias("seconds"),
     )
 
@@ -203,15 +208,15 @@ def _judged(rows: pl.DataFrame, teacher: LanguageModelRelevance) -> pl.DataFrame
 def _announce(teacher: LanguageModelRelevance, pending: pl.DataFrame, window: Fit) -> int:
     """Say what is asked for and how long it may take, by the rate of a few texts; returns the tokens."""
     engine = teacher.engine
-    length = {text: engine.prompt_length((text,)) for text in pending["judged"].unique()}
+    length = {text: engine.prompt_length((text,)) for text in pending["text"].unique()}
     users = pending["code"].unique().to_list()
     contexts = sum(engine.prompt_length(teacher.prompt(user)) for user in users)
     alone = sum(tokens for text, tokens in length.items() if text not in teacher.without)
-    n_tokens = contexts + alone + sum(length[text] for text in pending["judged"])
-    texts = pending["judged"].head(WARM_UP_TEXTS).to_list()
-    teacher.judge(users[0], texts[:1])  # the first call of an engine is slower
+    n_tokens = contexts + alone + sum(length[text] for text in pending["text"])
+    texts = pending["text"].head(WARM_UP_TEXTS).to_list()
+    teacher.log_probs(users[0], texts[:1])  # the first call of an engine is slower
     start = time.perf_counter()
-    teacher.judge(users[0], texts)
+    teacher.log_probs(users[0], texts)
     read = engine.prompt_length(teacher.prompt(users[0])) + sum(length[text] for text in texts)
     rate = read / (time.perf_counter() - start)
     Console(stderr=True).print(

@@ -7,6 +7,7 @@ import pytest
 from tasks.matching.contract import PairBatch, TrainingData
 from tasks.matching.pairs.cross_encoder import CrossEncoder, _Events
 from tasks.matching.training_data import Names
+from tasks.settings.matchers import CrossEncoderSettings
 from tests.matching.toys import training_data
 
 SPACE, LOVE = (
@@ -30,7 +31,9 @@ def candidates(window: TrainingData) -> PairBatch:
 
 
 def encoder(steps: int) -> CrossEncoder:
-    return CrossEncoder(items=2, max_tokens=32, steps=steps, groups=4, negatives=2, learning_rate=5e-4)
+    return CrossEncoder(
+        CrossEncoderSettings(items=2, max_tokens=32, steps=steps, groups=4, negatives=2, learning_rate=5e-4)
+    )
 
 
 def test_it_learns_what_comes_next_and_keeps_it(tmp_path: Path) -> None:
@@ -51,7 +54,7 @@ def test_it_learns_what_comes_next_and_keeps_it(tmp_path: Path) -> None:
     matcher.save(tmp_path / "saved")
     loaded = CrossEncoder.load(tmp_path / "saved")
     np.testing.assert_array_equal(loaded.score_pairs(pairs), scores)
-    assert loaded.parameters() == matcher.parameters()
+    assert loaded.settings == matcher.settings
     assert {path.suffix for path in (tmp_path / "saved").iterdir()} == {".safetensors", ".json"}
 
 

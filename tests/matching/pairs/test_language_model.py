@@ -9,7 +9,7 @@ from tasks.matching.contract import PairBatch, TrainingData
 from tasks.matching.pairs.language_model import LanguageModelRelevance
 from tasks.matching.pairs.prompts import relevance_prompt
 from tasks.matching.training_data import Names
-from tasks.settings.matching import Relevance
+from tasks.settings.matchers import RelevanceSettings
 from tests.matching.toys import training_data
 from tests.models.toys import ToyEngine
 
@@ -24,7 +24,7 @@ def data() -> TrainingData:
 
 
 def teacher(engine: ToyEngine, **settings: object) -> LanguageModelRelevance:
-    matcher = LanguageModelRelevance(lambda: engine, "film", Relevance.model_validate(settings))
+    matcher = LanguageModelRelevance(lambda: engine, "film", RelevanceSettings.model_validate(settings))
     matcher.fit(data())
     return matcher
 
@@ -80,4 +80,4 @@ def test_only_the_latest_are_told_and_titles_give_no_orders() -> None:
 
 def test_without_words_it_says_so() -> None:
     with pytest.raises(ValueError, match="give TrainingData names"):
-        LanguageModelRelevance(ToyEngine, "film", Relevance()).fit(replace(data(), names=None))
+        LanguageModelRelevance(ToyEngine, "film", RelevanceSettings()).fit(replace(data(), names=None))

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.matching import steps as matching
 from tasks.matching.pairs import steps
-from tasks.matching.relevance_labels import read_judgements
+from tasks.matching.relevance_labels import read_relevance
 from tasks.run.stage import StageRun
 from tasks.settings.matching import Matching
 from tests.empty import with_warehouse
+from tests.matching.matched import match
 from tests.matching.pairs.world import N_ITEMS, fill, hold, run_of, settings_with
 from tests.models.toys import ToyEngine
 from warehouse.connection import Warehouse, writing
@@ -37,7 +37,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> ToyEngine:
     return toy
 
 
-def judged(warehouse: Warehouse) -> pl.DataFrame:
+def labelled(warehouse: Warehouse) -> pl.DataFrame:
     return warehouse.query("relevance", fit="train").drop("seconds")
 
 
@@ -45,8 +45,8 @@ def test_a_second_run_computes_nothing(
     warehouse: Warehouse, engine: ToyEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = run_of(warehouse)
-    assert steps.judge.fn(run)
-    rows = judged(warehouse)
+    assert steps.label_relevance.fn(run)
+    rows = labelled(warehouse)
     assert (
         rows["user_id"].n_unique() == 6 and "8" not in rows["user_id"]
     )  # who had nothing is not asked about
@@ -60,8 +60,8 @@ def test_a_second_run_computes_nothing(
     assert "tokens a second" in said
     engine.calls.clear()
     again = run_of(warehouse)
-    assert not steps.judge.fn(again)
-    assert not engine.calls and judged(warehouse).equals(rows)
+    assert not steps.label_relevance.fn(again)
+    assert not engine.calls and labelled(warehouse).equals(rows)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(
@@ -79,27 +79,27 @@ def test_a_killed_run_goes_on_where_it_stopped(
     with monkeypatch.context() as patched:
         patched.setattr(Spool, "commit", killed)
         with pytest.raises(KeyboardInterrupt):
-            steps.judge.fn(run_of(warehouse))
-    before = judged(warehouse)["user_id"].unique()
+            steps.label_relevance.fn(run_of(warehouse))
+    before = labelled(warehouse)["user_id"].unique()
     assert 0 < len(before) < 6
     engine.calls.clear()
     asked: list[str] = []
-    one = steps._judged
+    one = steps._labelled
     monkeypatch.setattr(
-        steps, "_judged", lambda rows, teacher: asked.append(rows["user_id"][0]) or one(rows, teacher)
+        steps, "_labelled", lambda rows, teacher: asked.append(rows["user_id"][0]) or one(rows, teacher)
     )
-    steps.judge.fn(run_of(warehouse))
+    steps.label_relevance.fn(run_of(warehouse))
     assert not set(asked) & set(before)
     assert len(asked) < 6 - len(before)  # what lay in the spool was loaded, too
-    resumed = judged(warehouse)
+    resumed = labelled(warehouse)
     warehouse.replace("features.relevance", resumed.clear())
-    steps.judge.fn(run_of(warehouse))
-    assert_frame_equal(judged(warehouse), resumed)
+    steps.label_relevance.fn(run_of(warehouse))
+    assert_frame_equal(labelled(warehouse), resumed)
 
 
 def test_nothing_that_is_held_back_reaches_a_prompt(warehouse: Warehouse, engine: ToyEngine) -> None:
-    steps.judge.fn(run_of(warehouse))
-    before = judged(warehouse)
+    steps.label_relevance.fn(run_of(warehouse))
+    before = labelled(warehouse)
     parts = ["train", "validation", "test", "given", "unused"]
     split = warehouse.query("fit_interactions", protocol="temporal_user", parts=parts).drop("value")
     train, held = split.filter(pl.col("part") == "train"), split.filter(pl.col("part") != "train")
@@ -109,57 +109,57 @@ def test_nothing_that_is_held_back_reaches_a_prompt(warehouse: Warehouse, engine
             "features.relevance",
             warehouse.query("relevance", fit="train").clear().with_columns(fit=pl.lit("train")),
         )
-        steps.judge.fn(run_of(warehouse))
-        assert judged(warehouse).equals(before)
+        steps.label_relevance.fn(run_of(warehouse))
+        assert labelled(warehouse).equals(before)
     hold(warehouse, pl.concat([train.filter(pl.col("event_time") < 2), held]))
-    steps.judge.fn(run_of(warehouse))
-    assert not judged(warehouse).equals(before)  # what is train does
+    steps.label_relevance.fn(run_of(warehouse))
+    assert not labelled(warehouse).equals(before)  # what is train does
 
 
 def test_only_what_changed_is_asked_again(warehouse: Warehouse, engine: ToyEngine) -> None:
-    steps.judge.fn(run_of(warehouse))
-    before = judged(warehouse)
+    steps.label_relevance.fn(run_of(warehouse))
+    before = labelled(warehouse)
     parts = ["train", "validation", "test"]
     split = warehouse.query("fit_interactions", protocol="temporal_user", parts=parts).drop("value")
     user = before["user_id"][0]
     mine = (pl.col("user_id") == user) & (pl.col("event_time") == 2)
     hold(warehouse, split.filter(~mine))
     engine.calls.clear()
-    assert steps.judge.fn(run_of(warehouse))
-    after = judged(warehouse)
+    assert steps.label_relevance.fn(run_of(warehouse))
+    after = labelled(warehouse)
     others = pl.col("user_id") != user
     assert after.filter(others).equals(before.filter(others))
     alone = ["text_id", "frame_hash", "log_prob_without"]
     assert after.select(alone).equals(before.select(alone))  # texts without the user are not read again
     assert not after.filter(~others).equals(before.filter(~others))
-    assert steps.judge.fn(run_of(warehouse, users=2))  # a smaller sample: the others' rows go
+    assert steps.label_relevance.fn(run_of(warehouse, users=2))  # a smaller sample: the others' rows go
     engine.calls.clear()
-    assert judged(warehouse)["user_id"].n_unique() == 2
-    assert not steps.judge.fn(run_of(warehouse, users=2)) and not engine.calls
+    assert labelled(warehouse)["user_id"].n_unique() == 2
+    assert not steps.label_relevance.fn(run_of(warehouse, users=2)) and not engine.calls
 
 
 def test_the_student_reads_relevance_in_nats_or_a_token(warehouse: Warehouse, engine: ToyEngine) -> None:
-    steps.judge.fn(run_of(warehouse))
+    steps.label_relevance.fn(run_of(warehouse))
     matching = settings_with(warehouse.folder).matching
-    rows = read_judgements(warehouse, matching)
+    rows = read_relevance(warehouse, matching)
     assert rows is not None
     known = warehouse.query("relevance", fit="train")
     gain = known["log_prob_with"] - known["log_prob_without"]
     np.testing.assert_allclose(rows["relevance"], gain)
     by_token = settings_with(warehouse.folder, per_token=True).matching
-    per_token = read_judgements(warehouse, by_token)
+    per_token = read_relevance(warehouse, by_token)
     assert per_token is not None
     np.testing.assert_allclose(per_token["relevance"], gain / known["n_tokens"])
-    assert read_judgements(warehouse, Matching()) is None  # no student is among the matchers
+    assert read_relevance(warehouse, Matching()) is None  # no student is among the matchers
     window = steps.train_window(run_of(warehouse))
-    assert window.data.judgements is None
+    assert window.data.relevance_labels is None
 
 
 def test_without_candidates_it_says_what_to_run(warehouse: Warehouse, engine: ToyEngine) -> None:
     for table in ("matching.models", "matching.scores"):
         warehouse.delete(table, {"fit": "train"})
     with pytest.raises(PolyrecError, match="no candidates of fit train"):
-        steps.judge.fn(run_of(warehouse))
+        steps.label_relevance.fn(run_of(warehouse))
 
 
 def test_a_cross_encoder_is_made_once(warehouse: Warehouse, engine: ToyEngine) -> None:
@@ -181,13 +181,11 @@ def test_matching_lets_the_student_learn_and_comes_to_rest(warehouse: Warehouse,
         rows = warehouse.query("candidate_scores", fit="train", matchers=["relevance_student"])
         return rows.filter(pl.col("user_id") != "8")["score"].to_numpy()
 
-    assert matching.match.fn(run_of(warehouse), "train")
-    assert not scored().any()  # nothing was judged yet
-    assert steps.judge.fn(run_of(warehouse))
-    assert matching.match.fn(run_of(warehouse), "train")
+    assert match(run_of(warehouse), "train")
+    assert not scored().any()  # nothing was labelled yet
+    assert steps.label_relevance.fn(run_of(warehouse))
+    assert match(run_of(warehouse), "train")
     assert scored().any()
-    assert not steps.judge.fn(run_of(warehouse))
-    assert not matching.match.fn(run_of(warehouse), "train")
-    assert not matching.match.fn(
-        run_of(warehouse, users=4), "train"
-    )  # asking fewer changes no score by itself
+    assert not steps.label_relevance.fn(run_of(warehouse))
+    assert not match(run_of(warehouse), "train")
+    assert not match(run_of(warehouse, users=4), "train")  # asking fewer changes no score by itself
