@@ -1,4 +1,4 @@
-"""`polyrec ablate ...`: what a part of the job adds, by leaving it out."""
+"""What a person asks of a finished warehouse: `polyrec ablate ...`, `polyrec tune`, `polyrec relevance`."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from flows.cli.options import Config, Json, load
 from flows.cli.printing import print_answer
+from flows.cli.run import flow_of
 
 ablate = typer.Typer(
     no_args_is_help=True,
@@ -48,3 +49,38 @@ def matchers(
     from tasks.studies.matcher_trials import ablate_matchers
 
     print_answer(ablate_matchers(load(config), extra or []), as_json, variants_table)
+
+
+def tune(
+    matchers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MATCHER",
+            help="Which ones; when none is given, all of [matching] matchers that have settings.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, help="So many further trials of each; 30 when no end is given."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0, help="Begin no further trial of a matcher after so many minutes."),
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Search the settings of matchers on validation and print the best; asked again, it goes on."""
+    from flows.cli.tables.tuning import tuning_table
+    from tasks.studies.tuning import tune as search
+
+    answer = search(load(config), matchers or (), trials, minutes)
+    print_answer(answer, as_json, tuning_table)
+
+
+def relevance(as_json: Json = False, config: Config = None) -> None:
+    """Ask a language model about a sample of users, and say what it, its student and a cross-encoder add."""
+    from flows.cli.tables.relevance import relevance_table
+
+    answer = flow_of(load(config), "relevance")(str(config.resolve()) if config else None)
+    print_answer(answer, as_json, relevance_table)
