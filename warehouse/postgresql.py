@@ -10,7 +10,7 @@ from warehouse.sql import quoted
 
 
 def read_table(connection: str, table: str, name: str, first: int | None = None) -> tuple[pa.Table, int]:
-    """Read a table; returns its rows, and how many the server counts at the same moment.
+    """Read a table, or its `first` rows; returns them, and how many the server counts at the same moment.
 
     Args:
         connection: `postgresql://user@host/name`.

@@ -113,11 +113,9 @@ class Findings:
 
 
 def quarantine_problems(reasons: pl.DataFrame, most: int) -> list[Problem]:
-    """A problem for each kind and reason of rows in quarantine.
+    """A problem for each kind and reason of rows in quarantine, as queries/quarantine_reasons.sql gives them.
 
-    Args:
-        reasons: kind, reason, rows, field, source, line, content; the most frequent first.
-        most: So many problems at most; what is rarer is one of them, whose example is the first of it.
+    What is rarer than the `most` frequent ones is one further problem, whose example is the first of it.
     """
     found = [
         Problem(row["kind"], row["reason"], row["rows"], _example(row))

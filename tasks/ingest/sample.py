@@ -51,12 +51,7 @@ class Sample:
 
 
 def sample(table: Table, base: Path, n: int = 1000) -> Sample:
-    """Read the first rows of a table.
-
-    Args:
-        table: Where it comes from.
-        base: The folder that paths are relative to.
-        n: How many rows.
+    """Read the first n rows of a table, whose paths are relative to `base`.
 
     Raises:
         SourceError: it cannot be read at all.

@@ -11,6 +11,7 @@ import numpy as np
 
 from tasks.arrays.codes import interaction_matrix
 from tasks.items.recommendable import relevant_events
+from tasks.matching.journal import take_over
 from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values

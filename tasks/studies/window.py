@@ -123,7 +123,7 @@ class Window:
         return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
 
     def proposed(self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None) -> pl.DataFrame:
-        """Candidates of the evaluated users by fitted matchers: user and item codes, matcher, score, own_rank.
+        """Candidates by fitted matchers: user and item codes, matcher, score, own_rank.
 
         Args:
             matchers: fitted on this window.
@@ -160,7 +160,7 @@ class Window:
         return matcher
 
     def context(self, vectors: FloatArray | None) -> RerankContext:
-        """What re-ranking goes by: texts, or content if they are left out, and the evaluated users' tastes."""
+        """What re-ranking goes by: texts, or content if they are left out, and the tastes of users."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
         return RerankContext.assemble(
