@@ -103,9 +103,9 @@ class _Tuning:
         values = getattr(settings.matching, KINDS[name].section).model_dump()
         fixed = {key: value for key, value in values.items() if key not in spaces}
         key = fingerprint(name, self.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
-        search = Search(
-            spaces, settings.seed, settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
-        )
+        file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
+        take_over(file)
+        search = Search(spaces, settings.seed, file)
         before, failed_before = len(search.trials), search.failed
         start = perf_counter()
         about = f"Settings of {name}, searched on validation; search.json says what the best is worth."
