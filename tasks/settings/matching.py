@@ -2,27 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from tasks.settings.matchers import (
-    CategoryPopularitySettings,
-    ContentKnnSettings,
-    CosineAttentionSettings,
-    CosineSettings,
-    CrossEncoderSettings,
-    EaseSettings,
-    ExternalSettings,
-    FactorMapSettings,
-    IalsSettings,
-    InfiniteAeSettings,
-    PlainEaseSettings,
-    PopularitySettings,
-    RelevanceSettings,
-    RelevanceStudentSettings,
-    SasrecSettings,
-    SearchKeywordSettings,
-    SearchSemanticSettings,
-    SlitSettings,
-    TwoTowerSettings,
-)
+from tasks.settings import matchers as of
 from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 
@@ -48,25 +28,25 @@ class Matching(Section):
     """From so many texts on, they are looked up in an approximate index."""
     ann_recall: float = Field(default=0.95, gt=0, le=1)
     """Share of the exact best candidates that the index must find, measured when it is made."""
-    ease: EaseSettings = EaseSettings()
-    popularity: PopularitySettings = PopularitySettings()
-    slit: SlitSettings = SlitSettings()
-    search_keyword: SearchKeywordSettings = SearchKeywordSettings()
-    search_semantic: SearchSemanticSettings = SearchSemanticSettings()
-    cosine: CosineSettings = CosineSettings()
-    cosine_attention: CosineAttentionSettings = CosineAttentionSettings()
-    content_knn: ContentKnnSettings = ContentKnnSettings()
-    two_tower: TwoTowerSettings = TwoTowerSettings()
-    factor_map: FactorMapSettings = FactorMapSettings()
-    ease_plain: PlainEaseSettings = PlainEaseSettings()
-    infinite_ae: InfiniteAeSettings = InfiniteAeSettings()
-    ials: IalsSettings = IalsSettings()
-    category_popularity: CategoryPopularitySettings = CategoryPopularitySettings()
-    sasrec: SasrecSettings = SasrecSettings()
-    relevance: RelevanceSettings = RelevanceSettings()
-    relevance_student: RelevanceStudentSettings = RelevanceStudentSettings()
-    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
-    external: tuple[ExternalSettings, ...] = ()
+    ease: of.EaseSettings = of.EaseSettings()
+    popularity: of.PopularitySettings = of.PopularitySettings()
+    slit: of.SlitSettings = of.SlitSettings()
+    search_keyword: of.SearchKeywordSettings = of.SearchKeywordSettings()
+    search_semantic: of.SearchSemanticSettings = of.SearchSemanticSettings()
+    cosine: of.CosineSettings = of.CosineSettings()
+    cosine_attention: of.CosineAttentionSettings = of.CosineAttentionSettings()
+    content_knn: of.ContentKnnSettings = of.ContentKnnSettings()
+    two_tower: of.TwoTowerSettings = of.TwoTowerSettings()
+    factor_map: of.FactorMapSettings = of.FactorMapSettings()
+    ease_plain: of.PlainEaseSettings = of.PlainEaseSettings()
+    infinite_ae: of.InfiniteAeSettings = of.InfiniteAeSettings()
+    ials: of.IalsSettings = of.IalsSettings()
+    category_popularity: of.CategoryPopularitySettings = of.CategoryPopularitySettings()
+    sasrec: of.SasrecSettings = of.SasrecSettings()
+    relevance: of.RelevanceSettings = of.RelevanceSettings()
+    relevance_student: of.RelevanceStudentSettings = of.RelevanceStudentSettings()
+    cross_encoder: of.CrossEncoderSettings = of.CrossEncoderSettings()
+    external: tuple[of.ExternalSettings, ...] = ()
 
     @field_validator("matchers")
     @classmethod
@@ -77,13 +57,13 @@ class Matching(Section):
 
     @field_validator("external")
     @classmethod
-    def _check_names(cls, external: tuple[ExternalSettings, ...]) -> tuple[ExternalSettings, ...]:
+    def _check_names(cls, external: tuple[of.ExternalSettings, ...]) -> tuple[of.ExternalSettings, ...]:
         names = [one.name for one in external]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two external models are called {twice[0]!r}; give each a name of its own")
         return external
 
     @property
-    def chosen_external(self) -> tuple[ExternalSettings, ...]:
+    def chosen_external(self) -> tuple[of.ExternalSettings, ...]:
         """Those that are among the matchers."""
         return tuple(one for one in self.external if one.name in self.matchers)
