@@ -56,7 +56,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """Mix x (B, L, D) along L, with a bias (heads, L, L) of the logits: -inf where a place is not seen."""
+        """Mix x (B, L, D) along L, with a bias (heads, L, L) of the logits: -inf where a place is hidden."""
         shape = (*x.shape[:2], len(bias), -1)
         query, key, value = (
             part.view(shape).transpose(1, 2)  # (B, heads, L, D / heads)
