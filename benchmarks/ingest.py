@@ -4,7 +4,7 @@ Makes a log and a catalogue as CSV, with some rows that cannot be used, in a tem
 and each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and
 Polyrec's ingest of both files into a new warehouse, with the split.
 
-- vs_duckdb_read_csv: median seconds of loading (reading, judging, quarantine, core) over those of read_csv.
+- vs_duckdb_read_csv: median seconds of a load (reading, validation, quarantine, core) over those of read_csv.
 - with_split_vs_duckdb_read_csv: the same with the split.
 - peak_rss_mb: the most memory that an ingest held, the largest of all.
 """
@@ -80,7 +80,8 @@ def read_csv(folder: Path, home: Path) -> dict[str, float]:
 def ingest(folder: Path, home: Path) -> dict[str, float]:
     """Seconds of loading, and of loading and splitting; rows used, quarantined and merged; memory."""
     from tasks.ingest import steps
-    from tasks.run.stage import StageRun, peak_rss_mb
+    from tasks.run.memory import peak_rss_mb
+    from tasks.run.stage import StageRun
     from warehouse.connection import writing
 
     data = Data(

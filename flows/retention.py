@@ -6,7 +6,7 @@ from prefect.artifacts import create_table_artifact
 
 from tasks.run.mlflow_retention import remove_old_runs
 from tasks.run.step import step
-from tasks.run.tracking import MODEL, Tracking
+from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from warehouse.connection import writing
 from warehouse.retention import compact
@@ -19,15 +19,7 @@ def retention(settings: Settings, now: datetime | None = None) -> dict[str, int]
     rule = settings.retention
     with writing(settings.data_folder, "polyrec run, retention", settings.lock_timeout_s) as warehouse:
         done = compact(warehouse, rule.publications, rule.runs_days, rule.texts_days, now)
-        runs = remove_old_runs(
-            Tracking(settings).client,
-            settings.mlflow_uri,
-            MODEL,
-            done.needed_runs,
-            now,
-            rule.trials_days,
-            rule.runs_days,
-        )
+        runs = remove_old_runs(Tracking(settings).client, settings, done.needed_runs, now)
     removed = done.removed | {f"MLflow runs of {name}": count for name, count in runs.items()}
     create_table_artifact(
         key="retention", table=[{"what": what, "removed": count} for what, count in removed.items()]

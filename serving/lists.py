@@ -22,7 +22,7 @@ from warehouse.columns import (
     USER,
 )
 from warehouse.errors import PolyrecError
-from warehouse.snapshot import Snapshot
+from warehouse.snapshot import Snapshot, check_published
 
 if TYPE_CHECKING:
     from tasks.fusion.rerank_head import RerankContext
@@ -54,6 +54,7 @@ def recommend(
 
     Raises:
         PolyrecError: the user or the re-ranker is unknown, or k or diversity is out of range.
+        WarehouseError: an older version published no diverse lists.
     """
     check_reranking(diversity, reranker)
     if k < 1:
@@ -67,6 +68,7 @@ def recommend(
             "give a smaller --k, or raise list_length in [fusion] and run again"
         )
     lists = DIVERSE_LISTS if diversity == DIVERSE else LISTS
+    check_published(snapshot, lists)
     rows = snapshot.query("published_list", lists=lists, user_id=user_id, limit=longest)
     if rows.height and diversity != DIVERSE and not (diversity is None and reranker is None):
         rows = around_rules(rows, _reranked(snapshot, user_id, rows, diversity, reranker))
@@ -190,13 +192,9 @@ def _reranked(
 def reranking_context(
     snapshot: Snapshot, user_id: str, items: pl.Series, reranker: str | None = None
 ) -> "RerankContext":
-    """What a user's items are re-ranked by, their codes being their places.
+    """What items (ids) are re-ranked by for a user, their codes being their places.
 
-    Args:
-        snapshot: what is published.
-        user_id: whose tastes count.
-        items: ids of the items.
-        reranker: that of the published fusion when None.
+    The method is that of the published fusion when None.
     """
     from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
     from tasks.fusion.rerank_head import RerankContext

@@ -17,9 +17,32 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: Path = MIGRATIONS) ->
     Raises:
         WarehouseError: an applied migration was edited since or is not known here, or a new one fails.
     """
-    files = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("m*.sql"))}
-    hashes = {name: blake2b(text.encode(), digest_size=8).hexdigest() for name, text in files.items()}
     connection.execute(load_sql("create_applied_migrations"))
+    new = unseen(connection, folder)
+    for name, (text, content_hash) in new.items():
+        connection.begin()
+        try:
+            connection.execute(text)
+            connection.execute(load_sql("record_migration"), {"name": name, "content_hash": content_hash})
+            connection.commit()
+        except duckdb.Error as error:
+            connection.rollback()
+            raise WarehouseError(
+                f"migration {name} failed and was undone: {error}; mend that file"
+            ) from error
+    return list(new)
+
+
+def unseen(connection: duckdb.DuckDBPyConnection, folder: Path = MIGRATIONS) -> dict[str, tuple[str, str]]:
+    """Name to text and hash of the migrations that the tables of a warehouse or a snapshot lack.
+
+    Raises:
+        WarehouseError: an applied migration was edited since, or is not known here.
+    """
+    files = {}
+    for path in sorted(folder.glob("m*.sql")):
+        text = path.read_text(encoding="utf-8")
+        files[path.stem] = text, blake2b(text.encode(), digest_size=8).hexdigest()
     applied: dict[str, str] = dict(connection.execute(load_sql("applied_migrations")).fetchall())
     if strangers := sorted(applied.keys() - files.keys()):
         raise WarehouseError(
@@ -27,21 +50,9 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: Path = MIGRATIONS) ->
             "update the program, or point POLYREC_HOME at another folder"
         )
     for name, content_hash in applied.items():
-        if hashes[name] != content_hash:
+        if files[name][1] != content_hash:
             raise WarehouseError(
                 f"migration {name} was edited after this warehouse applied it; put the change into a new "
                 "migration file, or delete warehouse/data and run again"
             )
-    new = [name for name in files if name not in applied]
-    for name in new:
-        connection.begin()
-        try:
-            connection.execute(files[name])
-            connection.execute(load_sql("record_migration"), {"name": name, "content_hash": hashes[name]})
-            connection.commit()
-        except duckdb.Error as error:
-            connection.rollback()
-            raise WarehouseError(
-                f"migration {name} failed and was undone: {error}; mend that file"
-            ) from error
-    return new
+    return {name: file for name, file in files.items() if name not in applied}

@@ -6,16 +6,18 @@ because in one process DuckDB hands back an already open database for the same p
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from warehouse.columns import DIVERSE_LISTS
-from warehouse.connection import Warehouse
+from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError
-from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query
+from warehouse.migrate import unseen
+from warehouse.saved_matchers import convert_saved_matchers
+from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query, text_of
 
 POINTER = "current"
 NAME = re.compile(r"snapshot-[A-Za-z0-9_-]+(\.\d+)?\.duckdb")
@@ -65,11 +67,8 @@ def new_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
     draft = path.with_suffix(".tmp")
     for leftover in folder.glob("*.tmp*"):
         leftover.unlink()
-    connection = warehouse.second_connection()
-    try:
+    with warehouse.second_connection() as connection:
         _copy_tables(connection, draft, publication_id)
-    finally:
-        connection.close()
     draft.replace(path)
     return path
 
@@ -83,8 +82,7 @@ def point_readers_at(path: Path) -> None:
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, draft: Path, publication_id: str) -> None:
     """Fill the file `draft` with queries/snapshot/<schema>.<table>.sql."""
-    location = str(draft).replace("'", "''")
-    connection.execute(f"attach '{location}' as snapshot")
+    connection.execute(f"attach {text_of(str(draft))} as snapshot")
     try:
         connection.begin()
         for file in sorted((QUERIES / "snapshot").glob("*.sql")):
@@ -110,6 +108,9 @@ def current_snapshot(folder: Path) -> Path | None:
 def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
     """Point readers at what serving.current says, after a run that was killed between the two.
 
+    Where an older version wrote the snapshot, what readers use beside it is brought up to date first: a
+    snapshot of today says that all of this is done.
+
     Returns:
         The new snapshot; None when there was nothing to do.
     """
@@ -118,8 +119,17 @@ def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
         return None
     publication_id: str = current["publication_id"].item()
     path = current_snapshot(warehouse.folder)
-    if path is not None and path.exists() and path.name.split(".")[0] == f"snapshot-{publication_id}":
-        return None
+    of_today = False
+    if path is not None:
+        with (
+            suppress(duckdb.IOException),  # there is no such file, or it is damaged
+            duckdb.connect(path, read_only=True, config=DUCKDB_CONFIG) as connection,
+        ):
+            of_today = _is_of_today(connection)
+        if of_today and path.name.split(".")[0] == f"snapshot-{publication_id}":
+            return None
+    if not of_today:
+        convert_saved_matchers(warehouse.folder)
     return write_snapshot(warehouse, publication_id)
 
 
@@ -138,11 +148,7 @@ def reading(folder: Path) -> Iterator[Snapshot]:
 
 
 def check_published(snapshot: Snapshot, lists: str) -> None:
-    """Refuse to read diverse lists of a publication of an older version, which has none.
-
-    Args:
-        snapshot: what is published.
-        lists: the table: LISTS, or DIVERSE_LISTS.
+    """Refuse to read lists (the table LISTS or DIVERSE_LISTS) of an older publication without diverse ones.
 
     Raises:
         WarehouseError: it has none.
@@ -150,28 +156,56 @@ def check_published(snapshot: Snapshot, lists: str) -> None:
     if lists != DIVERSE_LISTS:
         return
     schema, _, table = lists.partition(".")
-    if (
-        snapshot.query("table_columns", schema=schema, table=table).is_empty()
-        or not snapshot.query("table_rows", schema=schema, table=table)["rows"][0]
-    ):
+    if not snapshot.query("table_rows", schema=schema, table=table)["rows"][0]:
         raise WarehouseError(
             "an older version published these lists, without diverse ones; `polyrec run` publishes both as "
             "soon as anything is new"
         )
 
 
-def _open_current(folder: Path) -> tuple[Path, duckdb.DuckDBPyConnection]:
+def _open_current(folder: Path, renew: bool = True) -> tuple[Path, duckdb.DuckDBPyConnection]:
+    """Open the current snapshot; one of an older version is written again first."""
     path = current_snapshot(folder)
     if path is None:
         raise WarehouseError(f"nothing is published yet in {folder}; run `polyrec run`")
     try:
-        return path, duckdb.connect(path, read_only=True, config=DUCKDB_CONFIG)
+        connection = duckdb.connect(path, read_only=True, config=DUCKDB_CONFIG)
     except duckdb.Error as error:
         if current_snapshot(folder) != path:  # a newer one took its place since the pointer was read
             return _open_current(folder)
         raise WarehouseError(
             f"cannot open the published snapshot {path}: {error}; publish again with `polyrec run`"
         ) from error
+    of_today = False
+    try:
+        of_today = _is_of_today(connection)
+    finally:
+        if not of_today:
+            connection.close()
+    if of_today:
+        return path, connection
+    if not renew:
+        raise WarehouseError(f"an older version published {path}; publish again with `polyrec run`")
+    try:
+        with writing(folder, "bringing the home of an older version up to date") as warehouse:
+            reconcile_snapshot(warehouse)
+    except OSError as error:
+        raise WarehouseError(
+            f"an older version wrote {folder}, which must be brought up to date: {error}; make it writable"
+        ) from error
+    return _open_current(folder, renew=False)
+
+
+def _is_of_today(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a snapshot has the tables of this version.
+
+    Raises:
+        WarehouseError: a newer version wrote it.
+    """
+    try:
+        return not unseen(connection)
+    except duckdb.CatalogException:  # of a version whose snapshots did not say
+        return False
 
 
 def remove_old_snapshots(folder: Path, keep: int) -> list[Path]:

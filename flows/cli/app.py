@@ -10,7 +10,6 @@ import sys
 
 import typer
 
-from flows.cli.ablate import ablate
 from flows.cli.check import check
 from flows.cli.data import data
 from flows.cli.explain import explain
@@ -19,12 +18,11 @@ from flows.cli.init import init
 from flows.cli.printing import complain
 from flows.cli.publications import publications, rollback
 from flows.cli.recommend import export, recommend
-from flows.cli.relevance import relevance
 from flows.cli.report import report
 from flows.cli.rules import rules
 from flows.cli.run import run
+from flows.cli.studies import ablate, relevance, tune
 from flows.cli.texts import texts
-from flows.cli.tune import tune
 from flows.cli.ui import ui
 from flows.signals import TERMINATED, raising
 from warehouse.errors import PolyrecError

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.options import Config, Json, load
-from flows.cli.printing import print_answer, print_json, say
+from flows.cli.printing import print_answer, print_json, say, show
 from flows.cli.tables.table import said
 
 if TYPE_CHECKING:
@@ -65,6 +65,6 @@ def get_set(
         print_json({key: kept.model_dump() for key, kept in files.items()})
         return
     for key, kept in files.items():
-        say(f"{key}: {kept.bytes:,} bytes, checked against {kept.checked}")
+        show(f"{key}: {kept.bytes:,} bytes, checked against {kept.checked}")
     if not files:
         say(f"{name} comes with an installed package: nothing to fetch")

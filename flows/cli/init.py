@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.printing import print_answer, say
+from flows.cli.printing import print_answer, show
 
 if TYPE_CHECKING:
     from tasks.ingest.infer_schema import Kind
@@ -54,8 +54,8 @@ def init(
         raise SettingsError(f"cannot write {file}: {error}; give another folder") from error
     print_answer(made.told, False, inferred_table)
     for line in made.unused:
-        say(f"not used: {line}")
-    say(f"{file} is written. Read it, then:")
+        show(f"not used: {line}")
+    show(f"{file} is written. Read it, then:")
     fetched = [f"data get {built_in}"] if built_in and not SETS[built_in].embedded else []
     for command in (*fetched, "check", "run"):
-        say(f"  polyrec {command} --config {shlex.quote(str(file))}")
+        show(f"  polyrec {command} --config {shlex.quote(str(file))}")

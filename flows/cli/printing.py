@@ -32,9 +32,14 @@ def print_answer(values: Answer, as_json: bool, render: Callable[[Answer], Any])
         Console().print(render(values))
 
 
-def say(line: str, style: str = "") -> None:
-    """Print a line as it is, however long: it may be a command to copy."""
-    Console().print(said(line, style), soft_wrap=True)
+def say(sentence: str) -> None:
+    """Print a sentence, wrapped between words."""
+    Console().print(said(sentence))
+
+
+def show(line: str) -> None:
+    """Print a line that may be copied: a command or a path, in one piece however long."""
+    Console().print(said(line), soft_wrap=True)
 
 
 def complain(line: str, style: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import Config, Json, load
-from flows.cli.printing import print_answer, print_json, say, warn
+from flows.cli.printing import print_answer, warn
 
 
 def publications(
@@ -51,18 +51,8 @@ def rollback(
     They become a new publication. They stay until scores or settings change; the next search's champion is
     their fusion model.
     """
+    from flows.cli.tables.publications import rolled_back
     from flows.rollback import roll_back
 
     answer = roll_back(load(config), publication)
-    if as_json:
-        print_json(answer)
-        return
-    say(
-        f"Served again: the lists of {answer['origin_id']}, as {answer['publication_id']}: "
-        f"{answer['users']:,} users, {answer['rows']:,} rows; {answer['left_out']:,} rows are left out by "
-        "today's rules."
-    )
-    say(
-        "They stay until scores or settings change. To keep their fusion model then, whatever the next "
-        'search finds, set promote = "never" in [fusion].'
-    )
+    print_answer(answer, as_json, rolled_back)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import Config, Json, load
-from flows.cli.printing import alert_of, print_answer, say, warn
+from flows.cli.printing import alert_of, print_answer, show, warn
 
 
 def recommend(
@@ -72,4 +72,4 @@ def export(
     from warehouse.export import export_lists
 
     rows = export_lists(load(config).data_folder, file, DIVERSE_LISTS if diverse else LISTS)
-    say(f"{rows:,} rows written to {file}")
+    show(f"{rows:,} rows written to {file}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.options import Config, Json, load
-from flows.cli.printing import print_answer, print_json, say
+from flows.cli.printing import print_answer
+from flows.cli.tables.table import said
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -73,7 +74,5 @@ def _open(settings: "Settings") -> "AbstractContextManager[Warehouse]":
 
 
 def _say(names: Sequence[str], done: str, as_json: bool) -> None:
-    if as_json:
-        print_json([{"name": name, "done": done} for name in names])
-    else:
-        say(f"{', '.join(names)}: {done}; {AGAIN}")
+    line = f"{', '.join(names)}: {done}; {AGAIN}"
+    print_answer([{"name": name, "done": done} for name in names], as_json, lambda _: said(line))

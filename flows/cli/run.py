@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.options import Config, load
-from flows.cli.printing import print_answer, say
+from flows.cli.printing import print_answer, show
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -66,9 +66,9 @@ def _print_outcome(settings: "Settings") -> None:
         users = snapshot.query("users")["user_id"].head(3)
         for user in users:
             print_answer(recommend(snapshot, user, k=3, history=3), False, list_table)
-    say("Look further:", "bold")
-    say("  .venv/bin/polyrec ui")
-    say(f"    Prefect at http://127.0.0.1:{settings.prefect_port}")
-    say(f"    MLflow at http://127.0.0.1:{settings.mlflow_port}")
-    say(f"  .venv/bin/{f'polyrec recommend {users[0]}':28}a whole list")
-    say(f"  .venv/bin/{'polyrec report --json':28}all figures")
+    show("Look further:")
+    show("  .venv/bin/polyrec ui")
+    show(f"    Prefect at http://127.0.0.1:{settings.prefect_port}")
+    show(f"    MLflow at http://127.0.0.1:{settings.mlflow_port}")
+    show(f"  .venv/bin/{f'polyrec recommend {users[0]}':28}a whole list")
+    show(f"  .venv/bin/{'polyrec report --json':28}all figures")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,8 @@ from typer._click.core import Context
 from typer.core import TyperGroup
 
 from flows.cli.options import Config, Json, load
-from flows.cli.printing import print_answer, print_json, say
+from flows.cli.printing import print_answer
+from flows.cli.tables.table import said
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -109,17 +111,11 @@ def review_block(text: TextIds, as_json: Json = False, config: Config = None) ->
     from tasks.models.engines import load_engine
 
     settings = load(config)
-    corpus = settings.corpus
+    corpus, folder = settings.corpus, settings.models_folder
+    rules, engine = partial(load_rules, corpus, folder), partial(load_engine, corpus, folder)
     with _open(settings) as warehouse:
         for text_id in text:
-            block(
-                warehouse,
-                text_id,
-                corpus,
-                lambda: load_rules(corpus, settings.models_folder),
-                lambda: load_engine(corpus, settings.models_folder),
-                datetime.now(UTC),
-            )
+            block(warehouse, text_id, corpus, rules, engine, datetime.now(UTC))
     _say(text, "blocked", as_json)
 
 
@@ -134,7 +130,6 @@ def _open(settings: "Settings") -> "AbstractContextManager[Warehouse]":
 
 
 def _say(text_ids: Sequence[str], decision: str, as_json: bool) -> None:
-    if as_json:
-        print_json([{"text_id": text_id, "decision": decision} for text_id in text_ids])
-    else:
-        say(f"{len(text_ids)} {decision}; lists that are read from now on follow")
+    rows = [{"text_id": text_id, "decision": decision} for text_id in text_ids]
+    line = f"{len(rows)} {decision}; lists that are read from now on follow"
+    print_answer(rows, as_json, lambda _: said(line))

@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Codes, Floats, Vectors
+
 # What the lowest rating weighs against the highest at least: to have chosen an item says something by itself.
 MIN_RATING_WEIGHT = 0.1
 # A weight below 0.5 ** 7.5, half a percent, is left out where it would only make sums longer.
 HALF_LIVES_KEPT = 7.5
 
 
-def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions_back(user: Codes, time: Codes) -> NDArray[np.int64]:
     """Count, for every event, the events of its user that happened strictly later.
 
     Events of one user with the same time have no order among themselves, so they all get the same position.
@@ -37,7 +39,7 @@ def positions_back(user: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[
     return end_of_user - end_of_block
 
 
-def recency_weights(positions: NDArray[np.int64], half_life_items: float | None) -> NDArray[np.float64]:
+def recency_weights(positions: Codes, half_life_items: float | None) -> Floats:
     """(E,): 0.5 ** (position / half-life), the half-life in events; all 1 without a half-life."""
     if half_life_items is None:
         return np.ones(len(positions))
@@ -55,7 +57,7 @@ def reach(half_life_items: float) -> int:
     return int(np.ceil(half_life_items * HALF_LIVES_KEPT))
 
 
-def rating_weights(value: NDArray[np.float32]) -> NDArray[np.float64]:
+def rating_weights(value: Vectors) -> Floats:
     """Weigh an event value / largest value, at least MIN_RATING_WEIGHT; all 1 when all are the same.
 
     >>> rating_weights(np.array([5, 4, 0], dtype=np.float32)).round(2)

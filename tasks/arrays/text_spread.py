@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
+from tasks.arrays.types import Codes, Floats, Vectors
+
 BLOCK = 1024  # texts compared with all items at once
 
 
-def distances(vectors: FloatArray, owners: IntArray) -> NDArray[np.float64]:
+def distances(vectors: Vectors, owners: Codes) -> Floats:
     """(T,) mean cosine distance of a text to the other texts of its item; NaN where there are none.
 
     1 - cosine; the mean of it over an item's texts is the mean over the pairs of them.
@@ -30,7 +30,7 @@ def distances(vectors: FloatArray, owners: IntArray) -> NDArray[np.float64]:
     return 1.0 - shared
 
 
-def item_ranks(vectors: FloatArray, items: FloatArray, owners: IntArray) -> NDArray[np.int64]:
+def item_ranks(vectors: Vectors, items: Vectors, owners: Codes) -> NDArray[np.int64]:
     """(T,) rank of a text's own item among all items by cosine to the text, from 1; ties count against it.
 
     >>> item_ranks(np.float32([[0.8, 0.6]]), np.eye(2, dtype=np.float32), np.array([1])).tolist()

@@ -1,4 +1,4 @@
-"""Names for the arrays that metrics, fusion and rules hand around; shapes are in the docstrings."""
+"""Names for the arrays that modules hand around; shapes are in the docstrings."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,3 +7,4 @@ Codes = NDArray[np.integer]
 """Codes of items or users; in lists, best first, -1 stands for no item."""
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Vectors = NDArray[np.float32]

@@ -5,6 +5,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays.types import Vectors
+
 Real = TypeVar("Real", bound=np.floating)
 
 
@@ -14,7 +16,7 @@ def unit(vectors: NDArray[Real]) -> NDArray[Real]:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
 
 
-def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def centred(vectors: Vectors) -> Vectors:
     """Subtract the mean of vectors (..., D) that are not zero from them, and scale to length 1; zeros stay.
 
     Sentence vectors share a large common part. Without it, cosine says what sets texts apart.

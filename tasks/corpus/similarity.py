@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.arrays.text_spread import distances, item_ranks
+from tasks.arrays.types import Vectors
 from tasks.items.item import Item
 from tasks.models.encoder import Encode
 
-Floats = NDArray[np.float32]
 # What rounding makes of equal vectors is no difference.
 SAME = 1e-6
 
@@ -24,22 +23,22 @@ class Similarity:
         words: of a description, and of each declared column, so many are encoded.
     """
 
-    def __init__(self, encode: Encode, item_ids: Sequence[str], items: Floats, words: int) -> None:
+    def __init__(self, encode: Encode, item_ids: Sequence[str], items: Vectors, words: int) -> None:
         self._encode, self._items, self._words = encode, items, words
         self._codes = {item_id: code for code, item_id in enumerate(item_ids)}
 
-    def vectors(self, texts: Sequence[str], about: Sequence[Item]) -> Floats:
+    def vectors(self, texts: Sequence[str], about: Sequence[Item]) -> Vectors:
         """(T, D): out[i] is the vector of texts[i], which is about about[i]."""
         contents = (item.content_with(text, self._words) for text, item in zip(texts, about, strict=True))
         return self._encode(list(contents))
 
-    def ranks(self, vectors: Floats, item_ids: Sequence[str]) -> list[int]:
+    def ranks(self, vectors: Vectors, item_ids: Sequence[str]) -> list[int]:
         """Rank of each text's item among all items, by cosine to the text's vector (T, D), from 1."""
         owners = np.array([self._codes[item_id] for item_id in item_ids], dtype=np.int64)
         return item_ranks(vectors, self._items, owners).tolist()
 
 
-def spread_of(vectors: Floats) -> float:
+def spread_of(vectors: Vectors) -> float:
     """Mean cosine distance over the pairs of (K, D) vectors, K at least 2.
 
     >>> spread_of(np.eye(3, dtype=np.float32)[[0, 1, 1]])
@@ -49,7 +48,7 @@ def spread_of(vectors: Floats) -> float:
 
 
 def replacements(
-    texts: Floats, candidates: Mapping[int, Floats], ranks: Mapping[int, int], most: int
+    texts: Vectors, candidates: Mapping[int, Vectors], ranks: Mapping[int, int], most: int
 ) -> dict[int, tuple[bool, str]]:
     """Decide slot by slot whether a candidate takes the place of an item's text, and why.
 

@@ -169,7 +169,7 @@ def show(run: StageRun) -> None:
     tracking = Tracking.of(run)
     with tracking.run("corpus", "texts") as run_id:
         tracking.log(run_id, params=_flat(run), metrics=run.counts)
-        tracking.log_text(run_id, markdown, "texts.md")
+        tracking.client.log_text(run_id, markdown, "texts.md")
 
 
 def _flat(run: StageRun) -> dict[str, object]:

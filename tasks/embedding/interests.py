@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.arrays.recency import positions_back, rating_weights, recency_weights
+from tasks.arrays.types import Codes, Floats, Vectors
 from tasks.arrays.vectors import unit
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 # One more interest for every so many events, up to the maximum.
 EVENTS_PER_INTEREST = 10
@@ -22,29 +19,29 @@ MAX_ITERATIONS = 25
 class Histories:
     """E events of U users, in any order."""
 
-    user: IntArray
+    user: Codes
     """(E,) user codes."""
-    item: IntArray
+    item: Codes
     """(E,) item codes."""
-    time: IntArray
+    time: Codes
     """(E,) seconds; events of a user with equal times weigh alike."""
-    value: FloatArray
+    value: Vectors
     """(E,) ratings."""
     n_users: int
 
     @classmethod
-    def of_one(cls, item: IntArray, time: IntArray, value: FloatArray) -> Self:
+    def of_one(cls, item: Codes, time: Codes, value: Vectors) -> Self:
         """The events of one user."""
         return cls(np.zeros(len(item), dtype=np.int64), item, time, value, 1)
 
 
 def interest_vectors(
-    directions: FloatArray,
+    directions: Vectors,
     histories: Histories,
     n_interests: int,
     half_life_items: float | None,
     seed: int,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Vectors, Vectors]:
     """Cluster every user's history by spherical k-means, weighted by recency and rating.
 
     A user with n events gets min(I, 1 + n // 10) interests, or fewer when the history has fewer directions.
@@ -90,8 +87,8 @@ def interest_vectors(
 
 
 def spherical_kmeans(
-    points: FloatArray, weight: NDArray[np.float64], n_clusters: int, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+    points: Vectors, weight: Floats, n_clusters: int, rng: np.random.Generator
+) -> tuple[Vectors, Vectors]:
     """Cluster unit vectors by cosine: Dhillon & Modha, "Concept Decompositions", Machine Learning 42, 2001.
 
     Args:
@@ -122,9 +119,7 @@ def spherical_kmeans(
     return centres[order], mass[order].astype(np.float32)
 
 
-def _first_centres(
-    points: FloatArray, share: NDArray[np.float64], n: int, rng: np.random.Generator
-) -> FloatArray:
+def _first_centres(points: Vectors, share: Floats, n: int, rng: np.random.Generator) -> Vectors:
     """Draw centres far from one another: k-means++ of Arthur & Vassilvitskii (2007) with 1 - cosine."""
     chosen = [int(np.argmax(share))]
     distance = np.ones(len(points), dtype=np.float32)

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes
 from tasks.arrays.text_spread import distances
+from tasks.arrays.types import Floats, Vectors
 from tasks.items.item import items_of
 from tasks.models.encoder import Encode
 from warehouse.columns import CONTENT, ITEM, SLOT, TEXT_ID
-
-FloatArray = NDArray[np.float32]
 
 
 def text_vectors(
@@ -20,8 +18,8 @@ def text_vectors(
     items: pl.DataFrame,
     words: int,
     encode: Encode,
-    known: Mapping[str, FloatArray] | None = None,
-) -> FloatArray:
+    known: Mapping[str, Vectors] | None = None,
+) -> Vectors:
     """(N, K, D): out[n, k] = the vector of item n's text in the k-th slot there is; zero without one.
 
     Args:
@@ -49,12 +47,12 @@ def text_vectors(
     return out
 
 
-def content_vectors(items: pl.DataFrame, words: int, encode: Encode) -> FloatArray:
+def content_vectors(items: pl.DataFrame, words: int, encode: Encode) -> Vectors:
     """(N, 1, D): vectors of items without any text. K equal slots would score as one does."""
     return encode([item.content(words) for item in items_of(items)])[:, None]
 
 
-def item_spread(vectors: FloatArray) -> NDArray[np.float64]:
+def item_spread(vectors: Vectors) -> Floats:
     """(N,) mean cosine distance over the pairs of an item's texts; NaN where there are fewer than two.
 
     A vector of (N, K, D) is zero where there is no text.

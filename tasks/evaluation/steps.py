@@ -86,8 +86,8 @@ def report(run: StageRun) -> None:
     tracking = Tracking.of(run, split_hash=values["split_hash"])
     about = "Every model and the fusion, on validation (out of fold) and on test; see report.md."
     with tracking.run("evaluation", "report", about=about) as parent:
-        tracking.log_text(parent, markdown, "report.md")
-        tracking.log_dict(parent, values, "report.json")
+        tracking.client.log_text(parent, markdown, "report.md")
+        tracking.client.log_dict(parent, values, "report.json")
         tracking.log_figure(parent, comparison_figure(values), "comparison.html")
         metrics = run.warehouse.query("metrics")
         for (model,), rows in metrics.group_by("model", maintain_order=True):

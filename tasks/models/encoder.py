@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.arrays.types import Vectors
 from tasks.models.files import package_file
 
 DIMENSIONS = 384
 
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+Encode = Callable[[Sequence[str]], Vectors]
 """T texts to (T, D) float32 of unit length."""
 
 
@@ -45,7 +45,7 @@ class Encoder:
 
         self._model = SentenceTransformer(str(folder), device="cpu")
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         """Return (T, 384) float32 of unit length: out[i] is the vector of texts[i]."""
         if not texts:
             return np.zeros((0, DIMENSIONS), dtype=np.float32)

@@ -1,7 +1,9 @@
-"""Memory that nothing holds any more."""
+"""Memory: what this process has held at most, and giving back what nothing holds any more."""
 
 import ctypes
+import resource
 from contextlib import suppress
+from pathlib import Path
 
 
 def give_back() -> None:
@@ -12,3 +14,12 @@ def give_back() -> None:
     """
     with suppress(OSError, AttributeError):  # another C library, which looks after itself
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory that this process has held."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage begins with what the process that started this one held
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on macOS

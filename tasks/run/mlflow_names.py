@@ -2,6 +2,7 @@
 
 from typing import Final
 
+MODEL: Final = "polyrec"  # that is registered
 PREFIX: Final = "polyrec-"  # of the experiments; the stage's name follows
 TRIALS: Final = ("fusion", "tuning")  # stages whose child runs are trials of a search
 # Keeps MLflow from calling home and from writing into our output; set before it is imported.

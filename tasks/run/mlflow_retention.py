@@ -11,7 +11,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from tasks.run.mlflow_names import PREFIX, TRIALS
+from tasks.run.mlflow_names import MODEL, PREFIX, TRIALS
+from tasks.settings import Settings
 from warehouse.errors import PolyrecError
 
 AT_ONCE = 500  # run ids in one call
@@ -19,86 +20,61 @@ TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 
 def remove_old_runs(
-    client: MlflowClient,
-    uri: str,
-    model: str,
-    needed: Set[str],
-    now: datetime,
-    trials_days: int,
-    runs_days: int,
+    client: MlflowClient, settings: Settings, needed: Set[str], now: datetime
 ) -> dict[str, int]:
-    """Remove trials and other runs by their age; returns experiment to runs removed.
+    """Remove trials and other runs older than [retention] says; returns experiment to runs removed.
 
-    The newest run without a parent of each experiment stays, and so does every run behind `needed` or the
-    champion. `mlflow gc` does it, which also empties MLflow's bin of what a person deleted.
-
-    Args:
-        client: Of the store.
-        uri: Of the store.
-        model: The registered model; versions of runs that go, go too.
-        needed: Run ids that must stay.
-        now: The time, with its zone.
-        trials_days: Trials older than this go.
-        runs_days: All other runs older than this go.
+    The newest run without a parent of each experiment stays, and so does every run behind `needed` (run ids)
+    or the champion. `mlflow gc` does it, which also empties MLflow's bin of what a person deleted.
     """
-    needed = needed | _champions(client, model)
+    needed = needed | _champions(client)
+    runs_until, trials_until = (
+        (now - timedelta(days=days)).timestamp()
+        for days in (settings.retention.runs_days, settings.retention.trials_days)
+    )
     old: dict[str, list[str]] = {}
     for experiment in client.search_experiments():
         if experiment.name.startswith(PREFIX):
-            trials = experiment.name.removeprefix(PREFIX) in TRIALS
-            days_of_children = trials_days if trials else runs_days
-            before = {True: now - timedelta(days=days_of_children), False: now - timedelta(days=runs_days)}
-            if found := _old(list(_runs(client, experiment.experiment_id)), needed, before):
+            has_trials = experiment.name.removeprefix(PREFIX) in TRIALS
+            until = {True: trials_until if has_trials else runs_until, False: runs_until}
+            runs = list(_runs(client, experiment.experiment_id))
+            newest = next((run.info.run_id for run in runs if not _is_child(run)), None)
+            found = [run.info.run_id for run in runs if run.info.start_time / 1000 < until[_is_child(run)]]
+            if found := [run_id for run_id in found if run_id not in needed and run_id != newest]:
                 old[experiment.name] = found
-    gone = [run_id for found in old.values() for run_id in found]
+    gone = {run_id for found in old.values() for run_id in found}
     if gone:
-        for version in client.search_model_versions(f"name='{model}'"):
-            if version.run_id in set(gone):
-                client.delete_model_version(model, version.version)
+        for version in client.search_model_versions(f"name='{MODEL}'"):
+            if version.run_id in gone:
+                client.delete_model_version(MODEL, version.version)
         for run_id in gone:
             client.delete_run(run_id)
-        _empty_bin(uri, gone)
+        _empty_bin(settings.mlflow_uri, sorted(gone))
     return {name: len(found) for name, found in old.items()}
 
 
-def _old(runs: list[Run], needed: Set[str], before: dict[bool, datetime]) -> list[str]:
-    """Which runs of an experiment go.
-
-    Args:
-        runs: All of them, newest first.
-        needed: Run ids that stay.
-        before: Whether it is a child to the time before which it goes.
-    """
-    newest = next((run.info.run_id for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags), None)
-    return [
-        run.info.run_id
-        for run in runs
-        if run.info.start_time / 1000 < before[MLFLOW_PARENT_RUN_ID in run.data.tags].timestamp()
-        and run.info.run_id not in needed
-        and run.info.run_id != newest
-    ]
+def _is_child(run: Run) -> bool:
+    return MLFLOW_PARENT_RUN_ID in run.data.tags
 
 
 def _runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
     """Runs of an experiment, newest first."""
-    token = None
+    token, order = None, ["attributes.start_time DESC"]
     while True:
-        page = client.search_runs(
-            [experiment_id], order_by=["attributes.start_time DESC"], max_results=1000, page_token=token
-        )
+        page = client.search_runs([experiment_id], order_by=order, max_results=1000, page_token=token)
         yield from page
         token = page.token
         if not token:
             return
 
 
-def _champions(client: MlflowClient, model: str) -> set[str]:
+def _champions(client: MlflowClient) -> set[str]:
     """The run behind the champion, in case the registry is ahead of the warehouse."""
     try:
-        aliases = client.get_registered_model(model).aliases
+        aliases = client.get_registered_model(MODEL).aliases
     except MlflowException:  # nothing is registered yet
         return set()
-    versions = (client.get_model_version(model, str(version)) for version in aliases.values())
+    versions = (client.get_model_version(MODEL, str(version)) for version in aliases.values())
     return {str(version.run_id) for version in versions}
 
 

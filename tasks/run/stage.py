@@ -1,16 +1,14 @@
 """What every run of a stage has in common: the open warehouse, its time, its counts, its row in ops.runs."""
 
-import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
 
-from tasks.run.memory import give_back
+from tasks.run.memory import give_back, peak_rss_mb
 from tasks.settings import Settings
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
@@ -40,15 +38,6 @@ def data_fingerprint(warehouse: Warehouse) -> str:
     """Of the data set as it was last ingested; empty before that."""
     runs = warehouse.query("last_runs").filter(pl.col("stage") == "ingest")
     return runs["fingerprint"].item() if runs.height else ""
-
-
-def peak_rss_mb() -> float:
-    """Return the most memory that this process has held."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage begins with what the process that started this one held
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on macOS
 
 
 @contextmanager

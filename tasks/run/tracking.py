@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.run.mlflow_names import PREFIX, QUIET, TRIALS
+from tasks.run.mlflow_names import MODEL, PREFIX, QUIET, TRIALS
 
 os.environ.update({**QUIET, **os.environ})  # read while mlflow is imported
 
@@ -36,7 +36,6 @@ from tasks.settings import PROJECT, Settings
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MODEL = "polyrec"
 CHAMPION = "champion"
 MODEL_CODE = PROJECT / "serving" / "model.py"
 MODEL_FOLDER = "model"  # inside a run's artifacts
@@ -164,15 +163,7 @@ class Tracking:
 
     def log_figure(self, run_id: str, figure: "Figure", path: str) -> None:
         """Keep a plot as an HTML file that needs no network: plotly's script is inside (4 MB)."""
-        self.log_text(run_id, figure.to_html(include_plotlyjs=True), path)
-
-    def log_dict(self, run_id: str, values: Mapping[str, Any], path: str) -> None:
-        """Keep a dictionary as JSON or YAML, by the ending of `path`."""
-        self.client.log_dict(run_id, dict(values), path)
-
-    def log_text(self, run_id: str, text: str, path: str) -> None:
-        """Keep a text file: Markdown, HTML, ..."""
-        self.client.log_text(run_id, text, path)
+        self.client.log_text(run_id, figure.to_html(include_plotlyjs=True), path)
 
     def register_fusion(
         self,
@@ -224,16 +215,9 @@ class Tracking:
         tags: Mapping[str, object],
         metrics: Mapping[str, float],
     ) -> tuple[str, str]:
-        """Register the lists of a publication, in a run of their own; returns its id, and the new version.
+        """Register a publication's lists in a run of their own; returns the run's id, and the new version.
 
         A fusion model that is published again, with another night's lists, thus leaves the older ones alone.
-
-        Args:
-            name: Of the run: the publication's id.
-            fusion: What the lists were fused with: whatever JSON can hold.
-            lists: Columns user_id, rank, item_id, score.
-            tags: Of the run and of the version.
-            metrics: Of the run.
         """
         with self.run("publication", name, tags) as run_id:
             self.log(run_id, metrics=metrics)
@@ -277,14 +261,10 @@ def _present(values: Mapping[str, object]) -> dict[str, str]:
 
 
 def _signature() -> ModelSignature:
-    columns = (
-        ("user_id", DataType.string),
-        ("rank", DataType.long),
-        ("item_id", DataType.string),
-        ("score", DataType.double),
-    )
+    users = ColSpec(DataType.string, "user_id")
+    item, rank, score = (DataType.string, "item_id"), (DataType.long, "rank"), (DataType.double, "score")
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "user_id")]),
-        outputs=Schema([ColSpec(kind, name) for name, kind in columns]),
+        inputs=Schema([users]),
+        outputs=Schema([users, *(ColSpec(*column) for column in (rank, item, score))]),
         params=ParamSchema([ParamSpec("k", DataType.long, 10)]),
     )

@@ -1,6 +1,5 @@
 """`polyrec relevance`: a language model, its student and a cross-encoder beside the other matchers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -52,7 +51,7 @@ def compare_on_sample(run: StageRun, window: Fit, pairs: pl.DataFrame) -> dict[s
     return answer
 
 
-def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
+def _track(run: StageRun, answer: dict[str, Any]) -> None:
     """A run of MLflow for each of the three, below one for the sample."""
     tracking = Tracking.of(run, fit=TRAIN)
     matching, ndcg = run.settings.matching, f"ndcg_at_{answer['k']}"
@@ -67,7 +66,7 @@ def _track(run: StageRun, answer: Mapping[str, Any]) -> None:
         whole = {key: answer[key] for key in ("users", "judged_users", "pairs", "texts", "tokens")}
         parameters = {**matching.relevance.model_dump(), "seed": answer["seed"]}
         tracking.log(parent, params=parameters, metrics=whole)
-        tracking.log_dict(parent, answer, "answer.json")
+        tracking.client.log_dict(parent, answer, "answer.json")
         alone = {row["model"]: row for row in answer["models"]}
         added = {row["with"]: row for row in answer["fusion"]}
         for model, (section, cost) in models.items():

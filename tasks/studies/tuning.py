@@ -14,6 +14,7 @@ import numpy as np
 from tasks.arrays.codes import interaction_matrix
 from tasks.items.recommendable import relevant_events
 from tasks.matching.data import read_fit
+from tasks.matching.journal import take_over
 from tasks.matching.parameter_search import OutOfFold, Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
@@ -132,6 +133,7 @@ def _search(
     fixed = {key: value for key, value in values.items() if key not in spaces}
     key = fingerprint(name, inputs.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
     file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
+    take_over(file)
     search = Search(spaces, settings.seed, file)
     before, failed_before = len(search.trials), search.failed
     start = perf_counter()
@@ -169,7 +171,7 @@ def _search(
         fold = {f"val_ndcg_at_{k}_out_of_fold": answer["out_of_fold"]["value"]}
         tracking.log(parent, params={**params, **chosen}, metrics={**_finite(figures), **gain, **fold})
         tracking.log_figure(parent, search_figure(name, found, spaces, k), "search.html")
-        tracking.log_dict(parent, answer, "search.json")
+        tracking.client.log_dict(parent, answer, "search.json")
     return answer
 
 

@@ -82,7 +82,7 @@ class Study:
             }
             self._log(tracking, answer, results)
             answer["plots"] = self._plots(tracking, answer)
-            tracking.log_dict(parent, answer, "answer.json")
+            tracking.client.log_dict(parent, answer, "answer.json")
         return answer
 
     def _differences(self, a: Result, b: Result, part: str) -> dict[str, dict[str, float]]:

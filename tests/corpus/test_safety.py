@@ -12,6 +12,7 @@ from badwords import ProfanityFilter
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from tasks.arrays.types import Vectors
 from tasks.arrays.vectors import unit
 from tasks.corpus.safety import classifier
 from tasks.corpus.safety.check import SafetyRules, load_safety
@@ -22,7 +23,6 @@ from tasks.corpus.safety.classifier import (
     TEXTS,
     Classifier,
     FittedOnUse,
-    Vectors,
     fit,
     labelled,
     load_classifier,

@@ -1,12 +1,15 @@
 """The worked configurations of docs/domains: what `init` writes for real files, what `check` finds."""
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from flows.cli.app import app
+from flows.cli.tables.check import check_table
 from tasks.settings import PROJECT, Settings, load_settings
 from tests.ingest.deliveries import checked
 
@@ -70,11 +73,15 @@ def test_page_tells_what_check_finds(tmp_path: Path, name: str) -> None:
     page = (DOMAINS / f"{name}.md").read_text(encoding="utf-8")
     for row in found.sources:
         counts = [f"{row[key]:,}" for key in ("rows_in", "used", "quarantined", "merged")]
-        line = r"\s+".join([f"^  {row['kind']} .*", *counts])
+        line = r"\s+".join([rf"^\S+ +{row['kind']}", *counts])
         assert re.search(f"{line}$", page, re.MULTILINE), row
     for problem in found.problems:
-        assert f"{problem.count:,}   {problem.kind}" in page
+        assert f"{problem.count:,}  {problem.kind}" in page
     answer = found.as_json()
     used = ", ".join(f"{answer[kind]:,} {kind}" for kind in ("users", "items", "interactions"))
     assert f"Used: {used}" in page
     assert f"ends with code {found.exit_code}" in page.replace("\n", " ")
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(check_table(found))
+    (output,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert output.strip() == "\n".join(line.rstrip() for line in printed.getvalue().splitlines()).strip()

@@ -14,7 +14,8 @@ from flows import rollback
 from flows.starting import reconcile
 from tasks.fusion import publishing
 from tasks.fusion.publishing import Publication, publish
-from tasks.run.tracking import MODEL, Tracking
+from tasks.run.mlflow_names import MODEL
+from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from tests.empty import with_tracking
 from tests.killing import Match, Request, Steps, always, arm, named, serve

@@ -8,7 +8,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from tasks.run.mlflow_retention import _empty_bin, remove_old_runs
-from tasks.run.tracking import MODEL, Tracking
+from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from tests.empty import with_tracking
 from warehouse.errors import PolyrecError
@@ -30,7 +30,7 @@ def search(tracking: Tracking, register: bool = True) -> tuple[str, str]:
     """A search with one trial and, if asked, a registered model: ids of search and trial."""
     with tracking.run("fusion", "search") as parent:
         with tracking.run("fusion", "trial", parent=parent) as trial:
-            tracking.log_text(trial, "x", "trial.txt")
+            tracking.client.log_text(trial, "x", "trial.txt")
         if register:
             tracking.register_fusion(parent, {}, LISTS)
     return parent, trial
@@ -38,7 +38,7 @@ def search(tracking: Tracking, register: bool = True) -> tuple[str, str]:
 
 def removed(tracking: Tracking, settings: Settings, days: float, needed: set[str]) -> dict[str, int]:
     now = datetime.now(UTC) + timedelta(days=days)
-    return remove_old_runs(tracking.client, settings.mlflow_uri, MODEL, needed, now, 14, 90)
+    return remove_old_runs(tracking.client, settings, needed, now)
 
 
 def there(tracking: Tracking, run_id: str) -> bool:

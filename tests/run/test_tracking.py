@@ -133,8 +133,8 @@ def test_children_are_logged_in_seconds_from_threads(tracking: Tracking, n: int)
 def test_artifacts_can_be_read_without_a_network(tracking: Tracking) -> None:
     with tracking.run("fusion", "artifacts") as run_id:
         tracking.log_figure(run_id, go.Figure(go.Scatter(x=[1, 2], y=[3, 4])), "pareto.html")
-        tracking.log_dict(run_id, {"ease": 0.5}, "plots/weights.json")
-        tracking.log_text(run_id, "# Report", "report.md")
+        tracking.client.log_dict(run_id, {"ease": 0.5}, "plots/weights.json")
+        tracking.client.log_text(run_id, "# Report", "report.md")
     assert json.loads(read_artifact(tracking, run_id, "plots/weights.json")) == {"ease": 0.5}
     assert read_artifact(tracking, run_id, "report.md") == "# Report"
     html = read_artifact(tracking, run_id, "pareto.html")

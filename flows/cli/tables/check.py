@@ -28,21 +28,17 @@ def check_table(found: "Findings") -> Group:
 def _sources(rows: Iterable[Mapping[str, Any]]) -> Table:
     names = ("rows_in", "used", "quarantined", "merged")
     columns = [text("source"), word("kind"), *(figure(name.replace("_", " ")) for name in names)]
-    return Table(
-        "Rows",
-        columns,
-        ((_exact(row["source"]), row["kind"], *(f"{row[name]:,}" for name in names)) for row in rows),
-    )
+    shown = [(_exact(row["source"]), row["kind"], *(f"{row[name]:,}" for name in names)) for row in rows]
+    return Table("Rows", columns, shown)
 
 
 def _problems(problems: Iterable["Problem"]) -> Table:
     """What is wrong, the most frequent first."""
     columns = [figure("rows"), word("kind"), text("what and why", least=18), text("for example", least=18)]
-    return Table(
-        "Problems",
-        columns,
-        ((f"{one.count:,}", one.kind, _exact(one.reason), _exact(_example(one.example))) for one in problems),
-    )
+    shown = [
+        (f"{one.count:,}", one.kind, _exact(one.reason), _exact(_example(one.example))) for one in problems
+    ]
+    return Table("Problems", columns, shown)
 
 
 def _used(answer: Mapping[str, Any]) -> list[str]:

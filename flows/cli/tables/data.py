@@ -12,14 +12,11 @@ if TYPE_CHECKING:
 def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
     """Every built-in set, and whether it is here."""
     columns = [word("name"), word("state"), text("what", least=23), text("publisher", least=12)]
-    return Table(
-        "Built-in data sets",
-        columns,
-        ((row["name"], row["state"], row["about"], row["publisher"]) for row in rows),
-    )
+    shown = [(row["name"], row["state"], row["about"], row["publisher"]) for row in rows]
+    return Table("Built-in data sets", columns, shown)
 
 
 def inferred_table(told: Iterable["Told"]) -> Table:
     """The keys of a new configuration, each with its reason."""
     columns = [text("table", least=16), text("key", least=10), text("value", least=10), text("why")]
-    return Table("Inferred", columns, ((one.table, one.key, one.value, one.why) for one in told))
+    return Table("Inferred", columns, [(one.table, one.key, one.value, one.why) for one in told])

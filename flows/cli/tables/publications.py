@@ -28,6 +28,19 @@ def publications_table(answer: Mapping[str, Any]) -> Group:
     return Group(Table("Publications", columns, rows, served), said(note, "dim"))
 
 
+def rolled_back(answer: Mapping[str, Any]) -> Group:
+    """What is served again, and for how long."""
+    served = f"Served again: the lists of {answer['origin_id']}, as {answer['publication_id']}"
+    counts = f"{answer['users']:,} users, {answer['rows']:,} rows"
+    return Group(
+        said(f"{served}: {counts}; {answer['left_out']:,} rows are left out by today's rules."),
+        said(
+            "They stay until scores or settings change. To keep their fusion model then, whatever the next "
+            'search finds, set promote = "never" in [fusion].'
+        ),
+    )
+
+
 def age(hours: float) -> str:
     """Hours in the unit that people would say them in.
 

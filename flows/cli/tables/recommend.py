@@ -14,12 +14,12 @@ def list_table(answer: Mapping[str, Any]) -> Group:
     known = "user_id" in answer
     whom = f"user {answer['user_id']}" if known else "a visitor"
     columns = [figure(""), Column("item", least=20, most=28), text("why", least=24), figure("score")]
-    parts: list[Any] = [Table(f"Recommended to {whom}", columns, map(_row, answer["items"]))]
+    parts: list[Any] = [Table(f"Recommended to {whom}", columns, [_row(row) for row in answer["items"]])]
     if known:
-        past = ((_date(row["time"]), row["title"], f"{row['value']:g}") for row in answer["history"])
+        past = [(_date(row["time"]), row["title"], f"{row['value']:g}") for row in answer["history"]]
         parts.append(Table(f"Latest history of {whom}", [word("date"), text("item"), figure("value")], past))
     elif answer["history"]:
-        titles = ((row["title"],) for row in answer["history"])
+        titles = [(row["title"],) for row in answer["history"]]
         parts.append(Table("What the visitor chose, latest first", [text("item")], titles))
     if not known:
         parts.append(paragraph(f"Answered in {answer['milliseconds']:.0f} ms"))

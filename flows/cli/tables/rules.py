@@ -10,7 +10,7 @@ def rules_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Every rule with its state."""
     columns = [text("name", least=12), *map(word, ("kind", "state", "from"))]
     columns += [figure("items"), figure("users"), text("what", least=14)]
-    return Table("Rules", columns, map(_row, rows))
+    return Table("Rules", columns, [_row(row) for row in rows])
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -55,65 +55,47 @@ word = Column
 text = partial(Column, least=20)
 
 
+@dataclass(frozen=True)
 class Table:
-    """A table with a title.
+    """A table with a title above it.
 
     Args:
-        title: above it.
+        title: may be empty.
         columns: the first one is repeated where a table goes on below.
         rows: a cell a column each.
         bold: numbers of the rows that stand out.
     """
 
-    def __init__(
-        self,
-        title: str,
-        columns: Sequence[Column],
-        rows: Iterable[Sequence[Cell]],
-        bold: Collection[int] = (),
-    ) -> None:
-        self.title = title
-        self.columns = columns
-        self.rows = [tuple(row) for row in rows]
-        self.bold = bold
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    bold: Collection[int] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Parts of the cells beside each other, else below each other, else in blocks."""
         width = options.max_width
         if self.title:
             yield said(self.title, "bold")
-        everything = range(len(self.columns))
         for stacked, gap in ((False, 2), (True, 2), (True, 1)):
             cells = [[_laid_out(cell, stacked) for cell in row] for row in self.rows]
-            sizes = [
-                column.widths(row[number] for row in cells) for number, column in enumerate(self.columns)
-            ]
-            if _least(sizes, everything, gap) <= width:
-                yield self._block(cells, sizes, everything, gap, width)
-                yield Text()
-                return
-        for block in _blocks(sizes, width):
-            yield self._block(cells, sizes, block, 2, width)
+            sizes = [one.widths(row[number] for row in cells) for number, one in enumerate(self.columns)]
+            if _least(sizes, range(len(sizes)), gap) <= width:
+                break
+        else:
+            gap = 2
+        for block in _blocks(sizes, width, gap):
+            table = RichTable(
+                box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0)
+            )
+            spare = width - _least(sizes, block, gap)
+            for number, size in zip(block, _shared([sizes[one] for one in block], spare), strict=True):
+                column = self.columns[number]
+                justify = "right" if column.right else "left"
+                table.add_column(said(column.name), justify=justify, width=size, overflow="fold")
+            for number, row in enumerate(cells):
+                table.add_row(*(row[one] for one in block), style="bold" if number in self.bold else None)
+            yield table
             yield Text()
-
-    def _block(
-        self,
-        cells: Sequence[Sequence[Text]],
-        sizes: Sequence[tuple[int, int]],
-        numbers: Sequence[int],
-        gap: int,
-        width: int,
-    ) -> RichTable:
-        """Some of the columns, as wide as the terminal lets them be."""
-        table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0))
-        spare = width - _least(sizes, numbers, gap)
-        for number, size in zip(numbers, _shared([sizes[n] for n in numbers], spare), strict=True):
-            column = self.columns[number]
-            justify = "right" if column.right else "left"
-            table.add_column(said(column.name), justify=justify, width=size, overflow="fold")
-        for number, row in enumerate(cells):
-            table.add_row(*(row[n] for n in numbers), style="bold" if number in self.bold else None)
-        return table
 
 
 def said(line: str, style: str = "") -> Text:
@@ -154,11 +136,11 @@ def _least(sizes: Sequence[tuple[int, int]], numbers: Sequence[int], gap: int) -
     return sum(sizes[number][0] for number in numbers) + gap * (len(numbers) - 1)
 
 
-def _blocks(sizes: Sequence[tuple[int, int]], width: int) -> Iterator[list[int]]:
+def _blocks(sizes: Sequence[tuple[int, int]], width: int, gap: int) -> Iterator[list[int]]:
     """Numbers of the columns of each block, as many as fit; the first column is in all."""
     block = [0]
     for number in range(1, len(sizes)):
-        if len(block) > 1 and _least(sizes, [*block, number], 2) > width:
+        if len(block) > 1 and _least(sizes, [*block, number], gap) > width:
             yield block
             block = [0]
         block.append(number)

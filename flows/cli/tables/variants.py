@@ -39,7 +39,7 @@ def _part(answer: Mapping[str, Any], part: str) -> Table:
             found += [_number(row[part][name]), "" if row.get("is_baseline") else _signed(difference)]
         return found + [_number(row.get(key), 1 if key.endswith("_seconds") else 4) for key in further]
 
-    return Table(variants_title(answer, part), columns, map(cells, rows))
+    return Table(variants_title(answer, part), columns, [cells(row) for row in rows])
 
 
 def _pair(name: str, found: Mapping[str, Mapping[str, float]]) -> Table:

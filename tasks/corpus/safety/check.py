@@ -1,6 +1,7 @@
 """The safety rules, one after the other: the first that a text breaks names why it is quarantined."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.corpus.acceptance import Rules, rules_hash
@@ -16,28 +17,30 @@ from tasks.settings.corpus import Corpus, Safety
 VERSION = 1  # of the pattern lists: a new value has every text checked again
 
 
+@dataclass
 class SafetyRules:
     """A safety check over texts; see `tasks.corpus.acceptance.SafetyCheck`."""
 
-    def __init__(self, settings: Safety, encode: Encode, classifier: Classifier | FittedOnUse) -> None:
-        self._settings, self._encode, self._classifier = settings, encode, classifier
+    settings: Safety
+    encode: Encode
+    classifier: Classifier | FittedOnUse
 
     @property
     def version(self) -> str:
         """Hash of all that decides."""
-        return fingerprint(VERSION, self._settings.model_dump(), self._classifier.version)
+        return fingerprint(VERSION, self.settings.model_dump(), self.classifier.version)
 
     def __call__(self, texts: Sequence[str], items: Sequence[Item]) -> list[str | None]:
         """`rule: detail` of the first rule that each text breaks; None where it breaks none."""
-        profane = profane_words(texts, self._settings.languages)
+        profane = profane_words(texts, self.settings.languages)
         found = [
             self.by_form(text, item, word) for text, item, word in zip(texts, items, profane, strict=True)
         ]
         rest = [place for place, rule in enumerate(found) if rule is None]
         if rest:
-            chances = self._classifier(self._encode([texts[place] for place in rest]))
+            chances = self.classifier(self.encode([texts[place] for place in rest]))
             for place, chance in zip(rest, chances, strict=True):
-                if chance >= self._classifier.threshold:
+                if chance >= self.classifier.threshold:
                     found[place] = f"classifier: hateful, sexual or violent, probability {chance:.2f}"
         return found
 

@@ -8,6 +8,7 @@ How stands in classifier.json, which `python -m tasks.corpus.safety.training` wr
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from tasks.arrays.types import Floats, Vectors
 from tasks.models.encoder import Encoder, load_encoder
 from tasks.models.files import whole_folder
 from tasks.run.fingerprint import fingerprint
@@ -28,38 +30,32 @@ MOST_STEPS = 50
 KEPT = "safety-classifier"  # folder of fits, by the hash of all that they depend on
 ARRAYS, NUMBERS = "model.safetensors", "model.json"  # of a fit that is kept
 
-Vectors = NDArray[np.float32]
 Labels = NDArray[np.int8]
 
 
+@dataclass(frozen=True)
 class Classifier:
     """Vectors to probabilities, by support vectors (S, D) of unit length and their weights (S,).
 
     From the probability `threshold` on a text is held back.
     """
 
-    def __init__(
-        self,
-        support: NDArray[np.float32],
-        weights: NDArray[np.float32],
-        bias: float,
-        gamma: float,
-        threshold: float = 0.5,
-        version: str = "",
-    ) -> None:
-        self._support, self._gamma = support, gamma
-        self.weights, self.bias = weights, bias
-        self.threshold, self.version = threshold, version
+    support: Vectors
+    weights: Vectors
+    bias: float
+    gamma: float
+    threshold: float = 0.5
+    version: str = ""
 
-    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    def __call__(self, vectors: Vectors) -> Floats:
         """Return (T,) probabilities: out[i] is that of vectors[i] of (T, D) float32, of unit length."""
-        near = kernel(vectors, self._support, self._gamma)  # (T, S)
+        near = kernel(vectors, self.support, self.gamma)  # (T, S)
         return 1.0 / (1.0 + np.exp(-(near @ self.weights.astype(np.float64) + self.bias)))
 
     def save(self, folder: Path) -> None:
         """Write what was fitted."""
-        save_file({"support": self._support, "weights": self.weights}, folder / ARRAYS)
-        numbers = json.dumps({"bias": self.bias, "gamma": self._gamma}, indent=2)
+        save_file({"support": self.support, "weights": self.weights}, folder / ARRAYS)
+        numbers = json.dumps({"bias": self.bias, "gamma": self.gamma}, indent=2)
         (folder / NUMBERS).write_text(f"{numbers}\n", encoding="utf-8")
 
     @classmethod
@@ -68,7 +64,7 @@ class Classifier:
         return cls(**load_file(folder / ARRAYS), **json.loads((folder / NUMBERS).read_text(encoding="utf-8")))
 
 
-def kernel(left: NDArray[np.float32], right: NDArray[np.float32], gamma: float) -> NDArray[np.float64]:
+def kernel(left: Vectors, right: Vectors, gamma: float) -> Floats:
     """(L, R) exp(-gamma |l - r|^2) of unit vectors (L, D) and (R, D)."""
     cosines = left.astype(np.float64) @ right.astype(np.float64).T
     return np.exp(-gamma * 2.0 * (1.0 - cosines))
@@ -118,7 +114,7 @@ class FittedOnUse:
         learned_from = TEXTS.read_text(encoding="utf-8"), about, Encoder.name
         self._kept = folder / KEPT / fingerprint(*learned_from)
 
-    def __call__(self, vectors: Vectors) -> NDArray[np.float64]:
+    def __call__(self, vectors: Vectors) -> Floats:
         """Return (T,) probabilities; see `Classifier`."""
         return self._fitted(vectors)
 

@@ -8,9 +8,9 @@ import json
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from tasks.corpus.safety.classifier import DESCRIPTION, Labels, Vectors, fit, labelled
+from tasks.arrays.types import Floats, Vectors
+from tasks.corpus.safety.classifier import DESCRIPTION, Labels, fit, labelled
 from tasks.models.encoder import load_encoder
 from tasks.run.fingerprint import fingerprint
 
@@ -21,8 +21,6 @@ RIDGES = (0.00003, 0.0001)
 # Of the threshold, in cross-validation. A fit on four fifths of the texts knows less than the one on all,
 # which is to reach 0.95 on others.
 RECALL = 0.93
-
-Floats = NDArray[np.float64]
 
 
 def out_of_fold(vectors: Vectors, labels: Labels, gamma: float, ridge: float, seed: int) -> Floats:
