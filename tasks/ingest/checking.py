@@ -22,11 +22,9 @@ MAX_REASONS = 200
 
 
 def check(config: Path | None, say: Callable[[str], object]) -> Findings:
-    """Read and validate all that a run would ingest, in a warehouse of its own that is thrown away.
+    """Read and validate all that a run by this TOML file would ingest, in a warehouse that is thrown away.
 
-    Args:
-        config: The TOML file; the project's own when not given.
-        say: Called with what is done next.
+    `say` is called with what is done next.
     """
     try:
         settings = load_settings(config)

@@ -93,11 +93,7 @@ def look_through(folder: Path) -> list[Path]:
 
 
 def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
-    """Look at files and draft a configuration for them.
-
-    Args:
-        folder: Where the configuration will lie.
-        given: Files by table. When empty, the folder is looked through.
+    """Draft a configuration, to lie in a folder, for files by table, or for what is found in that folder.
 
     Raises:
         SettingsError: there is no catalogue or no event log among them.

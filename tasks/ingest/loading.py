@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 
-from tasks.ingest.content import refuse_computed
+from tasks.ingest.content import computed_columns
 from tasks.ingest.validation import refusals, set_aside, validate
 from tasks.settings import Settings
 from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
-from warehouse.errors import SourceError
+from warehouse.errors import SettingsError, SourceError
 from warehouse.staging import Staged
 
 
@@ -36,7 +36,7 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
     Args:
         warehouse: Open for writing; not inside a transaction.
         settings: The catalogue's rules; whether a broken delivery is forced.
-        data: What the delivered columns mean.
+        data: What the delivered columns mean; built-in sets have their own.
         staged: Kind to staged table.
 
     Raises:
@@ -44,7 +44,8 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
         SourceError: the delivery is empty, or lacks too many items, where that was not so before.
     """
     found = validate(warehouse, data, staged)
-    refuse_computed(warehouse, found.content)
+    for _, why in computed_columns(warehouse, found.content):
+        raise SettingsError(why)
     for refusal in refusals(warehouse, data, settings.data.force):
         raise SourceError(refusal.why)
     with warehouse.transaction():

@@ -69,10 +69,7 @@ class Refusal:
 def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> Validated:
     """Validate staged rows, each of which is used, set aside for a reason, or merged into another.
 
-    Args:
-        warehouse: Open for writing; not inside a transaction.
-        data: What the delivered columns mean.
-        staged: Kind to staged table.
+    The warehouse is open for writing, not inside a transaction; `data` says what the delivered columns mean.
 
     Raises:
         SettingsError: a column or time zone does not exist.

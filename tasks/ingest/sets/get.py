@@ -50,7 +50,7 @@ def get(
     accept: Callable[[BuiltIn], bool],
     progress: Callable[[str], Progress] = lambda name: lambda done, total: None,
 ) -> dict[str, Kept]:
-    """Fetch what is not here yet, and check what is.
+    """Fetch what is not here yet of a set, and check what is.
 
     Args:
         name: Which set.
