@@ -216,13 +216,9 @@ class BlockedTexts:
         owner: IntArray,
         place: int,
     ) -> FloatArray:
-        """Return (B,) what the item at a place among the first blocks scores at least, for each user.
+        """Return (B,) what the item at a place, from 1, among the first blocks scores at least for each user.
 
-        Args:
-            first: products (K, n, Q) of these blocks and their maximum (n, Q).
-            queries: (Q, D).
-            owner: (Q,) the user of each, ascending.
-            place: from 1.
+        `first` holds products (K, n, Q) of these blocks and their maximum (n, Q); `owner` (Q,) ascends.
         """
         n_slots, found = self._texts.shape[1], Best(owner[-1] + 1, place)
         bounds = torch.cat([most for _, most in first]).float().numpy()  # (n, Q)

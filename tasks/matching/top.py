@@ -59,14 +59,7 @@ class Best:
             getattr(self, name)[rows] = getattr(other, name)
 
     def add(self, user: IntArray, text: IntArray, n_slots: int, score: FloatArray) -> None:
-        """Take scored texts in; all that an item's texts get must come in one call.
-
-        Args:
-            user: (P,) rows.
-            text: (P,) item * n_slots + slot.
-            n_slots: K.
-            score: (P,).
-        """
+        """Take scored texts in, (P,) item * n_slots + slot; all texts of an item must come in one call."""
         kept = score >= self.bar[user]
         user, score = user[kept], score[kept]
         item, slot = np.divmod(text[kept], n_slots)
@@ -131,11 +124,7 @@ def nothing_to_match(
 def products_of(texts: FloatArray, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
     """Return (P,) float32: the products of texts with queries, whatever else is computed beside them.
 
-    Args:
-        texts: (N, K, D).
-        text: (P,) item * K + slot.
-        queries: (Q, D).
-        query: (P,) rows of queries.
+    `text` (P,) is item * K + slot in texts (N, K, D), `query` (P,) a row of queries (Q, D).
     """
     flat = texts.reshape(-1, texts.shape[2])
     out = np.empty(len(text), dtype=np.float32)
