@@ -22,7 +22,7 @@ LISTS = ("recommendations", "diverse_lists")
 def make_old(folder: Path) -> None:
     """Undo the migration in a warehouse's folder.
 
-    Fingerprints of matching, and of what follows it, had renamed parameters in them: they are others here, too.
+    Fingerprints of matching and of what follows it had renamed parameters in them: they differ here, too.
     """
     snapshot = current_snapshot(folder)
     assert snapshot is not None
