@@ -14,7 +14,7 @@ it. Figures for test are those of that run, which looked at test once; nothing l
 - explain_list_ms: score contributions of a list of 10: the slower of what a publication does and of going
   through all coalitions of the fusion's models.
 
-The dial table is of validation, out of fold: a weighted sum with weights from the other half of the users.
+The dial table is of validation, out of fold: a weighted sum with weights from the other fold of the users.
 Where a figure cannot be had from this home, it is null, and the last lines say why.
 """
 

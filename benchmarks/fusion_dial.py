@@ -28,7 +28,7 @@ NORMALISER = "zscore"
 INVERSE_POPULARITY = "inverse_popularity"
 SHARES = (0.0, 0.15, 0.3)  # of the weights that inverse_popularity is given, where it is among the matchers
 COST = 0.02  # of the NDCG that a gain in effective catalogue may cost
-MEASURES = ("ndcg", "effective_catalogue", "ild", "ild_embedding", "calibration", "hit_coverage")
+METRICS = ("ndcg", "effective_catalogue", "ild", "ild_embedding", "calibration", "hit_coverage")
 TURNED = {"mmr": ("ild", "ild_embedding"), "dpp": ("ild", "ild_embedding"), "calibrated": ("calibration",)}
 """What the dial of each re-ranker is to raise; calibrated lists lower theirs."""
 
@@ -40,7 +40,7 @@ class Judges:
     candidates: Candidates
     truth: Truth
     context: RerankContext
-    half: np.ndarray
+    fold: np.ndarray
     """(U,) 0 or 1."""
 
     @classmethod
@@ -67,15 +67,15 @@ class Judges:
         return contains(self.truth.relevant, self.candidates.items)
 
     def scores(self, inverse_popularity: float, seed: int) -> Floats:
-        """(U, C) of a weighted sum, with weights that the other half of the users made likeliest.
+        """(U, C) of a weighted sum, with weights that the other fold of the users made likeliest.
 
         Args:
             inverse_popularity: the share of the weights that inverse_popularity gets.
             seed: of what is learned.
         """
         out = np.full(self.candidates.items.shape, -np.inf)
-        for half in (0, 1):
-            mine, others = np.flatnonzero(self.half == half), np.flatnonzero(self.half != half)
+        for fold in (0, 1):
+            mine, others = np.flatnonzero(self.fold == fold), np.flatnonzero(self.fold != fold)
             learned = accurate_model(
                 WEIGHTED, NORMALISER, self.candidates.take(others), self.relevant[others], seed
             )
@@ -87,7 +87,7 @@ class Judges:
         context = replace(self.context, reranker=reranker)
         places = rerank(scores, self.candidates.items, context, dial, self.truth.k)
         found = evaluate_lists(picked_items(self.candidates.items, places), self.truth).metrics
-        named = {name: f"{name}_at_{self.truth.k}" for name in MEASURES}
+        named = {name: f"{name}_at_{self.truth.k}" for name in METRICS}
         return {name: found[metric] for name, metric in named.items() if metric in found}
 
 
@@ -115,14 +115,14 @@ def _rarer(model: FusionModel, share: float) -> FusionModel:
 
 
 def _spearman(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Re-ranker to measure to the rank correlation of the dial with the mean; at the searched weights."""
+    """Re-ranker and metric to the rank correlation of the dial with the mean; at the searched weights."""
     out: dict[str, dict[str, float]] = {}
-    for name, measures in TURNED.items():
+    for name, metrics in TURNED.items():
         of_name = [row for row in rows if row["reranker"] == name and row["inverse_popularity"] == 0]
-        for measure in measures:
-            if measure in of_name[0]:
-                found = spearmanr([row["dial"] for row in of_name], [row[measure] for row in of_name])
-                out.setdefault(name, {})[measure] = float(found[0])  # pyright: ignore[reportArgumentType]
+        for metric in metrics:
+            if metric in of_name[0]:
+                found = spearmanr([row["dial"] for row in of_name], [row[metric] for row in of_name])
+                out.setdefault(name, {})[metric] = float(found[0])  # pyright: ignore[reportArgumentType]
     return out
 
 

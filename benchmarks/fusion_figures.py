@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.fusion_dial import MEASURES, Judges, dial_figures
+from benchmarks.fusion_dial import METRICS, Judges, dial_figures
 from benchmarks.fusion_speed import explaining, rerank_speeds
 from benchmarks.output import show
 from benchmarks.pipeline import machine
@@ -47,9 +47,9 @@ def figures_of_test(report: Mapping[str, Any]) -> dict[str, float | None]:
         "test_ndcg_at_10": published.get(f"ndcg_at_{k}"),
         "vs_best_single_low": against.get("low"),
     }
-    for measure in COMPARED:
-        ours, theirs = diverse.get(f"{measure}_at_{k}"), single.get(f"{measure}_at_{k}")
-        out[f"diverse_{measure}_vs_best_single"] = ours / theirs if ours is not None and theirs else None
+    for metric in COMPARED:
+        ours, theirs = diverse.get(f"{metric}_at_{k}"), single.get(f"{metric}_at_{k}")
+        out[f"diverse_{metric}_vs_best_single"] = ours / theirs if ours is not None and theirs else None
     return out
 
 
@@ -64,9 +64,9 @@ def settings_compared(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
     return {
         name: {
-            measure: of_setting["metrics"][f"{measure}_at_{k}"]["value"]
-            for measure in MEASURES
-            if f"{measure}_at_{k}" in of_setting["metrics"]
+            metric: of_setting["metrics"][f"{metric}_at_{k}"]["value"]
+            for metric in METRICS
+            if f"{metric}_at_{k}" in of_setting["metrics"]
         }
         for name, of_setting in found.items()
         if "metrics" in of_setting
@@ -161,10 +161,10 @@ def tables(values: Mapping[str, Any]) -> list[RenderableType]:
     for name, value in values["ratios"].items():
         ratios.add_row(name, "-" if value is None else f"{value:g}")
     ratios.add_row("membership_explain_s", f"{values['membership_explain_s']:.2f}")
-    on_test = _measures_table("Test, of the run's own look", ("setting",))
+    on_test = _metrics_table("Test, of the run's own look", ("setting",))
     for name, figures in values["settings"].items():
         on_test.add_row(name, *_cells(figures))
-    dial = _measures_table("The dial on validation, out of fold", ("inverse_popularity", "re-ranker", "dial"))
+    dial = _metrics_table("The dial on validation, out of fold", ("inverse_popularity", "re-ranker", "dial"))
     for row in values["dial"]["rows"]:
         dial.add_row(f"{row['inverse_popularity']:g}", row["reranker"], f"{row['dial']:g}", *_cells(row))
     bought = values["dial"]["catalogue_for_2_percent_ndcg"]
@@ -173,9 +173,9 @@ def tables(values: Mapping[str, Any]) -> list[RenderableType]:
         "inverse popularity "
         f"{bought['inverse_popularity']:g}, {bought['reranker']}, dial {bought['dial']:g}.",
         *(
-            f"{name}: {measure} follows the dial with Spearman's {value:+.2f}."
+            f"{name}: {metric} follows the dial with Spearman's {value:+.2f}."
             for name, of_name in values["dial"]["spearman"].items()
-            for measure, value in of_name.items()
+            for metric, value in of_name.items()
         ),
         *(
             f"{name} cannot be had from this home: the run has no such figure any more, or never had."
@@ -212,15 +212,15 @@ def measure_and_show(home: Path | None, file: Path | None) -> int:
     return 0
 
 
-def _measures_table(title: str, columns: Sequence[str]) -> Table:
-    """An empty table: some columns, then the measures."""
+def _metrics_table(title: str, columns: Sequence[str]) -> Table:
+    """An empty table: some columns, then the metrics."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for name in columns:
         table.add_column(name)
-    for measure in MEASURES:
-        table.add_column(measure.replace("_", " "), justify="right")
+    for metric in METRICS:
+        table.add_column(metric.replace("_", " "), justify="right")
     return table
 
 
 def _cells(figures: Mapping[str, float]) -> list[str]:
-    return [f"{figures[measure]:.4f}" if measure in figures else "-" for measure in MEASURES]
+    return [f"{figures[metric]:.4f}" if metric in figures else "-" for metric in METRICS]

@@ -1,7 +1,7 @@
 """Which past action a list depends on: the history is scored again without each of its items.
 
 Leave-one-out over the history, in one batch. What is approximated: the fitted matchers stay what they are,
-so what the action taught them stays, too; candidates and facts about the person stay the same; the person
+so what the action taught them stays, too; candidates and user features stay the same; the person
 is scored as a visitor with this history, by matchers that can do so, and the others' scores are kept. Scores
 are normalised anew for every history. The list with the whole history is made in the same way: only
 differences count.
@@ -65,11 +65,7 @@ class Effects(NamedTuple):
 def leave_one_out(fusion: UserFusion, settings: Settings, column: int, k: int) -> Effects | None:
     """Leave each of the latest items of a history out; None for an empty history.
 
-    Args:
-        fusion: of the user.
-        settings: of the project.
-        column: which of the candidates is explained.
-        k: length of the list that is compared.
+    What is explained is the candidate in a column; what is compared is the list of k items.
 
     Raises:
         WarehouseError: the fitted matchers are not there, or not those of the publication.
@@ -131,13 +127,9 @@ def without_each(n: int, latest: int) -> list[NDArray[np.int64]]:
 def rescored(
     candidates: Candidates, matchers: dict[str, Matcher], visitors: VisitorBatch, columns: IntArray
 ) -> Candidates:
-    """The candidates of one user, scored for other histories; matchers that cannot keep their scores.
+    """The C candidates of one user, scored for B histories; matchers that cannot keep their scores.
 
-    Args:
-        candidates: of the user, C of them.
-        matchers: by name, those that score visitors.
-        visitors: B histories.
-        columns: (C,) the codes by which the matchers know the candidates.
+    `matchers` are those that score visitors, by name; they know the candidates by the codes `columns` (C,).
     """
     n = len(visitors)
     scores = np.repeat(candidates.scores, n, axis=0)  # (B, C, M)

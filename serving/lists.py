@@ -192,13 +192,9 @@ def _reranked(
 def reranking_context(
     snapshot: Snapshot, user_id: str, items: pl.Series, reranker: str | None = None
 ) -> "RerankContext":
-    """What a user's items are re-ranked by, their codes being their places.
+    """What items (ids) are re-ranked by for a user, their codes being their places.
 
-    Args:
-        snapshot: what is published.
-        user_id: whose tastes count.
-        items: ids of the items.
-        reranker: that of the published fusion when None.
+    The method is that of the published fusion when None.
     """
     from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
     from tasks.fusion.rerank_head import RerankContext

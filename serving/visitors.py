@@ -86,11 +86,7 @@ class Visitors:
 
     @classmethod
     def load(cls, snapshot: Snapshot, settings: Settings) -> "Visitors":
-        """Read the matchers that go with what is published.
-
-        Args:
-            snapshot: what is published; it must stay open.
-            settings: of the project.
+        """Read the matchers that go with what is published; the snapshot must stay open.
 
         Raises:
             WarehouseError: the saved matchers are not there, or not those of the publication.
@@ -147,15 +143,9 @@ class Visitors:
         matchers: Sequence[str],
         wanted: FloatArray,
     ) -> dict[str, Any]:
-        """A list of k items with its reasons, and the history.
+        """Items (k,) with scores (k,), contributions (k, M) and reasons, and the history (H,), latest first.
 
-        Args:
-            items: (k,) codes.
-            history: (H,) codes, the latest last.
-            scores: (k,) of the items.
-            parts: (k, M) contributions to them.
-            matchers: the M names.
-            wanted: (Q, D) what the visitor is drawn to.
+        The texts of reasons are those nearest to `wanted` (Q, D).
         """
         slots = self._semantic.nearest_slots(wanted, items)
         one = np.zeros(len(items) + len(history), dtype=np.int64)
@@ -237,11 +227,8 @@ class Visitors:
         if not visitor.history:
             weights[POPULARITY] = max(weights.get(POPULARITY, 0.0), (1 - asked) * settings.popularity_weight)
         needed = () if model.ranker is None else (LEARNED, *model.ranker.matchers)
-        kept = {
-            name: weight
-            for name, weight in weights.items()
-            if name in needed or (weight and name in self._matchers)
-        }
+        used = {name for name, weight in weights.items() if weight and name in self._matchers}
+        kept = {name: weight for name, weight in weights.items() if name in needed or name in used}
         return model.at(Point(kept, model.diversity, model.category_cap))
 
     def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
@@ -249,15 +236,11 @@ class Visitors:
         rows = {name: self._matchers[name].score_visitors(batch)[0] for name in matchers}  # N each
         allowed = self._allowed.copy()
         allowed[batch.item] = False
-        proposed = (
-            [
-                top_items(row[None], self._settings.matching.candidates, allowed[None])[0]
-                for name, row in rows.items()
-                if self._matchers[name].proposes and np.ptp(row[allowed]) > 0
-            ]
-            if allowed.any()
-            else []
-        )
+        proposed = [
+            top_items(row[None], self._settings.matching.candidates, allowed[None])[0]
+            for name, row in rows.items()
+            if self._matchers[name].proposes and allowed.any() and np.ptp(row[allowed]) > 0
+        ]
         items = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *proposed]))
         items = items[items >= 0]
         scores = np.stack([row[items] for row in rows.values()], axis=1)  # (C, M)
@@ -279,10 +262,7 @@ class Shown:
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         """Take the item's rows, one a text."""
-        self.head = {
-            "title": Item.of(rows[0]).titled,
-            "categories": rows[0]["categories"],
-        }
+        self.head = {"title": Item.of(rows[0]).titled, "categories": rows[0]["categories"]}
         self._texts = {row[SLOT]: {"text": row["text"], "angle": row["angle"]} for row in rows}
 
     def reason(self, slot: int) -> dict[str, str | None]:

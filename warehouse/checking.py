@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.errors import WarehouseError
 from warehouse.expressions import json_path
 from warehouse.lock import exclusive, say_to_stderr
-from warehouse.sql import name_of, quoted, text_of
+from warehouse.sql import name_of, text_of
 from warehouse.validation import table_of
 
 KNOWN = ("core.items", "ops.forgotten")
@@ -39,12 +37,7 @@ class Figures:
 
 
 def copy_known(warehouse: Warehouse, folder: Path, timeout_s: float) -> None:
-    """Copy what the warehouse of a folder knows into an empty one; the folder's database is only read.
-
-    Args:
-        warehouse: The empty one.
-        folder: Where the real warehouse keeps its files; may not exist.
-        timeout_s: How long to wait for a process that writes there.
+    """Copy what the warehouse of a folder knows, if there is one, into an empty one; it is only read.
 
     Raises:
         WarehouseBusy: another process still wrote after `timeout_s`.
@@ -54,35 +47,26 @@ def copy_known(warehouse: Warehouse, folder: Path, timeout_s: float) -> None:
     if not path.is_file():
         return
     with exclusive(folder, "polyrec check", timeout_s, say_to_stderr):
-        connection = warehouse.second_connection()
         try:
-            connection.execute(f"attach {text_of(str(path))} as known (read_only)")
+            warehouse.run(f"attach {text_of(str(path))} as known (read_only)")
             for table in KNOWN:
                 # An older version of the program knew fewer tables and columns.
-                columns = ", ".join(name_of(column) for column in _shared_columns(connection, table))
-                if columns:
-                    connection.execute(
-                        f"insert into {quoted(table)} ({columns}) select {columns} from known.{quoted(table)}"
-                    )
-            connection.execute("detach known")
-        except duckdb.Error as error:
+                schema, _, name = table.partition(".")
+                shared = warehouse.run(
+                    """select column_name from duckdb_columns() where schema_name = ? and table_name = ?
+                            and database_name in ('known', current_database())
+                        group by column_name having count(*) = 2""",
+                    [schema, name],
+                )
+                if shared:
+                    columns = ", ".join(name_of(column) for (column,) in shared)
+                    warehouse.run(f"insert into {table} ({columns}) select {columns} from known.{table}")
+            warehouse.run("detach known")
+        except WarehouseError as error:
             raise WarehouseError(
-                f"cannot read {path}: {error}; close a program that has it open, or, if it is damaged, "
-                "move it away"
+                f"cannot read {path}: {error.__cause__}; close a program that has it open, or, if it is "
+                "damaged, move it away"
             ) from error
-        finally:
-            connection.close()
-
-
-def _shared_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    schema, _, name = table.partition(".")
-    rows = connection.execute(
-        """select column_name from duckdb_columns()
-            where schema_name = ? and table_name = ? and database_name in ('known', current_database())
-            group by column_name having count(*) = 2""",
-        [schema, name],
-    ).fetchall()
-    return [column for (column,) in rows]
 
 
 def figures(warehouse: Warehouse) -> Figures:

@@ -251,15 +251,10 @@ def _open_database(folder: Path, timeout_s: float) -> duckdb.DuckDBPyConnection:
 def writing(
     folder: Path, purpose: str, timeout_s: float = 600, on_wait: Callable[[str], None] = say_to_stderr
 ) -> Iterator[Warehouse]:
-    """Open the warehouse for writing, with its tables up to date; waits for another process that writes.
+    """Open the warehouse of a folder for writing, with its tables up to date; waits for another that writes.
 
     Blocks inside one another, and blocks of several threads, get the same warehouse; the last one out closes.
-
-    Args:
-        folder: Where the warehouse keeps its files; made when missing.
-        purpose: What for, in words for another process that waits.
-        timeout_s: How long to wait for another process.
-        on_wait: Called with a message that names the process waited for.
+    `purpose` and `on_wait` are as for `exclusive`.
 
     Raises:
         WarehouseBusy: another process still wrote after `timeout_s`.

@@ -12,15 +12,10 @@ SUFFIXES = (".parquet", ".csv")
 
 
 def export_lists(folder: Path, path: Path, lists: str = LISTS) -> int:
-    """Write all published lists to a .parquet or .csv file; returns the number of rows.
+    """Write all lists of the table LISTS or DIVERSE_LISTS to a .parquet or .csv file; returns how many rows.
 
     Columns: user_id, rank, item_id, title, year, categories, score, contributions (JSON text: matcher to its
-    share of the score), angle, text. In CSV, categories are joined by `|`.
-
-    Args:
-        folder: The warehouse's folder.
-        path: The file to write, replaced whole when it exists.
-        lists: The table: LISTS, or DIVERSE_LISTS.
+    share of the score), angle, text. In CSV, categories are joined by `|`. A file that exists is replaced.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:

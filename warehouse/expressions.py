@@ -79,12 +79,10 @@ def number_fault(column: str, number: str) -> str:
 
 
 def time_of(column: str, unit: str | None, timezone: str) -> str:
-    """Whole seconds since 1970 UTC; null when there is no time to read.
+    """Whole seconds since 1970 UTC; null when there is no time to read in the delivered text.
 
-    Args:
-        column: SQL of the delivered text.
-        unit: A key of UNITS when the column holds numbers, None when it holds dates.
-        timezone: Of dates that name no zone.
+    `unit` is a key of UNITS when the column holds numbers, None when it holds dates; `timezone` is that of
+    dates that name no zone.
     """
     aware, naive = f"try_cast({column} as timestamptz)", f"try_cast({column} as timestamp)"
     if timezone.upper() != "UTC":
@@ -117,12 +115,7 @@ def time_fault(column: str, time: str, unit: str | None, latest: int) -> str:
 
 
 def json_of(columns: Iterable[str], prefix: str = "") -> str:
-    """A JSON object of columns by their names, without those that are empty.
-
-    Args:
-        columns: Names, as staged.
-        prefix: Alias of their table, with its dot.
-    """
+    """A JSON object of staged columns by their names, without those that are empty; `prefix` as `s.`."""
     pairs = ", ".join(
         f"{text_of(column)}, nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')"
         for column in columns

@@ -20,11 +20,8 @@ QUARANTINE = "quarantine.rows"
 
 def rows_of(warehouse: Warehouse, user_id: str) -> dict[str, int]:
     """How many rows each table has of a user; tables without any are left out."""
-    connection = warehouse.second_connection()
-    try:
+    with warehouse.second_connection() as connection:
         counts = _counts(connection, user_id)
-    finally:
-        connection.close()
     counts[QUARANTINE] = warehouse.query("quarantined_of_user", user_id=user_id).height
     return {table: rows for table, rows in counts.items() if rows}
 

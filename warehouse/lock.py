@@ -43,13 +43,10 @@ def busy(folder: Path, holder: str, timeout_s: float) -> WarehouseBusy:
 
 @contextmanager
 def exclusive(folder: Path, purpose: str, timeout_s: float, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder's write lock.
+    """Hold the write lock of a folder that exists.
 
-    Args:
-        folder: What is locked; it must exist.
-        purpose: What for, in words for those who wait.
-        timeout_s: How long to wait for another holder.
-        on_wait: Called with a message when waiting begins, and again when the holder changes.
+    `purpose` is told to others who wait; `on_wait` is called with a message when waiting begins, and again
+    when the holder changes.
 
     Raises:
         WarehouseBusy: another process still held the lock after `timeout_s`.

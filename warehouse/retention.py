@@ -14,6 +14,11 @@ TEXT_TABLES = tuple(
 )
 
 
+LISTS_OF_PUBLICATIONS = tuple(
+    f"serving.{name}" for name in ("recommendations", "diverse_lists", "candidates", "rule_effects")
+)
+
+
 class Compacted(NamedTuple):
     """What one compaction did."""
 
@@ -39,21 +44,17 @@ def compact(
     before = now - timedelta(days=runs_days)
     tables = (
         *("serving.recommendations", "serving.publications", "serving.fusion_models", "serving.decisions"),
-        "ops.runs",
-        *("serving.candidates", "serving.diverse_lists"),
-        *("features.texts", *_vector_tables(warehouse)),
+        *("ops.runs", "serving.candidates", "serving.diverse_lists", "features.texts"),
+        *_vector_tables(warehouse),
     )
     with warehouse.transaction():
         rows = {table: _rows(warehouse, table) for table in tables}
-        warehouse.execute("compact_recommendations", kept=kept)
-        warehouse.execute("compact_diverse_lists", kept=kept)
-        warehouse.execute("compact_candidates", kept=kept)
-        warehouse.execute("compact_rule_effects", kept=kept)
+        for table in LISTS_OF_PUBLICATIONS:
+            warehouse.run(f"delete from {table} where publication_id not in $kept", {"kept": kept})
         warehouse.execute("mark_compacted_publications", kept=kept)
         warehouse.execute("compact_publications", kept=kept, before=before)
-        warehouse.execute("compact_fusion_models", before=before)
-        warehouse.execute("compact_decisions", before=before)
-        warehouse.execute("compact_runs", before=before)
+        for what in ("fusion_models", "decisions", "runs"):
+            warehouse.execute(f"compact_{what}", before=before)
         _compact_texts(warehouse, now, timedelta(days=texts_days))
         removed = {table: rows[table] - _rows(warehouse, table) for table in tables}
     removed["snapshots"] = len(remove_old_snapshots(warehouse.folder, publications))

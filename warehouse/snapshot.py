@@ -17,7 +17,7 @@ from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError
 from warehouse.migrate import unseen
 from warehouse.saved_matchers import convert_saved_matchers
-from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query
+from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query, text_of
 
 POINTER = "current"
 NAME = re.compile(r"snapshot-[A-Za-z0-9_-]+(\.\d+)?\.duckdb")
@@ -67,11 +67,8 @@ def new_snapshot(warehouse: Warehouse, publication_id: str) -> Path:
     draft = path.with_suffix(".tmp")
     for leftover in folder.glob("*.tmp*"):
         leftover.unlink()
-    connection = warehouse.second_connection()
-    try:
+    with warehouse.second_connection() as connection:
         _copy_tables(connection, draft, publication_id)
-    finally:
-        connection.close()
     draft.replace(path)
     return path
 
@@ -85,8 +82,7 @@ def point_readers_at(path: Path) -> None:
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, draft: Path, publication_id: str) -> None:
     """Fill the file `draft` with queries/snapshot/<schema>.<table>.sql."""
-    location = str(draft).replace("'", "''")
-    connection.execute(f"attach '{location}' as snapshot")
+    connection.execute(f"attach {text_of(str(draft))} as snapshot")
     try:
         connection.begin()
         for file in sorted((QUERIES / "snapshot").glob("*.sql")):
@@ -152,11 +148,7 @@ def reading(folder: Path) -> Iterator[Snapshot]:
 
 
 def check_published(snapshot: Snapshot, lists: str) -> None:
-    """Refuse to read diverse lists of a publication of an older version, which has none.
-
-    Args:
-        snapshot: what is published.
-        lists: the table: LISTS, or DIVERSE_LISTS.
+    """Refuse to read lists (the table LISTS or DIVERSE_LISTS) of an older publication without diverse ones.
 
     Raises:
         WarehouseError: it has none.

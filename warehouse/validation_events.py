@@ -115,12 +115,8 @@ def _odd_ids(
 ) -> str | None:
     """A table of the ids that cannot be taken as delivered: raw, id, fault; None when there are none.
 
-    Args:
-        warehouse: Holds the staged rows.
-        staged: Of which kind they are.
-        column: The delivered column of ids.
-        further: Branches of a case over `id` and `place` that give further faults.
-        distinct: A select of the distinct ids as delivered (raw) and their place, where that matters.
+    `further` are branches of a case over `id` and `place` that give further faults; `distinct` selects the
+    distinct ids as delivered (raw) and their place, where that matters.
     """
     table, name = table_of(staged.kind, f"odd {column}"), name_of(column)
     distinct = distinct or f"select distinct {name} as raw, 0 as place from staging.{name_of(staged.kind)}"

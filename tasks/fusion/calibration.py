@@ -21,12 +21,8 @@ def fitted(name: str, candidates: Candidates, relevant: Flags) -> Normaliser:
     "sigmoid" learns, for every matcher, p(relevant | z) = 1 / (1 + exp(-(slope * z + intercept))) over all
     candidates of these users, z being the z-score. A score then counts the p that it has above p at z = 0,
     scaled so that z = 1 counts 1. So scores keep the scale of z-scores and their order; what changes is how
-    much more the best ones count than the good ones. The others learn nothing.
-
-    Args:
-        name: of the normaliser.
-        candidates: of these users.
-        relevant: (U, C), whether a candidate is relevant.
+    much more the best ones count than the good ones. The others learn nothing. `relevant` (U, C) says whether
+    a candidate is relevant.
     """
     if name != SIGMOID:
         return Normaliser(name)
@@ -38,14 +34,10 @@ def fitted(name: str, candidates: Candidates, relevant: Flags) -> Normaliser:
 
 
 def platt(scores: Floats, relevant: Flags) -> tuple[float, float]:
-    """Slope and intercept of the logistic curve that makes `relevant` likeliest, by Newton's method.
+    """Slope and intercept of the logistic curve of scores (P,) that makes `relevant` (P,) likeliest.
 
-    The targets are Platt's: (n + 1) / (n + 2) for the n relevant ones and 1 / (m + 2) for the m others, so
-    that the curve is finite even where a score tells them apart without fail.
-
-    Args:
-        scores: (P,).
-        relevant: (P,).
+    It is found by Newton's method. The targets are Platt's: (n + 1) / (n + 2) for the n relevant ones and
+    1 / (m + 2) for the m others, so that the curve is finite even where a score tells them apart.
     """
     n_relevant = int(relevant.sum())
     high, low = (n_relevant + 1) / (n_relevant + 2), 1 / (len(relevant) - n_relevant + 2)

@@ -17,11 +17,7 @@ def candidate_rows(
 ) -> pl.DataFrame:
     """Rows of serving.candidates, one a user: raw scores, so that reading gives what fusion saw, to the bit.
 
-    Args:
-        candidates: of all users.
-        user_ids: all user ids, sorted.
-        item_ids: all item ids, sorted.
-        publication_id: of the lists that were made from them.
+    Ids are those of all users and items, sorted; the publication is of the lists made from them.
     """
     present = candidates.present
     size = present.sum(axis=1)

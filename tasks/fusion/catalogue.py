@@ -83,12 +83,7 @@ class Catalogue:
         return Validation(self.relevant(run), self.user_ids, self.categories, context, self.recommendable)
 
     def rows(self, users: np.ndarray, items: Codes) -> pl.DataFrame:
-        """Lists as rows: user_id, rank, item_id.
-
-        Args:
-            users: (U,) codes.
-            items: (U, k) codes, best first, -1 padded.
-        """
+        """Lists of users (U,), items (U, k) -1 padded, as rows: user_id, rank, item_id."""
         row, place = np.nonzero(items >= 0)
         return pl.DataFrame(
             {

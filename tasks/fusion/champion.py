@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -93,10 +93,6 @@ class Decision:
         """Whether the champion stays."""
         return self.outcome == "kept"
 
-    def figures(self) -> dict[str, float]:
-        """What there is of numbers, by name."""
-        return {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}
-
 
 def without_champion(metric: str, unusable: str | None = None) -> Decision:
     """The challenger is published: there is no champion, or none that can be used, for the reason given."""
@@ -113,14 +109,10 @@ def decide(
     "when_better": the challenger must be better for sure: the lower bound of the 95% interval of the paired
     difference (bootstrap over users) is above 0. "always" and "never" say what they mean.
     """
-    judged = ~np.isnan(champion) & ~np.isnan(challenger)
-    figures = {
-        "users": int(judged.sum()),
-        "champion": float(champion[judged].mean()),
-        "challenger": float(challenger[judged].mean()),
-    }
+    both = ~np.isnan(champion) & ~np.isnan(challenger)
+    means = {"champion": float(champion[both].mean()), "challenger": float(challenger[both].mean())}
     difference = paired_difference(challenger, champion, resamples, seed)
-    figures |= difference._asdict()
+    figures: dict[str, Any] = {"users": int(both.sum()), **means, **difference._asdict()}
     if promote != "when_better":
         outcome = "promoted" if promote == "always" else "kept"
         return Decision(outcome, f'promote = "{promote}" in [fusion]', metric, **figures)

@@ -17,12 +17,7 @@ class Likeness:
     """
 
     def __init__(self, text_vectors: NDArray[np.float32], item_vectors: NDArray[np.float32]) -> None:
-        """Keep one vector an item.
-
-        Args:
-            text_vectors: (N, D) of unit length: the centred means of items' texts; zeros where there is none.
-            item_vectors: (N, D) of unit length: of items' own content, centred; zeros where there is none.
-        """
+        """Keep the sum of (N, D) centred unit vectors of texts and of content; zeros where there is none."""
         self._vectors = unit(text_vectors + item_vectors)
         known = np.flatnonzero(self._vectors.any(axis=1))
         pairs = np.random.default_rng(0).choice(known, (2, PAIRS)) if len(known) else np.zeros((2, 0), int)

@@ -58,11 +58,9 @@ class Gate:
     layers: Layers
 
     def multipliers(self, features: Floats, matchers: Sequence[str]) -> Floats:
-        """(U, M): what weights are multiplied by, between 1/4 and 4; 1 for matchers that it does not know.
+        """(U, M): what weights are multiplied by for user features (U, F), between 1/4 and 4.
 
-        Args:
-            features: (U, F), see `tasks.fusion.user_features`.
-            matchers: the M names.
+        It is 1 for matchers that the gate does not know.
         """
         if features.shape[1] != len(self.mean):
             raise ValueError(
@@ -95,11 +93,9 @@ class Ranker:
     layers: Layers
 
     def value(self, normalised: Floats, matchers: Sequence[str]) -> Floats:
-        """(S,) scores of normalised scores (S, M); 0 where all of them are 0.
+        """(S,) scores of normalised scores (S, M) of some matchers; 0 where all of them are 0.
 
-        Args:
-            normalised: of any models; those of `self.matchers` that are not there count 0.
-            matchers: the M names.
+        Matchers that the ranker knows and that are not there count 0.
         """
         known = np.zeros((len(normalised), len(self.matchers)))
         column = {name: at for at, name in enumerate(matchers)}

@@ -20,12 +20,9 @@ class Freshness:
 
 
 def freshness(reader: Reader, max_age_hours: float, now: datetime) -> Freshness | None:
-    """How fresh the lists are; None when nothing is published.
+    """How fresh the lists are at a time with its zone; None when nothing is published.
 
-    Args:
-        reader: of what is published.
-        max_age_hours: older lists raise an alert; none do when 0.
-        now: the time, with its zone.
+    Lists older than `max_age_hours` raise an alert; none do when it is 0.
     """
     rows = reader.query("freshness")
     if rows.is_empty():

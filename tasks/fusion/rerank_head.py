@@ -120,11 +120,9 @@ class Reranker(Protocol):
 
 
 def tastes(history: csr_array, categories: Flags) -> Floats:
-    """(U, C): shares of the categories in each user's history; zeros for a history without categories.
+    """(U, C): shares of the categories (N, C) in each user's history (U, N), both bool.
 
-    Args:
-        history: (U, N) bool.
-        categories: (N, C) bool; an item gives equal shares to each of its categories.
+    An item gives equal shares to each of its categories; a history without categories has zeros.
     """
     counts: Floats = np.asarray(history.astype(np.float64) @ category_shares(categories))
     total = counts.sum(axis=1, keepdims=True)

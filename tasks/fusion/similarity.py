@@ -19,10 +19,9 @@ Positions = NDArray[np.int64]
 
 
 def mean_text_vectors(text_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, D) unit norm: mean of each item's K text vectors, centred on the catalogue; zero without a text.
+    """(N, D) unit norm: mean of each item's text vectors (N, K, D), zero rows where a text is missing.
 
-    Args:
-        text_vectors: (N, K, D); zero rows where a text is missing.
+    They are centred on the catalogue; zero without a text.
     """
     return centred(text_vectors.mean(axis=1))
 
@@ -70,11 +69,7 @@ class ItemSimilarity:
         self._table = (self._vectors @ self._vectors.T).ravel() if self.has_table else None
 
     def to_picked(self, items: NDArray[np.integer]) -> Callable[[Positions], NDArray[np.float32]]:
-        """A function of picked columns (U,) that gives (U, H): similarity of items[u] to items[u, picked[u]].
-
-        Args:
-            items: (U, H) codes; -1 is no item.
-        """
+        """Of items (U, H): a function of picked columns (U,) to similarities (U, H)."""
         rows = np.arange(len(items))
         if self._table is not None:
             table, width = self._table, len(self._vectors)

@@ -57,17 +57,12 @@ DECISION_FIGURES = ("champion", "challenger", "difference", "low", "high")
 def is_new(run: StageRun) -> bool:
     """Whether scores, settings or rules differ from those behind the last lists that were made.
 
-    Lists that an operator brought back since then stay until there is something new. New is, too, what an
-    older version of this program did not publish.
+    Lists that an operator brought back since then stay until there is something new.
     """
     book = check_rules(run.warehouse, run.settings)
     run.fingerprint = fingerprint(_searched_on(run), book.fingerprint)
     last = run.warehouse.query("last_made")
-    run.unchanged = (
-        bool(last.height)
-        and last["data_fingerprint"][0] == run.fingerprint
-        and run.warehouse.query("has_diverse_lists", publication_id=last["publication_id"][0])["there"][0]
-    )
+    run.unchanged = bool(last.height) and last["data_fingerprint"][0] == run.fingerprint
     return not run.unchanged
 
 
@@ -75,7 +70,7 @@ def is_new(run: StageRun) -> bool:
 def known_model(run: StageRun) -> str | None:
     """The published fusion model where only rules changed, which no search looks at; else None.
 
-    After a rollback there is none: lists to be judged are those of the model that was chosen last.
+    After a rollback there is none: evaluation has lists of the model that was chosen last.
     """
     newest, last, current = (
         run.warehouse.query(name) for name in ("newest_fusion_model", "last_made", "current_publication")
@@ -124,9 +119,8 @@ def search(run: StageRun) -> str:
 
 @step("choose champion")
 def choose_champion(run: StageRun, challenger_id: str) -> str:
-    """Judge the champion beside tonight's challenger, out of fold; returns the id of the one to publish."""
-    settings = run.settings
-    k = settings.evaluation.k
+    """Compare the champion with tonight's challenger, out of fold; returns the id of the one to publish."""
+    settings, k = run.settings, run.settings.evaluation.k
     metric = f"ndcg_at_{k}"
     current = run.warehouse.query("current_publication")
     champion_id: str | None = current["fusion_id"][0] if current.height else None
@@ -146,7 +140,8 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
             settings.evaluation.resamples,
             settings.seed,
         )
-        if decision.keeps:  # what is judged is what is published
+        run.counts["compared_users"] = len(users)
+        if decision.keeps:  # evaluation is told of the lists that are published
             _, diverse = _out_of_fold_lists(run, catalogue, relevant, champion_id, diverse=True)
             for name, items in ((MODEL, of_champion), (DIVERSE, diverse)):
                 _hand_to_evaluation(run, name, VALIDATION, catalogue.rows(users, items))
@@ -157,9 +152,8 @@ def choose_champion(run: StageRun, challenger_id: str) -> str:
 
 @step("lists for test")
 def lists_for_test(run: StageRun, fusion_id: str) -> None:
-    """Make lists from the train_validation fit with the frozen weights; evaluation judges them."""
-    catalogue = Catalogue.read(run)
-    record = _record(run, fusion_id)
+    """Make lists for evaluation from the train_validation fit with the frozen weights."""
+    catalogue, record = Catalogue.read(run), _record(run, fusion_id)
     model, context = FusionModel.from_record(record), _context(run, catalogue, "train_validation", record)
     candidates = catalogue.candidates(run, "train_validation", model.matchers)
     length = max(run.settings.evaluation.all_k)
@@ -296,11 +290,10 @@ def _out_of_fold_lists(
     record = _record(run, fusion_id)
     folds = FoldModels.from_record(record)
     folds = folds.as_diverse if diverse else folds
-    candidates = catalogue.candidates(run, TRAIN, folds.models[0].matchers)
-    judged = candidates.take(np.flatnonzero(np.diff(relevant.indptr)[candidates.users] > 0))
+    found = catalogue.candidates(run, TRAIN, folds.models[0].matchers)
+    found = found.take(np.flatnonzero(np.diff(relevant.indptr)[found.users] > 0))
     context = _context(run, catalogue, TRAIN, record)
-    length = max(run.settings.evaluation.all_k)
-    return judged.users, folds.lists(judged, catalogue.user_ids, context, length)
+    return found.users, folds.lists(found, catalogue.user_ids, context, max(run.settings.evaluation.all_k))
 
 
 def _record_decision(

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import polars as pl
 
+from tasks.items.item import Item, items_of
 from warehouse.connection import Warehouse
-from warehouse.errors import SettingsError
 from warehouse.validation_items import UNUSUAL, like_interactions
 
 COMPUTED_NAME = re.compile(
@@ -17,23 +17,17 @@ COMPUTED_NAME = re.compile(
 )
 
 
-def content_hash(
-    title: str,
-    year: int | None,
-    categories: Sequence[str],
-    description: str | None = None,
-    content: str | None = None,
-) -> str:
+def content_hash(item: Item) -> str:
     """Hash of the content columns alone; where there are no more, of title, year and categories."""
-    parts: list[object] = [title, year, list(categories)]
-    if description is not None or content not in (None, "{}"):
-        parts += [description, content]
+    parts: list[object] = [item.title, item.year, list(item.categories)]
+    if item.description is not None or item.columns not in (None, "{}"):
+        parts += [item.description, item.columns]
     return blake2b(json.dumps(parts, ensure_ascii=False).encode(), digest_size=16).hexdigest()
 
 
 def with_hashes(items: pl.DataFrame) -> pl.DataFrame:
-    """item_id and content_hash of items: item_id, title, year, categories, description, content."""
-    hashes = [content_hash(*row[1:]) for row in items.iter_rows()]
+    """item_id and content_hash of items, from item_id and their content columns."""
+    hashes = [content_hash(item) for item in items_of(items)]
     return pl.DataFrame({"item_id": items["item_id"], "content_hash": pl.Series(hashes, dtype=pl.String)})
 
 
@@ -49,9 +43,7 @@ def words_of(column: str) -> str:
 def computed_columns(warehouse: Warehouse, columns: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Content that looks computed from interactions, which tells the future and changes every night.
 
-    Yields:
-        A column that holds numbers and is named like a count or a mean, or goes along with one; and the words
-        to refuse it with.
+    A column of numbers that is named like a count or a mean, or goes along with one; and why it is refused.
     """
     for column in columns:
         filled, numeric, with_counts, with_means = like_interactions(warehouse, column)
@@ -70,13 +62,3 @@ def computed_columns(warehouse: Warehouse, columns: Iterable[str]) -> Iterator[t
                 f"content column '{column}' {why}: content computed from interactions tells the future; "
                 "take it out of `content` in [data.items], and it is kept as an attribute",
             )
-
-
-def refuse_computed(warehouse: Warehouse, columns: Iterable[str]) -> None:
-    """Refuse content that looks computed from interactions.
-
-    Raises:
-        SettingsError: there is such a column.
-    """
-    for _, why in computed_columns(warehouse, columns):
-        raise SettingsError(why)

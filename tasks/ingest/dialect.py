@@ -32,13 +32,7 @@ class Dialect:
 
 
 def find_dialect(file: File, table: Table, encoding: str) -> Dialect:
-    """Find delimiter and columns.
-
-    Args:
-        file: The file.
-        table: Its settings; "auto" is looked for.
-        encoding: "utf-8" or "latin-1".
-    """
+    """Find delimiter and columns where the settings leave them open; `encoding` is "utf-8" or "latin-1"."""
     delimiter = table.delimiter
     if delimiter == "auto":
         delimiter = infer_delimiter(file, encoding, table.header)

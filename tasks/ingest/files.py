@@ -81,12 +81,7 @@ def unreadable(name: str, error: OSError) -> SourceError:
 
 
 def find_files(table: Table, base: Path) -> list[File]:
-    """The files that a table's paths and globs stand for, each once, those of a glob by name.
-
-    Args:
-        table: Its `files` may be relative to `base`.
-        base: The folder of the TOML file.
-    """
+    """The files that a table's paths and globs, from `base` on, stand for: each once, of a glob by name."""
     found: dict[Path, File] = {}
     for pattern in table.files:
         literal = base / pattern

@@ -1,17 +1,17 @@
 """From staged rows to core tables: validated, guarded against a broken delivery, merged, counted."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.ingest.content import refuse_computed
+from tasks.ingest.content import computed_columns
 from tasks.ingest.validation import refusals, set_aside, validate
 from tasks.settings import Settings
 from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
-from warehouse.errors import SourceError
+from warehouse.errors import SettingsError, SourceError
 from warehouse.staging import Staged
 
 
@@ -36,7 +36,7 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
     Args:
         warehouse: Open for writing; not inside a transaction.
         settings: The catalogue's rules; whether a broken delivery is forced.
-        data: What the delivered columns mean.
+        data: What the delivered columns mean; built-in sets have their own.
         staged: Kind to staged table.
 
     Raises:
@@ -44,9 +44,10 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
         SourceError: the delivery is empty, or lacks too many items, where that was not so before.
     """
     found = validate(warehouse, data, staged)
-    refuse_computed(warehouse, found.content)
+    for _, why in computed_columns(warehouse, found.content):
+        raise SettingsError(why)
     for refusal in refusals(warehouse, data, settings.data.force):
-        raise SourceError(refusal.why)
+        raise SourceError(refusal.reason)
     with warehouse.transaction():
         counts = _merge(warehouse, settings, staged)
         totals = set_aside(warehouse, found)
@@ -70,6 +71,6 @@ def _merge(warehouse: Warehouse, settings: Settings, staged: Mapping[str, Staged
     rules = settings.catalogue
     not_allowed = merging.set_allowed(warehouse, rules.blocked, rules.excluded_categories)
     counts = {name: float(n) for name, n in warehouse.query("data_counts").row(0, named=True).items()}
-    counts |= {f"items_{name}": float(n) for name, n in asdict(change).items()}
-    counts |= {f"interactions_{name}": float(n) for name, n in asdict(events).items()}
+    counts |= {f"items_{name}": float(n) for name, n in change.items()}
+    counts |= {f"interactions_{name}": float(n) for name, n in events.items()}
     return counts | {"items_not_allowed": float(not_allowed)}

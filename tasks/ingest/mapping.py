@@ -29,12 +29,7 @@ def also_tables(data: Data) -> dict[str, Also]:
 
 
 def event_rules(data: Data, latest: int) -> EventRules:
-    """What the columns of the event log mean, and what an event counts.
-
-    Args:
-        data: The settings.
-        latest: The latest possible time: seconds since 1970 UTC.
-    """
+    """What the columns of the event log mean; no time is later than `latest`, in seconds since 1970 UTC."""
     add = data.interactions.unknown_items == "add" and data.max_items is None
     shared = _shared(data, EventRules) | _shared(data.interactions, EventRules)
     return EventRules(**shared, latest=latest, add_unknown_items=add)

@@ -86,12 +86,9 @@ def parse_title(delivered: str) -> tuple[str, int | None]:
 def read_movielens(
     max_items: int | None = None, max_users: int | None = None, folder: Path | None = None
 ) -> Delivery:
-    """Read items, users and interactions.
+    """Read items, users and interactions from the package's Parquet files, or those of a folder.
 
-    Args:
-        max_items: Keep only the items with the lowest numbers, and their interactions.
-        max_users: Keep only the users with the lowest numbers, and their interactions.
-        folder: Where the Parquet files are, if not in the package.
+    With `max_items` or `max_users`, only those with the lowest numbers are kept, and their interactions.
     """
     folder = folder or data_folder()
     tables = {
@@ -113,8 +110,7 @@ def read_movielens(
             pl.col("line").cast(pl.Int64),
             pl.col("user_id").cast(pl.String),
             pl.col("age").cast(pl.Int32),
-            pl.col("gender").cast(pl.String),
-            pl.col("occupation").cast(pl.String),
+            pl.col("gender", "occupation").cast(pl.String),
         ),
         interactions=events.select(
             pl.col("line").cast(pl.Int64),
@@ -129,16 +125,14 @@ def read_movielens(
 def _items(delivered: pl.DataFrame) -> pl.DataFrame:
     """Items in the columns of core.items; genre flags become a list of categories."""
     flags = delivered.columns[delivered.columns.index(NO_CATEGORY) + 1 :]
-    rows = []
-    for row in delivered.iter_rows(named=True):
-        title, year = parse_title(row["movie_title"])
-        categories = [flag for flag in flags if row[flag]]
-        rows.append((row["line"], str(row["movie_id"]), title, year, categories))
-    schema = {
-        "line": pl.Int64,
-        "item_id": pl.String,
-        "title": pl.String,
-        "year": pl.Int32,
-        "categories": pl.List(pl.String),
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    rows = [
+        (
+            *(row["line"], str(row["movie_id"])),
+            *parse_title(row["movie_title"]),
+            [flag for flag in flags if row[flag]],
+        )
+        for row in delivered.iter_rows(named=True)
+    ]
+    types = (pl.Int64, pl.String, pl.String, pl.Int32, pl.List(pl.String))
+    names = ("line", "item_id", "title", "year", "categories")
+    return pl.DataFrame(rows, schema=dict(zip(names, types, strict=True)), orient="row")

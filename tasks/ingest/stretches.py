@@ -50,14 +50,7 @@ class _Block:
 def csv_batches(
     file: File, dialect: Dialect, header: bool, sound_fields: SoundFields
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a CSV file as text, their line last.
-
-    Args:
-        file: The file.
-        dialect: How it is written.
-        header: Whether the first record is none of its rows.
-        sound_fields: Called with records that are no sound lines.
-    """
+    """The rows of a CSV file as text, their line last; `sound_fields` reads what is no sound line."""
     writer = _Writer(dialect)
     before, rest = 0, b""  # lines before `rest`
     for piece, last in marked_last(whole_lines(file.chunks())):

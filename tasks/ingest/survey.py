@@ -70,11 +70,7 @@ class Survey:
         return "latin-1" if latin else "utf-8"
 
     def plainly_quoted(self, delimiter: bytes) -> bool:
-        """Whether no reader can take a quote for something else than its neighbours do.
-
-        Args:
-            delimiter: As in the file; next to a long one, nothing is taken for granted.
-        """
+        """Whether every reader takes each quote for the same; next to a long delimiter, none is sure to."""
         return not self.beside_quotes or (
             len(delimiter) == 1 and self.beside_quotes <= {QUOTE, LF, CR, delimiter[0]}
         )
@@ -86,12 +82,7 @@ class Survey:
 
 
 def survey(chunks: Iterable[bytes], quoted: bool) -> Survey:
-    """Read a file once.
-
-    Args:
-        chunks: Its bytes, decompressed.
-        quoted: Whether a line end between quotes belongs to a field, as in CSV.
-    """
+    """Read the bytes of a file once; `quoted` if a line end between quotes belongs to a field, as in CSV."""
     seen = Survey()
     counts = dict.fromkeys((b"\n", b"\r", b"\r\n"), 0)
     see_encoding = _encoding_seen(seen)

@@ -56,12 +56,9 @@ class Search:
     """One matcher's search; trials are kept in a file where one is named, else in memory."""
 
     def __init__(self, spaces: Mapping[str, Space], seed: int, file: Path | None = None) -> None:
-        """Open the search.
+        """Open the search of settings by name, or go on with the one of a file.
 
-        Args:
-            spaces: name of a setting to where it is searched.
-            seed: with one seed the trials are the same, in one go or in several.
-            file: of the trials; one that is there is gone on with.
+        With one seed the trials are the same, in one go or in several.
         """
         if not spaces:
             raise ValueError("there is no setting to search; annotate one in tasks/settings/matching.py")
@@ -166,23 +163,13 @@ def _row(parameters: Mapping[str, Any], as_set: bool, figures: Figures | None) -
 
 
 def best(trials: Sequence[Trial], users: NDArray[np.bool_] | None = None) -> Trial:
-    """The trial with the highest mean NDCG over some users, or all; of equal ones the first.
-
-    Args:
-        trials: at least one.
-        users: (V,) which ones count.
-    """
+    """The trial with the highest mean NDCG over some users (V,) bool, or all; of equal ones the first."""
     chosen = slice(None) if users is None else users
     return max(trials, key=lambda trial: (trial.figures.ndcg[chosen].mean(), -trial.number))
 
 
 def out_of_fold_value(trials: Sequence[Trial], fold: NDArray[np.int64]) -> OutOfFold:
-    """Choose the best trial on each fold of the users, and judge it on the other.
-
-    Args:
-        trials: at least one.
-        fold: (V,) 0 or 1; both occur.
-    """
+    """Choose the best trial on each fold of the users, (V,) 0 or 1, and judge it on the other."""
     chosen = best(trials, fold == 0), best(trials, fold == 1)
     ndcg = np.where(fold == 1, chosen[0].figures.ndcg, chosen[1].figures.ndcg)
     return OutOfFold(chosen, (float(ndcg[fold == 1].mean()), float(ndcg[fold == 0].mean())), ndcg)

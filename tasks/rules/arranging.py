@@ -35,7 +35,7 @@ def arrange(book: RuleBook, users: Codes, items: Codes, wanted: Counts, k: int) 
         book: the rules of the day.
         users: (B,) codes.
         items: (B, W) codes of what each user may be shown, best first; -1 is passed over.
-        wanted: (B,) how many items each list has, if there are so many.
+        wanted: (B,) how many items each list has, if there are so many; at most k.
         k: the longest list.
     """
     state = _State(book, users, items, wanted, k)

@@ -24,12 +24,9 @@ class Columns:
     """Columns of items or users by name, in whatever way they are kept: as values, as texts."""
 
     def __init__(self, rows: pl.DataFrame, objects: Sequence[str], strict: bool = True) -> None:
-        """Take rows.
+        """Take rows: columns of their own, a list of categories, and columns of JSON `objects`.
 
-        Args:
-            rows: columns of their own, a list of categories, and columns of JSON objects.
-            objects: the names of the last.
-            strict: whether a column that no row has is an error; else it has no values.
+        A column that no row has is an error if `strict`; else it has no values.
         """
         self._rows, self._objects, self._strict = rows, objects, strict and rows.height > 0
         self._read: list[dict[str, object]] | None = None

@@ -75,13 +75,13 @@ def test_dials_are_judged_for_every_reranker() -> None:
 def test_weights_are_learned_on_the_other_half() -> None:
     one = judges()
     before = one.scores(0.0, seed=0)
-    swapped = Judges(one.candidates, one.truth, one.context, 1 - one.half)
+    swapped = Judges(one.candidates, one.truth, one.context, 1 - one.fold)
     np.testing.assert_array_equal(swapped.scores(0.0, seed=0), before)
-    mine = np.flatnonzero(one.half == 0)
+    mine = np.flatnonzero(one.fold == 0)
     changed = one.truth.relevant.toarray()
     changed[mine] = ~changed[mine]
     other = Truth(type(one.truth.relevant)(changed), one.truth.history, one.truth.categories, 5)
-    again = Judges(one.candidates, other, one.context, one.half).scores(0.0, seed=0)
+    again = Judges(one.candidates, other, one.context, one.fold).scores(0.0, seed=0)
     np.testing.assert_array_equal(again[mine], before[mine])
 
 

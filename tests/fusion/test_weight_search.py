@@ -90,7 +90,7 @@ def test_front_and_choice() -> None:
     assert chosen.metrics.variety == max(near)
 
 
-def test_choice_pays_for_one_measure_of_variety_with_no_other() -> None:
+def test_choice_pays_for_one_metric_of_variety_with_no_other() -> None:
     """Much more catalogue but less ild than the best matcher alone has: only if nothing else is near."""
 
     def evaluate(weights: np.ndarray, diversity: float, cap: int = 0) -> TrialMetrics:
@@ -137,12 +137,12 @@ def test_no_matcher_is_refused() -> None:
 
 def test_halves_are_equal_and_depend_on_ids_and_seed_only() -> None:
     users = [str(number) for number in range(101)]
-    half = folds_of(users, seed=0)
-    assert np.bincount(half).tolist() == [51, 50]
-    np.testing.assert_array_equal(folds_of(users[::-1], seed=0), half[::-1])
-    assert (folds_of(users, seed=1) != half).any()
+    fold = folds_of(users, seed=0)
+    assert np.bincount(fold).tolist() == [51, 50]
+    np.testing.assert_array_equal(folds_of(users[::-1], seed=0), fold[::-1])
+    assert (folds_of(users, seed=1) != fold).any()
     # Neighbouring ids do not land together: ids may have been given out by date.
-    assert 0.3 < np.mean(half[1:] == half[:-1]) < 0.7
+    assert 0.3 < np.mean(fold[1:] == fold[:-1]) < 0.7
     assert folds_of(["only"], seed=0).tolist() == [0]
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tasks.ingest.content import content_hash
+from tasks.items.item import Item
 from tasks.settings import Settings
 from tasks.settings.data import Catalogue, Data, Interactions, Items
 from tests.ingest.staged import Row, load_rows, quarantined
@@ -93,12 +94,12 @@ def test_a_log_that_is_the_catalogue_too_leaves_people_out_of_attributes(warehou
 
 def test_hash_is_of_content_alone(warehouse: Warehouse) -> None:
     rows: list[Row] = [("item_id", "title", "note", "text"), ("1", "Heat", "x", "A heist.")]
-    assert catalogue(warehouse, rows, Items(), "content_hash") == [(content_hash("Heat", None, []),)]
-    described = content_hash("Heat", None, [], "A heist.")
+    assert catalogue(warehouse, rows, Items(), "content_hash") == [(content_hash(Item("Heat", None, [])),)]
+    described = content_hash(Item("Heat", None, [], "A heist."))
     assert catalogue(warehouse, rows, Items(description="text"), "content_hash") == [(described,)]
-    noted = content_hash("Heat", None, [], None, '{"note":"x"}')
+    noted = content_hash(Item("Heat", None, [], None, '{"note":"x"}'))
     assert catalogue(warehouse, rows, Items(content=("note",)), "content_hash") == [(noted,)]
-    assert len({content_hash("Heat", None, []), described, noted}) == 3
+    assert len({content_hash(Item("Heat", None, [])), described, noted}) == 3
 
 
 def computed(warehouse: Warehouse, column: str, values: list[str]) -> None:

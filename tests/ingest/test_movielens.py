@@ -11,6 +11,7 @@ from tasks.ingest.loading import load
 from tasks.ingest.movielens import parse_title, read_movielens
 from tasks.ingest.sources import COLUMNS, described, stage_delivery
 from tasks.ingest.splits import split_interactions
+from tasks.items.item import Item
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
 from warehouse.connection import Warehouse
@@ -31,7 +32,7 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
         found = warehouse.query(table).select(delivered.drop("line").columns)
         assert_frame_equal(found, delivered.drop("line"), check_row_order=False)
     hashes = warehouse.query("items").select("title", "year", "categories", "content_hash").rows()
-    assert all(content_hash(*content) == hashed for *content, hashed in hashes)
+    assert all(content_hash(Item(*content)) == hashed for *content, hashed in hashes)
     events = warehouse.query("interactions")
     assert_frame_equal(events, delivery.interactions.select(events.columns), check_row_order=False)
     assert split_interactions(warehouse, Data(), 0) == "4c44360462f648bb"
@@ -104,10 +105,13 @@ def test_a_quick_try_keeps_the_first_and_only_their_events() -> None:
 
 
 def test_content_hash_sees_content_alone() -> None:
-    base = content_hash("Heat", 1995, ["Crime"])
-    assert base == content_hash("Heat", 1995, ["Crime"])
-    assert len({base, content_hash("Heat!", 1995, ["Crime"]), content_hash("Heat", 1996, ["Crime"])}) == 3
-    assert base != content_hash("Heat", 1995, []) != content_hash("Heat", None, [])
+    base = content_hash(Item("Heat", 1995, ["Crime"]))
+    assert base == content_hash(Item("Heat", 1995, ["Crime"]))
+    assert (
+        len({base, content_hash(Item("Heat!", 1995, ["Crime"])), content_hash(Item("Heat", 1996, ["Crime"]))})
+        == 3
+    )
+    assert base != content_hash(Item("Heat", 1995, [])) != content_hash(Item("Heat", None, []))
 
 
 def test_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 import polars as pl
 from hypothesis import given, strategies
 
-from tasks.ingest.split_hash import COLUMNS, hash_of_sorted
+from tasks.ingest.splits import COLUMNS, hash_of_sorted
 
 ids = strategies.one_of(
     strategies.text(min_size=1, max_size=5), strategies.sampled_from(["a", "it's", "b\\", "é"])

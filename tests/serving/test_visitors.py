@@ -218,7 +218,7 @@ def test_rerankers_go_by_the_history(visitors: Visitors) -> None:
     )
 
 
-def test_answers_are_repeatable(settings: Settings, visitors: Visitors) -> None:
+def test_answers_are_deterministic(settings: Settings, visitors: Visitors) -> None:
     with reading(settings.data_folder) as snapshot:
         again = Visitors.load(snapshot, settings)
         for visitor in (Visitor(query="dark"), Visitor(history=["f03"])):

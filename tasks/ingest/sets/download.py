@@ -45,7 +45,7 @@ def small_text(url: str) -> str:
                 return answer.text
             except (httpx.TransportError, _Passing) as error:
                 if turn == TRIES - 1:
-                    raise SourceError(f"cannot read {url}: {_words(error)}") from None
+                    raise SourceError(f"cannot read {url}: {str(error) or type(error).__name__}") from None
                 time.sleep(PAUSE_S * 2**turn)
             except httpx.HTTPStatusError as error:
                 raise SourceError(f"cannot read {url}: it answers {error.response.status_code}") from None
@@ -55,11 +55,7 @@ def small_text(url: str) -> str:
 def download(url: str, target: Path, again: str, progress: Progress = lambda done, total: None) -> Path:
     """Fetch a file to TARGET.part; the caller checks it and renames it.
 
-    Args:
-        url: Where from.
-        target: Its name once it is whole.
-        again: The command that goes on after a failure, for messages.
-        progress: Told after every chunk.
+    `again` is the command that goes on after a failure, for messages; `progress` is told after every chunk.
 
     Raises:
         SourceError: the host cannot be reached or does not give the file, or the disk is full.
@@ -78,7 +74,7 @@ def download(url: str, target: Path, again: str, progress: Progress = lambda don
                 failures, best = (0, _size(part)) if _size(part) > best else (failures + 1, best)
                 if failures >= TRIES:
                     raise SourceError(
-                        f"cannot fetch {target.name} from {host}: {_words(error)}; "
+                        f"cannot fetch {target.name} from {host}: {str(error) or type(error).__name__}; "
                         f"see whether you are online, {by_hand}"
                     ) from None
                 time.sleep(PAUSE_S * 2 ** (failures - 1))
@@ -95,7 +91,7 @@ def download(url: str, target: Path, again: str, progress: Progress = lambda don
 
 def _transfer(client: httpx.Client, url: str, part: Path, progress: Progress) -> None:
     """One request, from where the part ends if it is of the same version of the file."""
-    note = part.with_name(f"{part.name}.version")
+    note = _note(part)
     version = note.read_text(encoding="utf-8") if note.exists() else ""
     start = _size(part) if version else 0
     headers = {"Accept-Encoding": "identity"}
@@ -105,14 +101,14 @@ def _transfer(client: httpx.Client, url: str, part: Path, progress: Progress) ->
         if answer.status_code == 416:
             if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
                 return
-            _forget(part, note)
+            discard(part)
             raise _Passing("the file has changed there")
         if answer.status_code in PASSING:
             raise _Passing(f"it answers {answer.status_code}")
         answer.raise_for_status()
         given = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
         if answer.status_code == 206 and (given is None or int(given[1]) != start):
-            _forget(part, note)
+            discard(part)
             raise _Passing("it sent another part of the file than was asked for")
         if answer.status_code != 206:
             start = 0
@@ -133,22 +129,18 @@ def _transfer(client: httpx.Client, url: str, part: Path, progress: Progress) ->
 def keep(part: Path, target: Path) -> None:
     """Give a checked file its name."""
     os.replace(part, target)
-    _forget(part, part.with_name(f"{part.name}.version"))
+    discard(part)
 
 
 def discard(part: Path) -> None:
-    """Remove a file that is damaged."""
-    _forget(part, part.with_name(f"{part.name}.version"))
-
-
-def _forget(*paths: Path) -> None:
-    for path in paths:
+    """Remove a file, as far as it came, and the note of its version."""
+    for path in (part, _note(part)):
         path.unlink(missing_ok=True)
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(f"{part.name}.version")
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__

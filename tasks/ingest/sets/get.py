@@ -18,10 +18,7 @@ def listing(category: str, data_folder: Path) -> list[dict[str, str]]:
     """Every set, with `state`: embedded, here, or not fetched."""
     return [
         {
-            "name": one.name,
-            "about": one.about,
-            "publisher": one.publisher,
-            "licence": one.licence,
+            **{key: getattr(one, key) for key in ("name", "about", "publisher", "licence")},
             "state": _state(one, category, data_folder),
         }
         for one in SETS.values()
@@ -50,7 +47,7 @@ def get(
     accept: Callable[[BuiltIn], bool],
     progress: Callable[[str], Progress] = lambda name: lambda done, total: None,
 ) -> dict[str, Kept]:
-    """Fetch what is not here yet, and check what is.
+    """Fetch what is not here yet of a set, and check what is.
 
     Args:
         name: Which set.

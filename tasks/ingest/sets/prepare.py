@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from tasks.ingest.sets.catalogue import folder_of, get_command, set_of
 from tasks.ingest.sets.get import verify
@@ -17,11 +18,7 @@ from warehouse.errors import SourceError
 
 
 def builtin(data: Data, folder: Path) -> Data:
-    """The settings with a built-in set's files and columns in place; what a user set otherwise stays.
-
-    Args:
-        data: Settings whose source is a built-in set that is fetched, not embedded.
-        folder: The warehouse's folder.
+    """The settings with the files and columns of a fetched set in place; what a user set otherwise stays.
 
     Raises:
         SourceError: the set was not fetched, or its files have changed.
@@ -82,7 +79,7 @@ def _member(archive: Path, name: str, target: Path) -> str:
 
 
 def _movielens_1m(files: list[Path], ready: Path) -> dict[str, Section]:
-    shared = {"delimiter": "::", "encoding": "latin-1", "header": False}
+    shared: dict[str, Any] = {"delimiter": "::", "encoding": "latin-1", "header": False}
     movies, ratings, users = (
         {"files": (_member(files[0], name, ready / name),), **shared}
         for name in ("movies.dat", "ratings.dat", "users.dat")
@@ -98,8 +95,8 @@ def _movielens_1m(files: list[Path], ready: Path) -> dict[str, Section]:
 
 def _latest_small(files: list[Path], ready: Path) -> dict[str, Section]:
     movies, ratings = (_member(files[0], name, ready / name) for name in ("movies.csv", "ratings.csv"))
-    csv = {"delimiter": ",", "encoding": "utf-8"}
-    events = {"user": "userId", "item": "movieId", "value": "rating", "time": "timestamp"}
+    csv: dict[str, Any] = {"delimiter": ",", "encoding": "utf-8"}
+    events: dict[str, Any] = {"user": "userId", "item": "movieId", "value": "rating", "time": "timestamp"}
     return {
         "items": Items(files=(movies,), **csv, id="movieId", categories="genres", year_in_title=True),
         "interactions": Interactions(files=(ratings,), delimiter=",", **events),
@@ -108,7 +105,7 @@ def _latest_small(files: list[Path], ready: Path) -> dict[str, Section]:
 
 def _goodbooks(files: list[Path], _ready: Path) -> dict[str, Section]:
     books, ratings = map(str, files)
-    columns = {"id": "book_id", "year": "original_publication_year", "content": ("authors",)}
+    columns: dict[str, Any] = {"id": "book_id", "year": "original_publication_year", "content": ("authors",)}
     return {
         "items": Items(files=(books,), delimiter=",", encoding="utf-8", **columns),
         "interactions": Interactions(files=(ratings,), delimiter=",", item="book_id", value="rating"),
@@ -117,7 +114,11 @@ def _goodbooks(files: list[Path], _ready: Path) -> dict[str, Section]:
 
 def _amazon(files: list[Path], _ready: Path) -> dict[str, Section]:
     meta, reviews = map(str, files)
-    content = {"description": "description", "categories": "categories", "content": ("store", "features")}
+    content: dict[str, Any] = {
+        "description": "description",
+        "categories": "categories",
+        "content": ("store", "features"),
+    }
     return {
         "items": Items(files=(meta,), id="parent_asin", **content),
         "interactions": Interactions(files=(reviews,), item="parent_asin", time="timestamp", value="rating"),
@@ -138,7 +139,11 @@ def _mind(files: list[Path], ready: Path) -> dict[str, Section]:
     _once(clicks, lambda part: write_clicks(raw["behaviors.tsv"], part))
     for target in (*raw["news.tsv"], *raw["behaviors.tsv"]):
         target.unlink(missing_ok=True)
-    content = {"description": "abstract", "categories": "category", "content": ("subcategory",)}
+    content: dict[str, Any] = {
+        "description": "abstract",
+        "categories": "category",
+        "content": ("subcategory",),
+    }
     return {
         "items": Items(files=(str(news),), id="news_id", **content),
         "interactions": Interactions(files=(str(clicks),), item="news_id", time="time", event="event"),
