@@ -56,8 +56,9 @@ def explain(
     else:
         raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
     text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
-    known = counterfactual and column is not None
-    without_one = _counterfactual(fusion, settings, column, k) if known else None
+    without_one = None
+    if counterfactual and column is not None:
+        without_one = _counterfactual(fusion, settings, column, k)
     return {
         "user_id": user_id,
         "item_id": item_id,
