@@ -12,7 +12,7 @@ without the opening, 16 at once.
   also vs_transformers_float32.
 - tokens_per_second, log_prob_tokens_per_second: of the default engine, written and scored; medians.
 - changed_item_s: seconds of the corpus stage when one item of the catalogue has changed and all is loaded:
-  planning, writing, judging, storing and measuring; median.
+  planning, writing, checking, storing and measuring; median.
 """
 
 import argparse

@@ -4,7 +4,7 @@ Makes a log and a catalogue as CSV, with some rows that cannot be used, in a tem
 and each in a fresh process: DuckDB's own read_csv of both files into typed tables of a new database file, and
 Polyrec's ingest of both files into a new warehouse, with the split.
 
-- vs_duckdb_read_csv: median seconds of loading (reading, judging, quarantine, core) over those of read_csv.
+- vs_duckdb_read_csv: median seconds of a load (reading, validation, quarantine, core) over those of read_csv.
 - with_split_vs_duckdb_read_csv: the same with the split.
 - peak_rss_mb: the most memory that an ingest held, the largest of all.
 """

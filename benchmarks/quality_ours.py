@@ -132,8 +132,8 @@ def _own_lists(window: Window, found: pl.DataFrame) -> Evaluation:
     """Judge the k best of a matcher's own proposals."""
     k = window.truth.k
     top = found.filter(pl.col("own_rank") <= k)
-    items = np.full((len(window.judged), k), -1, dtype=np.int32)
-    rows = np.searchsorted(window.judged, top["user"].to_numpy())
+    items = np.full((len(window.users), k), -1, dtype=np.int32)
+    rows = np.searchsorted(window.users, top["user"].to_numpy())
     items[rows, top["own_rank"].to_numpy() - 1] = top["item"].to_numpy()
     return evaluate_lists(items, window.truth)
 

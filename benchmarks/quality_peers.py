@@ -206,7 +206,7 @@ class Bout:
 
 def judged_ids(window: Window) -> list[str]:
     """Ids of the users whose lists are judged, in their order."""
-    return [window.fit.user_ids[int(code)] for code in window.judged]
+    return [window.fit.user_ids[int(code)] for code in window.users]
 
 
 def check_rows(rows: pl.DataFrame, window: Window, name: str) -> None:

@@ -45,7 +45,7 @@ def write_part(folder: Path, window: Window, seed: int) -> None:
         VALUE: data.value[order],
         TIME: data.time[order],
     }
-    listed = np.isin(np.arange(len(users)), window.judged)
+    listed = np.isin(np.arange(len(users)), window.users)
     recommendable = window.truth.recommendable
     recommendable = np.ones(len(items), dtype=bool) if recommendable is None else recommendable
     _write(folder / "events.parquet", pl.DataFrame(events))

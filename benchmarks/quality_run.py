@@ -112,7 +112,7 @@ def run(
         "split_hash": bench.split_hash,
         "k": k,
         "seed": seed,
-        "users": {part: len(window.judged) for part, window in windows.items()},
+        "users": {part: len(window.users) for part, window in windows.items()},
         "budget": {**asdict(budget), "peers": len(peers), "fusion_trials": settings.fusion.trials},
         "results": result_rows(lines, k, resamples, seed),
         "comparisons": comparison_rows(pairs, k, resamples, seed),

@@ -30,8 +30,7 @@ def explain(
     Args:
         snapshot: what is published.
         settings: of the project; only the counterfactual asks for its fitted matchers.
-        user_id: to whom.
-        item_id: what.
+        user_id, item_id: to whom, and what.
         k: length of the list that membership and counterfactual are about.
         membership: whether to say what each model adds to the item's being among the first k.
         counterfactual: whether to look for the past action without which the item would score least.
@@ -41,10 +40,8 @@ def explain(
     """
     fusion = UserFusion.read(snapshot, user_id)
     if not 1 <= k <= len(fusion.item_ids):
-        raise PolyrecError(
-            f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}; "
-            "give another --k"
-        )
+        why = f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}"
+        raise PolyrecError(f"{why}; give another --k")
     item = _item(snapshot, item_id)
     found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
     row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}

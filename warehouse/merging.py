@@ -4,7 +4,6 @@ Everything here runs inside the caller's transaction.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -17,26 +16,6 @@ from warehouse.validation import FORGOTTEN, LEFT_OUT, PER_SOURCE, content_of_row
 
 ITEM_COLUMNS = (*CONTENT, "attributes", "image_path", "active", "content_hash")
 USER_COLUMNS = ("age", "gender", "occupation", "profile")
-
-
-@dataclass(frozen=True)
-class ItemChanges:
-    """What a delivery does to the catalogue."""
-
-    added: int
-    updated: int
-    deactivated: int
-    reactivated: int
-    unchanged: int
-
-
-@dataclass(frozen=True)
-class EventChanges:
-    """What a delivery does to the event log."""
-
-    added: int
-    updated: int
-    unchanged: int
 
 
 def hold_hashes(warehouse: Warehouse, hashes: pl.DataFrame) -> None:
@@ -65,18 +44,17 @@ def validated_content(warehouse: Warehouse) -> pl.DataFrame:
     return warehouse.frame(f"select {columns} from {table_of('items', 'used')} order by {ITEM}")
 
 
-def item_changes(warehouse: Warehouse) -> ItemChanges:
-    """What merging the validated items would do."""
+def item_changes(warehouse: Warehouse) -> dict[str, int]:
+    """How many items a merge of the validated ones would change, by what would become of them."""
     differs = _differ(ITEM_COLUMNS)
-    (row,) = warehouse.run(
-        f"""select count(*) filter (c.item_id is null),
-                count(*) filter (c.active = d.active and {differs}),
-                count(*) filter (c.active and not coalesce(d.active, false)),
-                count(*) filter (not c.active and d.active),
-                count(*) filter (c.active is not distinct from d.active and not {differs})
+    return warehouse.frame(
+        f"""select count(*) filter (c.item_id is null) as added,
+                count(*) filter (c.active = d.active and {differs}) as updated,
+                count(*) filter (c.active and not coalesce(d.active, false)) as deactivated,
+                count(*) filter (not c.active and d.active) as reactivated,
+                count(*) filter (c.active is not distinct from d.active and not {differs}) as unchanged
             from core.items as c full join {table_of("items", "whole")} as d using (item_id)"""
-    )
-    return ItemChanges(*row)
+    ).row(0, named=True)
 
 
 def _merge(
@@ -117,18 +95,18 @@ def merge_users(warehouse: Warehouse) -> None:
     _merge(warehouse, "core.users", delivered, (USER,), USER_COLUMNS, updates="d.given")
 
 
-def merge_interactions(warehouse: Warehouse) -> EventChanges:
-    """Add the events that are new by user, item and time, and correct those whose value or type changed."""
+def merge_interactions(warehouse: Warehouse) -> dict[str, int]:
+    """Add the events that are new by user, item and time, correct those that changed; count all."""
     table, used = "core.interactions", table_of("interactions", "used")
     before = warehouse.value(f"select count(*) from {table}")
     delivered = warehouse.value(f"select count(*) from {used}")
     keys, columns = (USER, ITEM, TIME), (VALUE, "event_type")
     if not before:
         put(warehouse, table, "interactions", (*keys, *columns))
-        return EventChanges(delivered, 0, 0)
+        return {"added": delivered, "updated": 0, "unchanged": 0}
     affected = _merge(warehouse, table, used, keys, columns)
     added = warehouse.value(f"select count(*) from {table}") - before
-    return EventChanges(added, affected - added, delivered - affected)
+    return {"added": added, "updated": affected - added, "unchanged": delivered - affected}
 
 
 def put(warehouse: Warehouse, table: str, kind: str, columns: Sequence[str]) -> None:

@@ -9,14 +9,13 @@ from warehouse.errors import SourceError
 from warehouse.sql import quoted
 
 
-def read_table(connection: str, table: str, name: str, first: int | None = None) -> tuple[pa.Table, int]:
-    """Read a table, or its `first` rows; returns them, and how many the server counts at the same moment.
+def read_table(connection: str, table: str, name: str) -> tuple[pa.Table, int]:
+    """Read a table; returns its rows, and how many the server counts at the same moment.
 
     Args:
         connection: `postgresql://user@host/name`.
         table: Its name, perhaps after its schema's and a point.
         name: What messages call it.
-        first: Read only so many rows.
 
     Raises:
         SourceError: the driver is not installed, or the server says no.
@@ -33,9 +32,7 @@ def read_table(connection: str, table: str, name: str, first: int | None = None)
             cursor.execute(f"select count(*) from {quoted(table)}")
             counted = cursor.fetchone()
             assert counted is not None
-            cursor.execute(
-                f"select * from {quoted(table)}" + (f" limit {first}" if first is not None else "")
-            )
+            cursor.execute(f"select * from {quoted(table)}")
             return cursor.fetch_arrow_table(), int(counted[0])
     except dbapi.Error as error:
         raise SourceError(

@@ -23,14 +23,7 @@ LINE = "line of the file"
 
 OWN_COLUMNS = ("source", "record", LINE)
 REJECTS_LIMIT = 100_000
-BAD_SCHEMA = {
-    "kind": pl.String,
-    "source": pl.String,
-    "line": pl.Int64,
-    "field": pl.String,
-    "reason": pl.String,
-    "content": pl.String,
-}
+BAD_COLUMNS = ("kind", "source", "line", "field", "reason", "content")
 DELIVERED = "delivered rows"
 
 Lines = Callable[[Sequence[int]], list[int]]
@@ -218,9 +211,8 @@ class Staging:
     def bad(self, rows: Sequence[BadRow]) -> None:
         """Set rows aside."""
         if rows:
-            frame = pl.DataFrame(
-                [(self.kind, *astuple(row)) for row in rows], schema=BAD_SCHEMA, orient="row"
-            )
+            schema = {name: pl.Int64 if name == "line" else pl.String for name in BAD_COLUMNS}
+            frame = pl.DataFrame([(self.kind, *astuple(row)) for row in rows], schema=schema, orient="row")
             with self._warehouse.lending("bad rows", frame.to_arrow()):
                 self._run('insert into staging.bad select * from "bad rows"')
 
@@ -296,19 +288,10 @@ def as_text(rows: pa.Table) -> pl.DataFrame:
     """Rows as staging would hold them, without a warehouse."""
     with _else_not_read(), duckdb.connect(config=DUCKDB_CONFIG) as connection:
         connection.register(DELIVERED, rows)
-        return _all_text(connection, name_of(DELIVERED), rows.num_rows)
-
-
-def first_rows(path: Path, table: str, n: int) -> pl.DataFrame:
-    """The first rows of a table of a DuckDB file, as staging would hold them."""
-    with _else_not_read(), duckdb.connect(config=DUCKDB_CONFIG) as connection:
-        connection.execute(f"attach {text_of(str(path))} as delivered (read_only)")
-        return _all_text(connection, f"delivered.{quoted(table)}", n)
-
-
-def _all_text(connection: duckdb.DuckDBPyConnection, relation: str, n: int) -> pl.DataFrame:
-    fields = [row[:2] for row in connection.execute(f"describe select * from {relation}").fetchall()]
-    return connection.sql(f"select {_listed(fields)} from {relation} limit {n}").pl()
+        described = connection.execute(f"describe select * from {name_of(DELIVERED)}").fetchall()
+        return connection.sql(
+            f"select {_listed([row[:2] for row in described])} from {name_of(DELIVERED)}"
+        ).pl()
 
 
 def taken_names(names: Sequence[str]) -> list[str]:

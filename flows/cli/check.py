@@ -16,10 +16,11 @@ def check(as_json: Json = False, config: Config = None) -> None:
     from rich.console import Console
 
     from flows.cli.tables.check import check_table
+    from flows.cli.tables.table import said
     from tasks.ingest.checking import check as look
 
     with Console(stderr=True).status("reading settings") as status:
-        found = look(config, status.update)
+        found = look(config, lambda line: status.update(said(line)))
     alert = alert_of_published(config)
     if as_json:
         # Only ASCII: what stands in damaged files goes through any terminal and pipe.

@@ -51,7 +51,12 @@ def get_set(
         console.print(said(f"Terms of {one.name}: {one.licence}"), soft_wrap=True)
         return accepted or (sys.stdin.isatty() and typer.confirm("Accept them?", err=True))
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
 
         def bar(file: str) -> "Progressed":

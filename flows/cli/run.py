@@ -1,10 +1,10 @@
 """`polyrec run`: the whole job or a stage of it, and what it has to show at the end."""
 
 import os
+import shlex
 from collections.abc import Callable
-from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     from tasks.settings import Settings
 
 
-class Stage(StrEnum):
-    """Stages that can be run alone."""
-
-    ingest = "ingest"
-    corpus = "corpus"
-    embedding = "embedding"
-    matching = "matching"
-    fusion = "fusion"
-    evaluation = "evaluation"
+Stage = Literal["ingest", "corpus", "embedding", "matching", "fusion", "evaluation"]
 
 
 def run(
@@ -38,8 +30,8 @@ def run(
     if force:
         os.environ["POLYREC_DATA__FORCE"] = "true"
     settings = load(config)
-    flow_of(settings, stage.value if stage else "nightly")(str(config.resolve()) if config else None)
-    if stage in (None, Stage.evaluation):
+    flow_of(settings, stage or "nightly")(str(config.resolve()) if config else None)
+    if stage in (None, "evaluation"):
         _print_outcome(settings)
 
 
@@ -70,5 +62,5 @@ def _print_outcome(settings: "Settings") -> None:
     show("  .venv/bin/polyrec ui")
     show(f"    Prefect at http://127.0.0.1:{settings.prefect_port}")
     show(f"    MLflow at http://127.0.0.1:{settings.mlflow_port}")
-    show(f"  .venv/bin/{f'polyrec recommend {users[0]}':28}a whole list")
+    show(f"  .venv/bin/{f'polyrec recommend {shlex.quote(users[0])}':28}a whole list")
     show(f"  .venv/bin/{'polyrec report --json':28}all figures")

@@ -38,7 +38,9 @@ def matchers(
     extra: Annotated[
         list[str] | None,
         typer.Option(
-            "--with", metavar="NAME", help="Try this matcher beside those of the settings; repeatable."
+            "--with",
+            metavar="NAME",
+            help="Try this matcher beside those of the settings; may be given again.",
         ),
     ] = None,
     as_json: Json = False,

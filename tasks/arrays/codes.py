@@ -52,9 +52,7 @@ def category_matrix(categories: Sequence[Sequence[str]]) -> tuple[NDArray[np.boo
 def text_tensor(texts: pl.DataFrame, item_ids: Sequence[str]) -> NDArray[np.float32]:
     """(N, K, D): out[n, k] = the vector of the text in slot k of item n, zero where there is none.
 
-    Args:
-        texts: item_id, slot, vector of live texts; K is the highest slot plus 1, or 1 without texts.
-        item_ids: The N items, sorted.
+    K is the highest slot plus 1, or 1 without texts; `item_ids` are sorted.
     """
     slots = texts[SLOT].to_numpy()
     n_slots = int(slots.max()) + 1 if slots.size else 1

@@ -11,14 +11,11 @@ BLOCK = 1024  # texts compared with all items at once
 def distances(vectors: Vectors, owners: Codes) -> Floats:
     """(T,) mean cosine distance of a text to the other texts of its item; NaN where there are none.
 
-    1 - cosine; the mean of it over an item's texts is the mean over the pairs of them.
+    1 - cosine of vectors (T, D) of unit length, whose items are the codes `owners` (T,). Its mean over an
+    item's texts is the mean over the pairs of them.
 
     >>> distances(np.eye(3, dtype=np.float32)[[0, 1, 1, 2]], np.array([0, 0, 0, 1])).tolist()
     [1.0, 0.5, 0.5, nan]
-
-    Args:
-        vectors: (T, D) of unit length.
-        owners: (T,) item codes.
     """
     n_items = int(owners.max(initial=-1)) + 1
     sums = np.zeros((n_items, vectors.shape[1]))
@@ -33,13 +30,10 @@ def distances(vectors: Vectors, owners: Codes) -> Floats:
 def item_ranks(vectors: Vectors, items: Vectors, owners: Codes) -> NDArray[np.int64]:
     """(T,) rank of a text's own item among all items by cosine to the text, from 1; ties count against it.
 
+    Vectors (T, D) of texts and (N, D) of items have unit length; `owners` (T,) are codes of items.
+
     >>> item_ranks(np.float32([[0.8, 0.6]]), np.eye(2, dtype=np.float32), np.array([1])).tolist()
     [2]
-
-    Args:
-        vectors: (T, D) of unit length.
-        items: (N, D) of unit length.
-        owners: (T,) item codes.
     """
     ranks = np.empty(len(vectors), dtype=np.int64)
     for start in range(0, len(vectors), BLOCK):

@@ -1,4 +1,4 @@
-"""Texts that say nothing a model had to be asked for: what generated ones are to be better than."""
+"""Control texts, which generated ones must beat: plain sentences, and texts of another item."""
 
 from collections.abc import Mapping
 

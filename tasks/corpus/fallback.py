@@ -1,4 +1,4 @@
-"""The plain text that takes a place for which no model wrote a good one."""
+"""The plain text that is shown where no model wrote a good one."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How good texts are, by themselves and beside one another: measures that need no model.
+"""How good texts are, by themselves and beside one another: metrics that need no model.
 
 A word is a run of letters and digits, inner apostrophes and hyphens included, in lower case.
 """

@@ -1,4 +1,4 @@
-"""What an operator decides about a text, in force at once: shown lists follow without a new run."""
+"""An operator's decisions about texts. They hold at once: shown lists follow without a new run."""
 
 from collections.abc import Callable
 from datetime import datetime

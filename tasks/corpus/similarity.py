@@ -9,7 +9,7 @@ from tasks.arrays.types import Vectors
 from tasks.items.item import Item
 from tasks.models.encoder import Encode
 
-# What rounding makes of equal vectors is no difference.
+# A smaller rise of the spread is rounding.
 SAME = 1e-6
 
 
@@ -17,7 +17,7 @@ class Similarity:
     """Texts as vectors, made as those that are matched, beside the vectors of all items.
 
     Args:
-        encode: texts (T) to unit vectors (T, D) float32.
+        encode: makes vectors.
         item_ids: of all items.
         items: (N, D) their vectors: items[n] is that of item_ids[n].
         words: of a description, and of each declared column, so many are encoded.
@@ -52,8 +52,8 @@ def replacements(
 ) -> dict[int, tuple[bool, str]]:
     """Decide slot by slot whether a candidate takes the place of an item's text, and why.
 
-    It does where the item is among the `most` nearest to it and the spread of the item's texts rises; what
-    was kept in earlier slots counts.
+    It does where its item's rank is at most `most` and the spread of the item's texts rises. Candidates that
+    earlier slots kept count as the item's texts.
 
     Args:
         texts: (K, D) of the item's texts.

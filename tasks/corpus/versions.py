@@ -22,9 +22,7 @@ SHOWN = (ITEM, SLOT, ANGLE, TEXT_ID, "text")
 def with_versions(texts: pl.DataFrame) -> pl.DataFrame:
     """Texts with the names that they are known by: of their task's, and of their opening's version.
 
-    Args:
-        texts: engine, slot, angle, pass, prompt: of the first pass, its first part is the task, its last one
-            the opening.
+    Of a prompt of the first pass the first part is the task, the last one the opening.
     """
     parts = pl.col("prompt").str.split(SEPARATOR)
     rewritten = pl.col("pass") > 1

@@ -13,8 +13,6 @@ from warehouse.errors import PolyrecError
 
 DRAWS = 5
 COMPARABLE = ("dataset", "protocol", "seed", "items", "users", "interactions")
-
-
 Means = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 

@@ -35,12 +35,7 @@ class Sheet(NamedTuple):
 
 
 def notes(protocol: str, order_is_time: bool) -> list[str]:
-    """What a reader of the figures has to know about how they came about.
-
-    Args:
-        protocol: How interactions were split.
-        order_is_time: Whether no times were delivered.
-    """
+    """What a reader must know about the split and, where no times were delivered, about the order of rows."""
     found = []
     if protocol != GLOBAL:
         found.append(
@@ -99,17 +94,17 @@ def champion_line(report: Mapping[str, Any]) -> str:
 
 def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
     """What people read, in its order: the parts, the weights, the groups, and sentences about them."""
-    k = report.get("k", 10)
+    fusion, k = report["fusion"], report["k"]
     for part, title in PARTS.items():
         if rows := [(model, parts[part]) for model, parts in every_model(report).items() if part in parts]:
             yield _part(title, rows)
-    if weights := report.get("fusion", {}).get("weights"):
+    if weights := fusion.get("weights"):
         ordered = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
-        yield Sheet(
-            "Fusion weights", ("model", "weight"), [(name, f"{weight:.3f}") for name, weight in ordered]
-        )
-    if sentence := method_sentence(report):
-        yield sentence
+        rows: list[tuple[Cell, ...]] = [(name, f"{weight:.3f}") for name, weight in ordered]
+        yield Sheet("Fusion weights", ("model", "weight"), rows)
+    if methods := fusion.get("model_selection"):
+        title = "Fusion methods by score alone, out of fold on validation"
+        yield Sheet(title, ("method", f"NDCG@{k}", "difference"), [_method(entry) for entry in methods])
     if groups := _groups(report, f"ndcg_at_{k}"):
         title = f"By group: users by history, items by age and popularity; NDCG@{k}"
         yield Sheet(title, ("group", "users", "best single", "fusion", "difference"), groups)
@@ -152,6 +147,16 @@ def _part(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Sheet:
     return Sheet(title, ("model", *map(_heading, names)), shown)
 
 
+def _method(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """A method with its normaliser, and how far it is above the one that it was compared with."""
+    method, normaliser = entry["method"], entry["normaliser"]
+    name = method if method == normaliser else f"{method} ({normaliser})"
+    name += ", kept" if entry["kept"] else ""
+    first = entry["against"] == f"{method} {normaliser}"
+    difference = (f"{entry['difference']:+.4f}", f"({entry['low']:+.4f} to {entry['high']:+.4f})")
+    return name, f"{entry['ndcg']:.4f}", "" if first else difference
+
+
 def _groups(report: Mapping[str, Any], ndcg: str) -> list[tuple[Cell, ...]]:
     """Fusion beside the best single model in every group, on test; or on validation before a look at test."""
     for part in ("test", "val"):
@@ -171,7 +176,7 @@ def _groups(report: Mapping[str, Any], ndcg: str) -> list[tuple[Cell, ...]]:
 
 def comparison(report: Mapping[str, Any]) -> str:
     """What the paired comparison on test says, in one sentence; empty when it was not made."""
-    against = report.get("fusion", {}).get("test", {}).get("vs_best_single")
+    against = report["fusion"].get("test", {}).get("vs_best_single")
     if not against:
         return ""
     if against["low"] > 0:
@@ -189,25 +194,9 @@ def comparison(report: Mapping[str, Any]) -> str:
 
 def every_model(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Model to part to figures: single models, the fusion and, where there is one, its diverse point last."""
-    fusion = report.get("fusion", {})
+    fusion = report["fusion"]
     diverse = {DIVERSE: fusion["diverse"]} if "diverse" in fusion else {}
-    return {**report.get("models", {}), FUSION: fusion, **diverse}
-
-
-def method_sentence(report: Mapping[str, Any]) -> str:
-    """Which method and normaliser fuse, and the figures of all that were compared; empty if none were."""
-    fusion = report.get("fusion", {})
-    if not fusion.get("model_selection"):
-        return ""
-    parts = []
-    for entry in fusion["model_selection"]:
-        name = f"{entry['method']} ({entry['normaliser']}) {entry['ndcg']:.4f}"
-        gain = f"{entry['difference']:+.4f}, {entry['low']:+.4f} to {entry['high']:+.4f}"
-        first = entry["against"] == f"{entry['method']} {entry['normaliser']}"
-        parts.append(f"{name}{'' if first else f' ({gain})'}{', kept' if entry['kept'] else ''}")
-    return (
-        f"Fusion methods, NDCG@{report['k']} out of fold on validation, by score alone: {'; '.join(parts)}."
-    )
+    return {**report["models"], FUSION: fusion, **diverse}
 
 
 def _heading(name: str) -> str:

@@ -1,6 +1,7 @@
 """A delivery looked at without loading it: what it holds, what is wrong, whether a run could use it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,10 +61,8 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
             problems.append(_bare(found, figures))
         if figures.items:
             missing = Example(None, None, "item_id", figures.missing_item)
-            problems += (
-                Problem(refusal.kind, refusal.why, refusal.rows, missing, fatal=True)
-                for refusal in refusals(warehouse, settings.data, settings.data.force)
-            )
+            refused = refusals(warehouse, settings.data, settings.data.force)
+            problems += (replace(refusal, example=missing) for refusal in refused)
         return Findings(problems, figures, counts.to_dicts(), data.interactions.time is None, found.time_unit)
 
 

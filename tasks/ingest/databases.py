@@ -17,14 +17,6 @@ def source_name(table: Table) -> str:
     return f"{parts.scheme}://{address}{parts.path}:{table.table}"
 
 
-def unknown_kind(table: Table) -> SourceError:
-    """What is said of a connection that nothing here can read."""
-    return SourceError(
-        f"connection '{source_name(table)}' is of no known kind; in the TOML: connection = "
-        '"duckdb:///path/to/file" or "postgresql://user@host/name"'
-    )
-
-
 def duckdb_path(table: Table, base: Path) -> Path:
     """The file that a `duckdb:` connection names: absolute, or relative to the TOML file."""
     named = table.connection.partition(":")[2].removeprefix("//")

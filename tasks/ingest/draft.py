@@ -110,7 +110,9 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         raise SettingsError(
             f"no event log found in {folder}: a table with a user and an item; name it with --interactions"
         )
-    items = tables.get("items", []) or [one for one in logs[:1] if _describes(one)]
+    items = tables.get("items", []) or [
+        one for one in logs[:1] if "title" in infer_schema.infer_items(one.rows)
+    ]
     if not items:
         raise SettingsError(
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
@@ -157,15 +159,8 @@ def _corpus(made: Draft, noun: str, why: str) -> None:
 def _sample(folder: Path, path: Path) -> Sample:
     if not path.exists():
         raise SettingsError(f"there is no file {path}; correct the path")
-    return sample(Table(files=(_relative(folder, path),)), folder)
-
-
-def _relative(folder: Path, path: Path) -> str:
-    return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
-
-
-def _describes(one: Sample) -> bool:
-    return "title" in infer_schema.infer_items(one.rows)
+    relative = Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve()))
+    return sample(Table(files=(relative.as_posix(),)), folder)
 
 
 def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Sample]]:

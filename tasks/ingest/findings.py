@@ -72,18 +72,23 @@ class Findings:
         """Everything as plain values; what is not known is null."""
         found = self.figures
         cells = found.users * found.items if found else 0
+        texts = {"title": "titled", "description": "described", "categories": "categorised"}
         return {
-            "items": found.items if found else None,
-            "users": found.users if found else None,
-            "interactions": found.interactions if found else None,
+            **{name: getattr(found, name, None) for name in ("items", "users", "interactions")},
             "sparsity": 1 - found.pairs / cells if found and cells else None,
-            "time_range": self._time_range(),
-            "text_coverage": self._text_coverage(),
+            "time_range": found
+            and {
+                "first": None if self.order_is_time else _moment(found.first),
+                "last": None if self.order_is_time else _moment(found.last),
+                "numbers_are": self.time_unit,
+                "order_is_time": self.order_is_time,
+            },
+            "text_coverage": {name: getattr(found, count) / found.items for name, count in texts.items()}
+            if found and found.items
+            else None,
             "problems": [
                 {
-                    "kind": one.kind,
-                    "reason": one.reason,
-                    "count": one.count,
+                    **{name: getattr(one, name) for name in ("kind", "reason", "count")},
                     "example": asdict(one.example) if one.example else None,
                 }
                 for one in self.ordered
@@ -91,25 +96,6 @@ class Findings:
             "usable": self.usable,
             "sources": [dict(row) for row in self.sources],
         }
-
-    def _time_range(self) -> dict[str, Any] | None:
-        found = self.figures
-        if found is None:
-            return None
-        timed = not self.order_is_time
-        return {
-            "first": _moment(found.first) if timed else None,
-            "last": _moment(found.last) if timed else None,
-            "numbers_are": self.time_unit,
-            "order_is_time": self.order_is_time,
-        }
-
-    def _text_coverage(self) -> dict[str, float] | None:
-        found = self.figures
-        if found is None or not found.items:
-            return None
-        parts = {"title": found.titled, "description": found.described, "categories": found.categorised}
-        return {name: count / found.items for name, count in parts.items()}
 
 
 def quarantine_problems(reasons: pl.DataFrame, most: int) -> list[Problem]:

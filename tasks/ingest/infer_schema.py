@@ -58,10 +58,6 @@ WEIGHTS = {
     **dict.fromkeys(("return", "refund", "dislike", "cancel", "removefromcart"), 0),
 }
 DELIMITERS = ("|", ";", ",", "/")
-# Likely computed from the event log: these leak the future into a prompt.
-COMPUTED = re.compile(
-    r"(^|_)(n|num|count|counts|avg|average|mean|total|sum|popularity|sales|views|ratings)(_|$)"
-)
 NUMBER = r"^\s*[-+]?\d+([.,]\d+)?\s*$"
 TIME = r"^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}|^\s*\d{1,2}[./-]\d{1,2}[./-]\d{4}"
 YEAR_AT_END = r"\((18|19|20)\d\d\)\s*$"
@@ -82,15 +78,6 @@ def plain_name(name: str) -> str:
     """
     letters = unicodedata.normalize("NFKD", name).casefold()
     return "".join(letter for letter in letters if letter.isalnum())
-
-
-def looks_computed(name: str) -> bool:
-    """Whether a column's name says that it was computed from interactions.
-
-    >>> looks_computed("avgRating"), looks_computed("ratings_count"), looks_computed("country")
-    (True, True, False)
-    """
-    return bool(COMPUTED.search(re.sub(r"(?<=[a-z])(?=[A-Z])|[\s.-]+", "_", name).lower()))
 
 
 def share(column: pl.Series, pattern: str) -> float:
@@ -186,12 +173,8 @@ def infer_interactions(frame: pl.DataFrame) -> dict[str, Inferred]:
 
 
 def infer_content(frame: pl.DataFrame, taken: set[str]) -> list[str]:
-    """Further columns that say what an item is; never one computed from interactions."""
-    return [
-        column
-        for column in frame.columns
-        if column not in taken and plain_name(column) in CONTENT and not looks_computed(column)
-    ]
+    """Further columns that say what an item is; none that is named like a count or a mean is among them."""
+    return [column for column in frame.columns if column not in taken and plain_name(column) in CONTENT]
 
 
 def category_delimiter(column: pl.Series) -> str:

@@ -1,7 +1,7 @@
 """From staged rows to core tables: validated, guarded against a broken delivery, merged, counted."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -47,7 +47,7 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
     for _, why in computed_columns(warehouse, found.content):
         raise SettingsError(why)
     for refusal in refusals(warehouse, data, settings.data.force):
-        raise SourceError(refusal.why)
+        raise SourceError(refusal.reason)
     with warehouse.transaction():
         counts = _merge(warehouse, settings, staged)
         totals = set_aside(warehouse, found)
@@ -71,6 +71,6 @@ def _merge(warehouse: Warehouse, settings: Settings, staged: Mapping[str, Staged
     rules = settings.catalogue
     not_allowed = merging.set_allowed(warehouse, rules.blocked, rules.excluded_categories)
     counts = {name: float(n) for name, n in warehouse.query("data_counts").row(0, named=True).items()}
-    counts |= {f"items_{name}": float(n) for name, n in asdict(change).items()}
-    counts |= {f"interactions_{name}": float(n) for name, n in asdict(events).items()}
+    counts |= {f"items_{name}": float(n) for name, n in change.items()}
+    counts |= {f"interactions_{name}": float(n) for name, n in events.items()}
     return counts | {"items_not_allowed": float(not_allowed)}

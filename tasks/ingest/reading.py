@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, source_name, unknown_kind
+from tasks.ingest.databases import duckdb_path, source_name
 from tasks.ingest.delivered import checked, count_lines, csv_rows, json_rows, parquet_rows
 from tasks.ingest.dialect import Dialect, check_names, find_dialect
 from tasks.ingest.files import File, find_files, lending
@@ -141,8 +141,7 @@ def _located(
 
 
 def _read_json(staging: Staging, number: int, file: File, table: Table) -> _Read:
-    start = next(file.chunks(), b"").lstrip()[:1]
-    if start == b"[":
+    if next(file.chunks(), b"").lstrip().startswith(b"["):
         raise SourceError(
             f"{file.name} holds one JSON array, not a JSON object in each line; "
             f"rewrite it, for instance: jq -c '.[]' {file.name} > items.jsonl"
@@ -208,7 +207,10 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
             delivered, rows_in = read_table(table.connection, table.table, source)
             rows = staging.read_arrow(0, delivered)
         else:
-            raise unknown_kind(table)
+            raise SourceError(
+                f"connection '{source}' is of no known kind; in the TOML: connection = "
+                '"duckdb:///path/to/file" or "postgresql://user@host/name"'
+            )
     except NotRead as error:
         raise SourceError(
             f'cannot read {source}: {error}; in the TOML: connection = ..., table = "schema.table"'

@@ -9,7 +9,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, source_name, unknown_kind
 from tasks.ingest.delivered import checked
 from tasks.ingest.dialect import find_dialect
 from tasks.ingest.files import File, find_files, lending
@@ -17,8 +16,7 @@ from tasks.ingest.records import physical_lines, read_records
 from tasks.ingest.survey import survey
 from tasks.settings.data import Table
 from warehouse.errors import SourceError
-from warehouse.postgresql import read_table
-from warehouse.staging import NotRead, as_text, first_rows
+from warehouse.staging import NotRead, as_text
 
 SURVEYED = 16
 """So many pieces of a file tell its encoding."""
@@ -26,23 +24,10 @@ SURVEYED = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """The first rows of the first file of a table.
-
-    Attributes:
-        source: Its name, as reports give it.
-        format: "csv", "json", "parquet" or "database".
-        delimiter: Of a CSV file, else None.
-        encoding: Of a text file, else None.
-        rows: The first good rows, every column as text.
-        n_files: How many files the table has.
-    """
+    """The first good rows of a file, every column as text, and its name as reports give it."""
 
     source: str
-    format: str
-    delimiter: str | None
-    encoding: str | None
     rows: pl.DataFrame
-    n_files: int
 
     @property
     def columns(self) -> list[str]:
@@ -51,26 +36,22 @@ class Sample:
 
 
 def sample(table: Table, base: Path, n: int = 1000) -> Sample:
-    """Read the first n rows of a table, whose paths are relative to `base`.
+    """Read the first n rows of the first file of a table, whose paths are relative to `base`.
 
     Raises:
         SourceError: it cannot be read at all.
     """
-    if table.connection:
-        return Sample(source_name(table), "database", None, None, _database_rows(table, base, n), 0)
     files = find_files(table, base)
     if not files:
         raise SourceError('there is nothing to read; in the TOML: files = ["items.csv"]')
     file = files[0]
     with lending(file):
         if file.format == "csv":
-            return _sample_csv(file, table, n, len(files))
-        rows = _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n)
-    encoding = "utf-8" if file.format == "json" else None
-    return Sample(file.name, file.format, None, encoding, rows, len(files))
+            return Sample(file.name, _csv_rows(file, table, n))
+        return Sample(file.name, _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n))
 
 
-def _sample_csv(file: File, table: Table, n: int, n_files: int) -> Sample:
+def _csv_rows(file: File, table: Table, n: int) -> pl.DataFrame:
     encoding = table.encoding
     if encoding == "auto":
         encoding = survey(islice(file.chunks(), SURVEYED), quoted=False).encoding
@@ -78,8 +59,7 @@ def _sample_csv(file: File, table: Table, n: int, n_files: int) -> Sample:
     records = islice(read_records(file.chunks(), dialect.delimiter, encoding), n + table.header)
     found = (checked(record, dialect, file.name) for record in islice(records, int(table.header), None))
     rows = [[field or None for field in fields] for fields, wrong in found if not wrong]
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(dialect.columns, pl.String), orient="row")
-    return Sample(file.name, "csv", dialect.delimiter, encoding, frame, n_files)
+    return pl.DataFrame(rows, schema=dict.fromkeys(dialect.columns, pl.String), orient="row")
 
 
 def _json_rows(file: File, n: int) -> pl.DataFrame:
@@ -90,15 +70,13 @@ def _json_rows(file: File, n: int) -> pl.DataFrame:
         except ValueError:
             continue
         if isinstance(row, dict):
-            rows.append({key: _json_text(value) for key, value in row.items()})
+            rows.append({key: _as_text(value) for key, value in row.items()})
     columns = dict.fromkeys(key for row in rows for key in row)
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _json_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _parquet_rows(file: File, n: int) -> pl.DataFrame:
@@ -110,14 +88,3 @@ def _parquet_rows(file: File, n: int) -> pl.DataFrame:
         raise SourceError(
             f"{file.name} is no whole Parquet file: {error}; write it again, or take it out of `files`"
         ) from error
-
-
-def _database_rows(table: Table, base: Path, n: int) -> pl.DataFrame:
-    if table.connection.startswith("duckdb:"):
-        try:
-            return first_rows(duckdb_path(table, base), table.table, n)
-        except NotRead as error:
-            raise SourceError(f"cannot read {source_name(table)}: {error}") from error
-    if table.connection.startswith(("postgresql:", "postgres:")):
-        return as_text(read_table(table.connection, table.table, source_name(table), n)[0])
-    raise unknown_kind(table)

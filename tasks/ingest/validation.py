@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.ingest.content import with_hashes
+from tasks.ingest.findings import Problem
 from tasks.ingest.mapping import (
     COLUMNS,
     also_tables,
@@ -55,15 +56,6 @@ class Validated:
         number, record = divmod(n, PER_SOURCE)
         source = self.staged[kind].sources[number]
         return source, self.staged[kind].lines(source, [record])[0]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a delivery is taken for a broken one."""
-
-    kind: str
-    rows: int
-    why: str
 
 
 def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> Validated:
@@ -128,29 +120,28 @@ def _lines(table: Staged, aside: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def refusals(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Refusal]:
+def refusals(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Problem]:
     """Why validated rows look like a broken delivery, beside what the warehouse holds; none when forced."""
     if force:
         return
     before = warehouse.query("data_counts").row(0, named=True)
-    change, now = merging.item_changes(warehouse), warehouse.query("staged/used").row(0, named=True)
+    gone = merging.item_changes(warehouse)["deactivated"]
+    now = warehouse.query("staged/used").row(0, named=True)
     for kind in ("items", "interactions"):
         if before[kind] and not now[kind]:
-            yield Refusal(
-                kind,
-                before[kind],
+            why = (
                 f"no {kind} that can be used were delivered, where there are {before[kind]:,}: "
-                f"nothing was written; look into the files of [data.{kind}], or, {FORCE}",
+                f"nothing was written; look into the files of [data.{kind}], or, {FORCE}"
             )
+            yield Problem(kind, why, before[kind], fatal=True)
     active = now["active_before"]
-    if change.deactivated > data.max_removed_share * active:
-        yield Refusal(
-            "items",
-            change.deactivated,
-            f"this delivery would deactivate {change.deactivated:,} of {active:,} items, more than "
+    if gone > data.max_removed_share * active:
+        why = (
+            f"this delivery would deactivate {gone:,} of {active:,} items, more than "
             f"max_removed_share = {data.max_removed_share:g} allows: nothing was written; "
-            f"look into the files of [data.items], or, {FORCE}",
+            f"look into the files of [data.items], or, {FORCE}"
         )
+        yield Problem("items", why, gone, fatal=True)
 
 
 def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:

@@ -27,11 +27,8 @@ NONE, EVERY = "none", "all"
 def augmented(data: TrainingData, how: str, rng: np.random.Generator) -> TrainingData:
     """The events of a window, and for every short history an altered copy under a user code from U on.
 
-    Args:
-        data: what may be learned from, without given events.
-        how: "crop" keeps a stretch of the copy, "mask" leaves events out, "substitute" puts similar items in
-            their places, "all" does one of these to each copy, "none" copies nothing.
-        rng: draws.
+    "crop" keeps a stretch of the copy, "mask" leaves events out, "substitute" puts similar items in their
+    places, "all" does one of these to each copy, "none" copies nothing. Given events must not be in `data`.
     """
     if how not in (NONE, EVERY, *OPERATORS):
         raise ValueError(

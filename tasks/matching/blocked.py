@@ -1,6 +1,6 @@
 """The exact best items of every user over all texts, in memory that depends on blocks, not on users.
 
-A user's score of an item is the maximum over the user's interests of the reduction over the item's texts.
+A user's score of an item is the largest product of an interest of the user with a text of the item.
 For every block of users and every block of items, a cheap upper bound (`tasks.matching.bound`) is compared
 with a bar; only texts above it are scored exactly, in float32. A block of items is every S-th item, so what a
 share of them holds of the m best is binomial: the bar is a score that m items have, with near certainty.
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -26,7 +25,6 @@ from tasks.matching.contract import FloatArray, IntArray
 from tasks.matching.prefilter import BlockProducts, Prefilter, fastest_format, multiply_alone
 from tasks.matching.top import Best, TopItems, nothing_to_match, products_of
 
-BlockedReduction = Literal["max", "mean"]
 USER_BLOCK = 512
 ITEM_BLOCK = 512
 FIRST_ITEMS = 4096  # items that say where the bar is when a search begins
@@ -43,7 +41,6 @@ class BlockedTexts:
         queries: (Q, D) or (Q, I, D) float32: some of the users to come. They decide how texts are laid out,
             which changes how long a search takes and never what it finds.
         m: about how many items will be asked for.
-        reduction: "max" or "mean" over the texts that are there.
         item_block: items whose products live at once.
         number_format: of the prefilter; the fastest that this processor has when None. It changes how long
             a search takes and never what it finds.
@@ -54,30 +51,19 @@ class BlockedTexts:
         texts: FloatArray,
         queries: FloatArray,
         m: int,
-        reduction: BlockedReduction = "max",
         item_block: int = ITEM_BLOCK,
         number_format: torch.dtype | None = None,
     ) -> None:
-        if reduction not in get_args(BlockedReduction):
-            raise ValueError(
-                f"reduction must be one of {', '.join(get_args(BlockedReduction))}, got {reduction!r}"
-            )
         if texts.ndim != 3 or 0 in texts.shape or min(m, item_block) < 1:
             raise ValueError(
                 "texts must have shape (N, K, D) with nothing empty, and m and item_block be at least 1; "
                 f"got {texts.shape}, {m} and {item_block}"
             )
         self._step = -(-len(texts) // item_block)  # block t is items t, t + step, t + 2 step, ...
-        self._there = where_there(texts)  # (N, K)
-        self._names_slots = reduction == "max"
-        if self._names_slots:
-            self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
-        else:
-            self._texts = mean_texts(texts, self._there)  # (N, 1, D)
-            self._there = where_there(self._texts)
+        self._texts = np.ascontiguousarray(texts)  # a view when it lies so already
+        self._scored = where_there(texts)  # (N, K)
         # An item without text has one all the same: zeros, which score 0.
-        self._scored = self._there.copy()
-        self._scored[~self._there.any(axis=1), 0] = True
+        self._scored[~self._scored.any(axis=1), 0] = True
         number_format = number_format or fastest_format()
         self._bound = choose_bound(*sample_of(self._texts, queries), m, len(texts), COSTS[number_format])
         self._prefilter = Prefilter(self._texts, self._step, self._bound, number_format)
@@ -156,11 +142,6 @@ class BlockedTexts:
                 self._scan(queries[of_missed], rows, again, own, allowed, estimating=False)
                 best.take(missed, again)
         top = best.top(start)
-        if self._names_slots:
-            known = self._there[top.items, np.maximum(top.slots, 0)] & (top.items >= 0)
-            top.slots[~known] = -1
-        else:
-            top.slots[:] = -1
         if len(active) == len(users):
             return top
         return nothing_to_match(top, active, len(users), len(self._texts), hidden, allowed)
@@ -216,13 +197,9 @@ class BlockedTexts:
         owner: IntArray,
         place: int,
     ) -> FloatArray:
-        """Return (B,) what the item at a place among the first blocks scores at least, for each user.
+        """Return (B,) what the item at a place, from 1, among the first blocks scores at least for each user.
 
-        Args:
-            first: products (K, n, Q) of these blocks and their maximum (n, Q).
-            queries: (Q, D).
-            owner: (Q,) the user of each, ascending.
-            place: from 1.
+        `first` holds products (K, n, Q) of these blocks and their maximum (n, Q); `owner` (Q,) ascends.
         """
         n_slots, found = self._texts.shape[1], Best(owner[-1] + 1, place)
         bounds = torch.cat([most for _, most in first]).float().numpy()  # (n, Q)
@@ -263,13 +240,6 @@ def where_there(texts: FloatArray) -> NDArray[np.bool_]:
     for at in range(0, len(texts), ITEM_BLOCK):
         np.any(texts[at : at + ITEM_BLOCK] != 0, axis=2, out=out[at : at + ITEM_BLOCK])
     return out
-
-
-def mean_texts(texts: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
-    """Return (N, 1, D): the mean of the texts that are there, whose product is the mean of their products."""
-    means = texts.sum(axis=1, dtype=np.float32)
-    means /= np.maximum(there.sum(axis=1), 1, dtype=np.float32)[:, None]
-    return means[:, None]
 
 
 def _by_block(hidden: sparse.csr_matrix, step: int) -> list[tuple[IntArray, IntArray]]:

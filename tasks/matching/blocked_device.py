@@ -48,14 +48,12 @@ def top_items_on_device(
         wanted = (block != 0).any(dim=2)  # (B, I)
         best = torch.zeros((len(block), 0), device=device)
         codes = torch.zeros((len(block), 0), dtype=torch.int64, device=device)
-        slots = torch.zeros_like(codes)
         for at in range(0, len(texts), item_block):
             part = torch.from_numpy(np.ascontiguousarray(texts[at : at + item_block])).to(device)
             there = (part != 0).any(dim=2)  # (n, K)
             products = torch.einsum("bid,nkd->bink", block, part)  # (B, I, n, K)
             products = products.masked_fill(~wanted[:, :, None, None], -torch.inf).amax(dim=1)
-            scores, slot = products.masked_fill(~there, -torch.inf).max(dim=2)  # (B, n)
-            slot = slot.masked_fill(scores == -torch.inf, -1)
+            scores = products.masked_fill(~there, -torch.inf).amax(dim=2)  # (B, n)
             scores = scores.masked_fill(scores == -torch.inf, 0)
             unwanted = np.zeros(scores.shape, dtype=bool)
             if allowed is not None:
@@ -64,21 +62,18 @@ def top_items_on_device(
                 unwanted[hidden[start : start + user_block, at : at + item_block].nonzero()] = True
             scores = scores.masked_fill(torch.from_numpy(unwanted).to(device), -torch.inf)
             code = torch.arange(at, at + len(part), device=device).expand_as(scores)
-            best, codes, slots = (
-                torch.cat(pair, dim=1) for pair in ((best, scores), (codes, code), (slots, slot))
-            )
+            best, codes = torch.cat((best, scores), dim=1), torch.cat((codes, code), dim=1)
             kept = best.topk(min(m, best.shape[1]), dim=1).indices
-            best, codes, slots = (values.gather(1, kept) for values in (best, codes, slots))
-        yield _ordered(start, m, best.cpu().numpy(), codes.cpu().numpy(), slots.cpu().numpy())
+            best, codes = best.gather(1, kept), codes.gather(1, kept)
+        yield _ordered(start, m, best.cpu().numpy(), codes.cpu().numpy())
 
 
-def _ordered(start: int, m: int, best: FloatArray, codes: np.ndarray, slots: np.ndarray) -> TopItems:
+def _ordered(start: int, m: int, best: FloatArray, codes: np.ndarray) -> TopItems:
     """Order what was kept by score, then code, and fill up to m."""
     order = np.lexsort((codes, -best), axis=1)
     scores = np.full((len(best), m), -np.inf, dtype=np.float32)
-    items, of_slots = np.full((len(best), m), -1), np.full((len(best), m), -1)
+    items = np.full((len(best), m), -1)
     width = order.shape[1]
-    for out, values in ((scores, best), (items, codes), (of_slots, slots)):
+    for out, values in ((scores, best), (items, codes)):
         out[:, :width] = np.take_along_axis(values, order, axis=1)
-    found = scores > -np.inf
-    return TopItems(start, scores, np.where(found, items, -1), np.where(found, of_slots, -1))
+    return TopItems(start, scores, np.where(scores > -np.inf, items, -1))

@@ -55,11 +55,7 @@ class Bound:
     margin: float
 
     def shortened(self, vectors: FloatArray) -> FloatArray:
-        """Return (..., W + 1) float32: the leading coordinates, and the length of the rest.
-
-        Args:
-            vectors: (..., D) float32.
-        """
+        """Return (..., W + 1) float32 of (..., D): the leading coordinates, and the length of the rest."""
         if self.axes is None:
             return vectors
         out = vectors @ self.axes
@@ -115,12 +111,7 @@ def choose_bound(
 
 
 def sample_of(texts: FloatArray, queries: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return texts of some items (S, K, D), and some queries (Q, D) that are not zero.
-
-    Args:
-        texts: (N, K, D).
-        queries: (Q, D) or (Q, I, D).
-    """
+    """Return texts of some items (S, K, D), and some queries (Q, D) that are not zero."""
     some = np.ascontiguousarray(texts[:: -(-len(texts) * texts.shape[1] // SAMPLED_TEXTS)])
     asked = queries[:: -(-len(queries) // SAMPLED_QUERIES)] if len(queries) else queries
     asked = asked.reshape(-1, texts.shape[2])

@@ -44,9 +44,7 @@ class ContentKnn(HistoryMatcher[ContentKnnSettings]):
 def nearest(vectors: FloatArray, n: int) -> sparse.csr_matrix:
     """(N, N) float32: row i holds the cosines of item i with its n nearest others, where above zero.
 
-    Args:
-        vectors: (N, D) of unit length; zeros where an item has none.
-        n: at least 1.
+    `vectors` (N, D) are of unit length, or zero where an item has none.
     """
     n_items = len(vectors)
     width = min(n, max(n_items - 1, 1))

@@ -8,18 +8,11 @@ from tasks.matching.whitening import whitened
 
 
 def content_vectors(data: TrainingData, text_share: float, whitening: float = 0.0) -> FloatArray:
-    """Lay the item's own vector and the mean of its texts side by side, weighed.
+    """(N, 2 D) float32 of unit length: an item's own vector beside the mean of its texts, both whitened.
 
     A cosine of two such vectors is (1 - text_share) times that of the items' own vectors plus text_share
-    times that of their mean texts; where an item lacks one of them, the other counts alone.
-
-    Args:
-        data: item_vectors and text_vectors are read, no event is.
-        text_share: what texts weigh, from 0 to 1.
-        whitening: of both, as in tasks/matching/whitening.py.
-
-    Returns:
-        (N, 2 D) float32 of unit length; zeros where an item has neither.
+    times that of their mean texts; where an item lacks one of them, the other counts alone, and one that has
+    neither is zero.
     """
     own = whitened(data.item_vectors, whitening)  # (N, D)
     texts = whitened(centred(data.text_vectors).sum(axis=1), whitening)

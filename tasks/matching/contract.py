@@ -44,12 +44,7 @@ class VisitorBatch:
         return len(self.start) - 1
 
     def history(self, n_items: int, half_life_items: float | None) -> sparse.csr_matrix:
-        """(B, N) float32: 0.5 ** (position back / half-life) where a visitor did something with an item.
-
-        Args:
-            n_items: N.
-            half_life_items: None weighs all alike.
-        """
+        """(B, N) float32: 0.5 ** (position back / half-life) where a visitor did something with an item."""
         end = np.repeat(self.start[1:], np.diff(self.start))
         back = end - 1 - np.arange(len(self.item))
         weights = recency_weights(back, half_life_items).astype(np.float32)
@@ -58,11 +53,7 @@ class VisitorBatch:
 
 @dataclass(frozen=True, eq=False)
 class UserBatch:
-    """Users to be scored against every item.
-
-    Args:
-        users: (B,) int64 user codes.
-    """
+    """Users to be scored against every item: (B,) int64 codes."""
 
     users: IntArray
 
@@ -74,12 +65,7 @@ class UserBatch:
 
 @dataclass(frozen=True, eq=False)
 class PairBatch:
-    """Pairs to be scored: user `users[p]` with item `items[p]`.
-
-    Args:
-        users: (P,) int64 user codes.
-        items: (P,) int64 item codes.
-    """
+    """Pairs to be scored: user `users[p]` with item `items[p]`, both (P,) int64 codes."""
 
     users: IntArray
     items: IntArray

@@ -13,11 +13,7 @@ THREADS = 1
 def deterministic(seed: int) -> Iterator[torch.Generator]:
     """Seed torch, fix its threads and allow only deterministic algorithms; afterwards all is as it was.
 
-    Args:
-        seed: of weights, order and whatever is drawn.
-
-    Yields:
-        A generator for what is drawn by hand.
+    Yields a generator for what is drawn by hand.
     """
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):

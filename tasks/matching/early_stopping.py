@@ -16,13 +16,9 @@ USERS_AT_ONCE = 256
 
 
 def set_aside(data: TrainingData) -> tuple[TrainingData, csr_array]:
-    """Cut the window in two: earlier events, and the blocks that begin in the last tenth of each history.
+    """Return the earlier events, and (U, N) bool: the later ones of users who have earlier ones.
 
-    Args:
-        data: events to learn from.
-
-    Returns:
-        The earlier events, and (U, N) bool: the later ones of users who have earlier ones.
+    Later are the blocks that begin in the last tenth of each history.
     """
     n_events = np.bincount(data.user, minlength=data.n_users)[data.user]
     later = data.position_back < np.maximum(n_events // SHARE, 1)
@@ -36,12 +32,9 @@ def set_aside(data: TrainingData) -> tuple[TrainingData, csr_array]:
 
 
 def ndcg_of(score: Callable[[IntArray], FloatArray], data: TrainingData, relevant: csr_array) -> float:
-    """Mean NDCG@10 of what is set aside; 0 when nothing is.
+    """Mean NDCG@10 of the later events (U, N); 0 when there are none.
 
-    Args:
-        score: gives (B, N) scores of users (B,).
-        data: the earlier events: what users have already is left out.
-        relevant: (U, N) bool.
+    `score` gives (B, N) scores of users (B,); what they have among the earlier events `data` is left out.
     """
     n_relevant = np.diff(relevant.indptr)
     users = np.flatnonzero(n_relevant)

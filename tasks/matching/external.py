@@ -91,12 +91,7 @@ def content_hash(files: str, fit: str) -> str:
 
 
 def _read(path: Path, names: Names) -> pl.DataFrame:
-    """Rows of user and item codes with a float32 score, each pair once; refuse everything else.
-
-    Args:
-        path: of the file.
-        names: which ids there are.
-    """
+    """Rows of user and item codes with a float32 score, each pair once; refuse everything else."""
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -62,13 +62,10 @@ class Ials(ArrayMatcher[IalsSettings]):
         return self._solve(history, items.astype(np.float64)).astype(np.float32) @ items.T
 
     def _solve(self, weights: sparse.csr_matrix, other: Floats) -> Floats:
-        """Return (R, D) float64: the factors of all rows, given those of the columns.
+        """Return (R, D) float64: the factors of all rows, given those of the columns, `other` (M, D).
 
-        Rows are taken by length, so that padding to the longest of a block costs little.
-
-        Args:
-            weights: (R, M), what each event weighs.
-            other: (M, D).
+        `weights` (R, M) says what each event weighs. Rows are taken by length, so that padding to the longest
+        of a block costs little.
         """
         n_rows, size = len(weights.indptr) - 1, other.shape[1]
         out = np.zeros((n_rows, size))

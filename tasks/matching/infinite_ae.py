@@ -56,12 +56,7 @@ class InfiniteAutoencoder(HistoryMatcher[InfiniteAeSettings]):
         self._arrays["answers"] = self._solve(targets, drawn).astype(np.float32)
 
     def _solve(self, targets: sparse.csr_matrix, drawn: NDArray[np.intp]) -> Floats:
-        """Return A (M, N).
-
-        Args:
-            targets: (U, N), no row of which is empty.
-            drawn: (M,) the rows that are landmarks.
-        """
+        """Return A (M, N) from histories (U, N), none empty, whose rows `drawn` (M,) are the landmarks."""
         n_users, n_items = len(targets.indptr) - 1, self.n_items
         if not n_users:
             return np.zeros((0, n_items))
@@ -116,9 +111,7 @@ class InfiniteAutoencoder(HistoryMatcher[InfiniteAeSettings]):
 def tangent_kernel(cosine: Floats, layers: int) -> Floats:
     """The neural tangent kernel of a network with ReLU, scaled so that an input with itself has 1.
 
-    Args:
-        cosine: of two inputs of unit length, any shape.
-        layers: of hidden units.
+    `cosine` is of two inputs of unit length, any shape; `layers` are those of hidden units.
 
     >>> tangent_kernel(np.array([1.0, 0.0, -1.0]), 1).round(3)
     array([1.   , 0.159, 0.   ])

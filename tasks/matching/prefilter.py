@@ -70,11 +70,7 @@ class Prefilter:
         return rounded, _longest(block), _longest(short) + lost, lost
 
     def asked(self, queries: FloatArray) -> tuple[torch.Tensor, FloatArray]:
-        """Return queries as they are multiplied (W + 1, Q), and by how much a bar is lowered for each (Q,).
-
-        Args:
-            queries: (Q, D) float32.
-        """
+        """Return queries (Q, D) as they are multiplied (W + 1, Q), and what each takes from a bar (Q,)."""
         short = self._bound.shortened(queries)
         lengths = np.linalg.norm(queries, axis=1)
         lower = self._bound.margin * self._longest * lengths

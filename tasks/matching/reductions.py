@@ -51,15 +51,10 @@ def log_mean_exp(similarities: Iterable[FloatArray], temperature: float) -> Floa
 def attended(
     similarities: Iterable[FloatArray], slot_logits: Sequence[FloatArray], slope: float
 ) -> FloatArray:
-    """Weigh slots by softmax(slot_logits[k] + slope * similarity), and sum up.
+    """Weigh slots by softmax(slot_logits[k] + slope * similarity), and sum up; slot_logits are K times (R,).
 
     The softmax is made in one pass, sums being scaled down whenever a higher logit comes: Milakov &
     Gimelshein, "Online normalizer calculation for softmax", arXiv 1805.02867, 2018.
-
-    Args:
-        similarities: K times (R, N).
-        slot_logits: K times (R,): how much a row listens to a slot, whatever it says.
-        slope: how much more it listens to a text that is near.
 
     >>> attended([np.array([[0.5]]), np.array([[0.1]])], [np.zeros(1), np.zeros(1)], 0.0).round(4)
     array([[0.3]])

@@ -40,26 +40,25 @@ class Kind(NamedTuple):
     section: str
 
 
+# Whose section is called as they are.
+OWN_SECTION: tuple[type[ArrayMatcher[Any]], ...] = (
+    *(
+        CategoryPopularity,
+        ContentKnn,
+        CosineAttention,
+        Ease,
+        FactorMap,
+        Ials,
+        InfiniteAutoencoder,
+        Popularity,
+    ),
+    *(RelevanceStudent, Sasrec, SearchKeyword, SearchSemantic, Slit, TwoTower),
+)
 KINDS: dict[str, Kind] = {
-    "cosine_max": Kind(Cosine, "cosine"),
-    "cosine_mean": Kind(Cosine, "cosine"),
-    "ease": Kind(Ease, "ease"),
-    "popularity": Kind(Popularity, "popularity"),
-    "slit": Kind(Slit, "slit"),
-    "inverse_popularity": Kind(InversePopularity, "popularity"),
-    "search_keyword": Kind(SearchKeyword, "search_keyword"),
-    "search_semantic": Kind(SearchSemantic, "search_semantic"),
-    "cosine_logsumexp": Kind(Cosine, "cosine"),
-    "cosine_attention": Kind(CosineAttention, "cosine_attention"),
-    "content_knn": Kind(ContentKnn, "content_knn"),
-    "two_tower": Kind(TwoTower, "two_tower"),
-    "factor_map": Kind(FactorMap, "factor_map"),
+    **{matcher.name: Kind(matcher, matcher.name) for matcher in OWN_SECTION},
+    **{f"cosine_{reduction}": Kind(Cosine, "cosine") for reduction in ("max", "mean", "logsumexp")},
     "ease_plain": Kind(Ease, "ease_plain"),
-    "infinite_ae": Kind(InfiniteAutoencoder, "infinite_ae"),
-    "ials": Kind(Ials, "ials"),
-    "category_popularity": Kind(CategoryPopularity, "category_popularity"),
-    "sasrec": Kind(Sasrec, "sasrec"),
-    "relevance_student": Kind(RelevanceStudent, "relevance_student"),
+    "inverse_popularity": Kind(InversePopularity, "popularity"),
 }
 
 

@@ -24,12 +24,7 @@ def read_relevance(warehouse: Warehouse, matching: Matching) -> pl.DataFrame | N
 
 
 def with_relevance(rows: pl.DataFrame, per_token: bool) -> pl.DataFrame:
-    """Add the relevance of texts, in nats, or in nats a token.
-
-    Args:
-        rows: of features.relevance.
-        per_token: whether it is divided by a text's length.
-    """
+    """Add to rows of features.relevance the relevance of their texts, in nats, or in nats a token."""
     columns = (rows[name].to_numpy() for name in ("log_prob_with", "log_prob_without", "n_tokens"))
     return rows.with_columns(pl.Series("relevance", relevance(*columns, per_token=per_token)))
 

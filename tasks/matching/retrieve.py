@@ -25,13 +25,7 @@ SCHEMA = {
 
 
 def top_items(scores: FloatArray, m: int, allowed: NDArray[np.bool_]) -> IntArray:
-    """Return (B, m) item codes, best first, equal scores by lower code; -1 where too few are allowed.
-
-    Args:
-        scores: (B, N) finite.
-        m: how many.
-        allowed: (B, N) items that may be chosen.
-    """
+    """Return (B, m) codes of allowed (B, N) items, best first, ties by lower code; -1 where too few are."""
     n_rows, n_items = scores.shape
     out = np.full((n_rows, m), -1, dtype=np.int64)
     width = min(m, n_items)

@@ -29,10 +29,9 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, items: torch.Tensor) -> torch.Tensor:
-        """Return (B, L, D): out[b, l] says what may come after the items [b, :l + 1].
+        """Return (B, L, D): out[b, l] says what may come after the items [b, :l + 1], codes (B, L).
 
-        Args:
-            items: (B, L) int64 codes; what stands after the end of a sequence changes nothing before it.
+        What stands after the end of a sequence changes nothing before it.
         """
         place = torch.arange(items.shape[1])
         distance = (place[:, None] - place).float()  # (L, L)
@@ -57,12 +56,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """Mix (B, L, D) along L.
-
-        Args:
-            x: (B, L, D).
-            bias: (heads, L, L), added to the logits; -inf where a place may not be looked at.
-        """
+        """Mix x (B, L, D) along L, with a bias (heads, L, L) of the logits: -inf where a place is hidden."""
         shape = (*x.shape[:2], len(bias), -1)
         query, key, value = (
             part.view(shape).transpose(1, 2)  # (B, heads, L, D / heads)

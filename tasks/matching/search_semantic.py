@@ -72,12 +72,7 @@ class SearchSemantic(ArrayMatcher[SearchSemanticSettings]):
         return self._array("vectors")[1:]
 
     def nearest_slots(self, wanted: FloatArray, items: IntArray) -> IntArray:
-        """Return (P,) int64: the slot of the text nearest to any of the vectors, -1 for none.
-
-        Args:
-            wanted: (Q, D) interests or queries; zeros want nothing.
-            items: (P,) item codes.
-        """
+        """Return (P,) int64: the slot of the text nearest to any of the vectors (Q, D), -1 for none."""
         texts = self.text_vectors[:, items]  # (K, P, D)
         there = np.any(texts != 0, axis=2)
         wanted = wanted[np.any(wanted != 0, axis=1)]

@@ -7,26 +7,14 @@ from tasks.matching.contract import IntArray, TrainingData
 
 
 def in_order(data: TrainingData, ties: NDArray[np.number]) -> IntArray:
-    """(E,) events by user, then time: where the events of one block, which have no order, are given one.
-
-    Args:
-        data: the events.
-        ties: (E,) what orders them, such as random numbers.
-    """
+    """(E,) events by user, then time; `ties` (E,), such as random numbers, order the events of one block."""
     return np.lexsort((ties, data.time, data.user))
 
 
 def windows(user: IntArray, n_users: int, length: int, rng: np.random.Generator) -> IntArray:
-    """Cut every history into pieces of `length` events, the first of them shorter by a random number.
+    """(R, L) places in `user`, ascending, then -1: every history cut into pieces of `length` events.
 
-    Args:
-        user: (E,) codes, sorted.
-        n_users: U.
-        length: L.
-        rng: draws where each history is cut.
-
-    Returns:
-        (R, L) places in `user`, ascending, then -1.
+    The first piece is shorter by a random number. `user` (E,) holds codes, sorted.
     """
     skipped = rng.integers(0, length, n_users)[user]
     piece = (np.arange(len(user)) - np.searchsorted(user, user) + skipped) // length
@@ -40,13 +28,8 @@ def windows(user: IntArray, n_users: int, length: int, rng: np.random.Generator)
 def later_events(data: TrainingData, half_life_items: float, rng: np.random.Generator) -> IntArray:
     """(E,) for every event one of a later block of the same user, -1 where there is none.
 
-    The d-th event after the block is drawn in proportion to 0.5 ** (d / half_life_items): lists are judged by
-    several items that come next, not by the very next alone. What shares a block is never asked for.
-
-    Args:
-        data: the events.
-        half_life_items: above 0; small for the very next only.
-        rng: draws.
+    The d-th event after the block is drawn in proportion to 0.5 ** (d / half_life_items): lists are to hold
+    several items that come next, not the very next alone. What shares a block is never asked for.
     """
     rest = data.position_back  # events after the block
     block_end = np.searchsorted(data.user, data.user, side="right") - rest
@@ -60,11 +43,7 @@ def later_events(data: TrainingData, half_life_items: float, rng: np.random.Gene
 def newest_items(user: IntArray, item: IntArray, n_users: int, length: int) -> tuple[IntArray, IntArray]:
     """The last items of every user: (U, L), oldest first, then 0; and (U,) how many there are.
 
-    Args:
-        user: (E,) codes, sorted.
-        item: (E,) codes, oldest first within a user.
-        n_users: U.
-        length: L.
+    Of the events, `user` (E,) is sorted and `item` (E,) oldest first within a user.
     """
     start = np.searchsorted(user, np.arange(n_users + 1))
     size = np.minimum(np.diff(start), length)

@@ -20,13 +20,11 @@ class TopItems:
         start: row of the first user of the block.
         scores: (B, m) float32; -inf where there are fewer.
         items: (B, m) int64 codes; -1 where there are fewer.
-        slots: (B, m) int64: the text that decided; -1 where none did (no text, no interest, or the mean).
     """
 
     start: int
     scores: FloatArray
     items: IntArray
-    slots: IntArray
 
 
 class Best:
@@ -42,7 +40,6 @@ class Best:
     def __init__(self, n_users: int, m: int) -> None:
         self.scores = np.full((n_users, m), -np.inf, dtype=np.float32)
         self.items = np.full((n_users, m), np.iinfo(np.int64).max)
-        self.slots = np.full((n_users, m), -1)
         self.bar = np.full(n_users, NO_BAR)
 
     def raise_bar(self, bar: FloatArray) -> None:
@@ -55,47 +52,38 @@ class Best:
 
     def take(self, rows: IntArray, other: "Best") -> None:
         """Take what was found for some users in place of one's own."""
-        for name in ("scores", "items", "slots", "bar"):
+        for name in ("scores", "items", "bar"):
             getattr(self, name)[rows] = getattr(other, name)
 
     def add(self, user: IntArray, text: IntArray, n_slots: int, score: FloatArray) -> None:
-        """Take scored texts in; all that an item's texts get must come in one call.
-
-        Args:
-            user: (P,) rows.
-            text: (P,) item * n_slots + slot.
-            n_slots: K.
-            score: (P,).
-        """
+        """Take scored texts in, (P,) item * n_slots + slot; all texts of an item must come in one call."""
         kept = score >= self.bar[user]
         user, score = user[kept], score[kept]
-        item, slot = np.divmod(text[kept], n_slots)
+        item = text[kept] // n_slots
         if not len(user):
             return
-        order = np.lexsort((slot, -score, item, user))  # of an item's texts the best first
-        user, item, slot, score = user[order], item[order], slot[order], score[order]
+        order = np.lexsort((-score, item, user))  # of an item's texts the best first
+        user, item, score = user[order], item[order], score[order]
         first = np.ones(len(user), dtype=bool)
         first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
-        user, item, slot, score = user[first], item[first], slot[first], score[first]
+        user, item, score = user[first], item[first], score[first]
         rows, starts, counts = np.unique(user, return_index=True, return_counts=True)
         row = np.repeat(np.arange(len(rows)), counts)
         m = self.scores.shape[1]
         column = m + np.arange(len(user)) - starts[row]
         width = (len(rows), m + int(counts.max()))
         scores = np.full(width, -np.inf, dtype=np.float32)
-        items, slots = np.full(width, np.iinfo(np.int64).max), np.full(width, -1)
-        scores[:, :m], items[:, :m], slots[:, :m] = self.scores[rows], self.items[rows], self.slots[rows]
-        scores[row, column], items[row, column], slots[row, column] = score, item, slot
+        items = np.full(width, np.iinfo(np.int64).max)
+        scores[:, :m], items[:, :m] = self.scores[rows], self.items[rows]
+        scores[row, column], items[row, column] = score, item
         best = np.lexsort((items, -scores), axis=1)[:, :m]
         self.scores[rows] = np.take_along_axis(scores, best, axis=1)
         self.items[rows] = np.take_along_axis(items, best, axis=1)
-        self.slots[rows] = np.take_along_axis(slots, best, axis=1)
         self.raise_bar(self.scores[:, -1])
 
     def top(self, start: int) -> TopItems:
         """Return what was found, for a block whose first user has this row."""
-        found = self.scores > -np.inf
-        return TopItems(start, self.scores, np.where(found, self.items, -1), np.where(found, self.slots, -1))
+        return TopItems(start, self.scores, np.where(self.scores > -np.inf, self.items, -1))
 
 
 def nothing_to_match(
@@ -118,24 +106,20 @@ def nothing_to_match(
     """
     m = top.items.shape[1]
     scores = np.full((n_users, m), -np.inf, dtype=np.float32)
-    items, slots = np.full((n_users, m), -1), np.full((n_users, m), -1)
-    scores[rows], items[rows], slots[rows] = top.scores, top.items, top.slots
+    items = np.full((n_users, m), -1)
+    scores[rows], items[rows] = top.scores, top.items
     codes = np.arange(n_items) if allowed is None else np.flatnonzero(allowed)
     for row in np.setdiff1d(np.arange(n_users), rows):
         own = codes if hidden is None else np.setdiff1d(codes, hidden[row].indices, assume_unique=True)
         own = own[:m]
         scores[row, : len(own)], items[row, : len(own)] = 0, own
-    return TopItems(top.start, scores, items, slots)
+    return TopItems(top.start, scores, items)
 
 
 def products_of(texts: FloatArray, text: IntArray, queries: FloatArray, query: IntArray) -> FloatArray:
     """Return (P,) float32: the products of texts with queries, whatever else is computed beside them.
 
-    Args:
-        texts: (N, K, D).
-        text: (P,) item * K + slot.
-        queries: (Q, D).
-        query: (P,) rows of queries.
+    `text` (P,) is item * K + slot in texts (N, K, D), `query` (P,) a row of queries (Q, D).
     """
     flat = texts.reshape(-1, texts.shape[2])
     out = np.empty(len(text), dtype=np.float32)

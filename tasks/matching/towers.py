@@ -42,12 +42,6 @@ def train_towers(
     With a patience, the newest events are not learned from, and the weights are those of the epoch whose loss
     on them is least, once that many epochs brought nothing better.
 
-    Args:
-        examples: at least one.
-        item_inputs: (N, F) float32.
-        settings: of the course of training.
-        seed: of weights, order and dropout.
-
     Returns:
         Weights of both towers by name, and how many epochs they have seen.
     """

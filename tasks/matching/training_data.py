@@ -207,11 +207,7 @@ class TrainingData:
         return matrix
 
     def weighted(self, weights: NDArray[np.float64]) -> sparse.csr_matrix:
-        """Lay event weights out as a (U, N) float32 matrix; of repeated events the heaviest counts.
-
-        Args:
-            weights: (E,), above zero where an event is to be kept.
-        """
+        """Lay event weights (E,) out as (U, N) float32; of repeated events the heaviest counts."""
         cell = self.user * self.n_items + self.item
         order = np.lexsort((-weights, cell))
         first = np.unique(cell[order], return_index=True)[1]

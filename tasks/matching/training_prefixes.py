@@ -23,15 +23,10 @@ class Pasts(NamedTuple):
 
 
 def pasts(data: TrainingData, events: IntArray, reach: int) -> Pasts:
-    """Find what the users of some events had done before.
+    """Find what the users of some events, (M,) positions in `data`, had done before.
 
     Events of one user with the same time have no order, so an event's past ends before all of its block, and
-    blocks come in entirely; the newest block of a past has distance 0.
-
-    Args:
-        data: the fit window.
-        events: (M,) positions in `data`.
-        reach: about how many events a past holds at most.
+    blocks come in entirely; the newest block of a past has distance 0. A past holds about `reach` events.
     """
     block_start, block_end = block_bounds(data)
     stop = block_start[events]

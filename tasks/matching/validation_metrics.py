@@ -39,15 +39,7 @@ class Judge:
     def __init__(
         self, data: TrainingData, relevant: csr_array, recommendable: Flags, k: int, block_users: int
     ) -> None:
-        """Take what does not depend on a matcher.
-
-        Args:
-            data: the train fit.
-            relevant: (U, N) bool: events of validation.
-            recommendable: (N,) which items lists may hold.
-            k: length of the lists.
-            block_users: users scored at once.
-        """
+        """Take the train fit, the events of validation (U, N) and what may be recommended (N,)."""
         self.data, self.recommendable, self.k, self._block = data, recommendable, k, block_users
         self.users: NDArray[np.int64] = np.flatnonzero(np.diff(relevant.indptr) > 0)
         """(V,) codes of the judged users."""

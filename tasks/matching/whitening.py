@@ -12,18 +12,11 @@ from tasks.matching.contract import FloatArray
 
 
 def whitening_matrix(vectors: FloatArray, whitening: float) -> FloatArray | None:
-    """Find the map that evens out the variance of centred vectors; None where nothing is to be mapped.
+    """Find the map (D, D) that evens out the variance of centred vectors (..., D); None where there is none.
 
-    With C the covariance of the vectors that are there, v its mean variance and w the whitening, the map is
-    (w C / v + (1 - w) I)^-1/2, symmetric: at 0 it is the identity, near 1 all directions vary alike. It acts
-    on directions, so vectors that live in the same centred space, such as interests, go through it as well.
-
-    Args:
-        vectors: (..., D), centred; a zero vector means "missing".
-        whitening: w, from 0 to below 1.
-
-    Returns:
-        (D, D) float32, or None.
+    With C the covariance of the vectors that are not zero, v its mean variance and w the whitening, from 0 to
+    below 1, the map is (w C / v + (1 - w) I)^-1/2, symmetric: at 0 it is the identity, near 1 all directions
+    vary alike. Vectors that live in the same centred space, such as interests, go through it as well.
     """
     flat = vectors.reshape(-1, vectors.shape[-1])
     present = flat[np.any(flat != 0, axis=1)].astype(np.float64)

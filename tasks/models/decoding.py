@@ -20,8 +20,8 @@ from tasks.models.prefill import chunks
 Int = NDArray[np.int64]
 # Continuations of one prompt that are scored in one step: bounds what is padded, and the logits (100 MB).
 CONTINUATIONS_AT_ONCE = 16
-# What picking rows of the cache anew costs for each that stays, in steps of a row. Finished rows stay until
-# more than that was computed for them. Measured with OpenVINO: 0.28 ms a row, beside 0.6 ms for its step.
+# To drop finished rows from the cache costs this much for each row that stays, in steps of a row. They are
+# dropped once more than that was computed for them. With OpenVINO 0.28 ms a row, beside 0.6 ms for a step.
 MOVING_A_ROW = 0.5
 
 

@@ -24,10 +24,8 @@ class Server:
 class Pool:
     """Servers that share the work: the least busy one is asked, one that failed is left to rest.
 
-    Args:
-        urls: their addresses.
-        rest_s: how long one rests after its first failure; twice as long after each further one.
-        max_wait_s: the longest rest, and how long it may keep everybody waiting.
+    It rests `rest_s` after its first failure and twice as long after each further one, at most `max_wait_s`,
+    which also bounds how long it may keep everybody waiting.
     """
 
     def __init__(self, urls: Sequence[str], rest_s: float, max_wait_s: float) -> None:

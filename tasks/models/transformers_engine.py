@@ -20,9 +20,7 @@ from tasks.models.model_folder import END, START, model_files, refusal
 class TransformersEngine(CausalEngine):
     """A language model through transformers, on CUDA where there is one, else on the CPU; in float32.
 
-    Args:
-        folder: where the packaged model's tokenizer is kept.
-        model: folder of another model, as transformers saves it; the packaged SmolLM2 when not given.
+    `folder` keeps the tokenizer of the packaged SmolLM2, `model` is a folder with another one.
     """
 
     name = "transformers"

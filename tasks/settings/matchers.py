@@ -80,7 +80,7 @@ class CosineSettings(TextCosineSettings):
     """Cosine of interests and texts: cosine_max, cosine_mean and cosine_logsumexp."""
 
     temperature: Annotated[float, Real(0.01, 1, log=True)] = Field(default=0.3, ge=0.001)
-    """Of cosine_logsumexp: near 0 it is the maximum over texts, the higher the more it is the mean."""
+    """For cosine_logsumexp: near 0 it is the maximum over texts; the higher, the more it is the mean."""
 
 
 class CosineAttentionSettings(TextCosineSettings):
@@ -89,18 +89,18 @@ class CosineAttentionSettings(TextCosineSettings):
     epochs: Annotated[int, Whole(1, 40, log=True)] = Field(default=10, ge=0)
     """Passes over the events that it learns from."""
     learning_rate: Annotated[float, Real(0.001, 0.1, log=True)] = Field(default=0.01, gt=0)
-    """Of AdamW."""
+    """The learning rate of AdamW."""
     weight_decay: Annotated[float, Real(0.0001, 1, log=True)] = Field(default=0.01, ge=0)
     """Pulls slots towards equal weights."""
 
 
 class ContentKnnSettings(Section):
-    """What resembles what a user did, by vectors of items and texts."""
+    """Items that resemble those of a history, by vectors of items and texts."""
 
     neighbours: Annotated[int, Whole(10, 1000, log=True)] = Field(default=500, ge=1)
-    """Of each item."""
+    """How many neighbours of an item count."""
     text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
-    """Of a similarity, the part of the texts; the rest is that of items' own vectors."""
+    """The share of the texts in a similarity; the rest is that of items' own vectors."""
     half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
     """An item this many positions back in a history weighs half."""
     whitening: Annotated[float, Real(0, 0.95)] = Field(default=0.0, ge=0, lt=1)
@@ -121,19 +121,19 @@ class TwoTowerSettings(Section):
     temperature: Annotated[float, Real(0.02, 0.5, log=True)] = Field(default=0.1, gt=0)
     """Cosines are divided by it in training."""
     epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=8, ge=1)
-    """Passes over the events; the most, with a patience."""
+    """Passes over the events; with a patience, the most there can be."""
     patience: int | None = Field(default=None, ge=1)
-    """Stop when so many epochs bring nothing better on the newest events, which are not learned from then."""
+    """Stop after so many epochs without a gain on the newest events, which are then not learned from."""
     batch: int = Field(default=512, ge=2)
-    """Examples at once; the others' items are what an item is told from."""
+    """Examples in a step; the items of the others are an example's negatives."""
     learning_rate: Annotated[float, Real(0.0001, 0.01, log=True)] = Field(default=0.001, gt=0)
-    """Of Adam."""
+    """The learning rate of Adam."""
     dropout: Annotated[float, Real(0, 0.6)] = Field(default=0.3, ge=0, lt=1)
     """Share of hidden units that are left out of each step."""
     max_events: int = Field(default=200_000, ge=1)
-    """Events learned from at most, drawn at random beyond."""
+    """It learns from at most so many events, drawn at random if there are more."""
     augmentation: Augmentation = "none"
-    """Of histories under 50 events an altered copy is learned from, too: crop, mask, substitute, or all."""
+    """Learn also from an altered copy of histories under 50 events: crop, mask, substitute, or all."""
 
 
 class FactorMapSettings(Section):
@@ -146,7 +146,7 @@ class FactorMapSettings(Section):
     width: Annotated[float, Real(0.5, 10, log=True)] = Field(default=3.0, gt=0)
     """The higher, the nearer in content an item must be to count."""
     text_share: Annotated[float, Real(0, 1)] = Field(default=0.5, ge=0, le=1)
-    """Of a similarity, the part of the texts; the rest is that of items' own vectors."""
+    """The share of the texts in a similarity; the rest is that of items' own vectors."""
     half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=6.0, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
 
@@ -161,16 +161,16 @@ class PlainEaseSettings(EaseSettings):
 
 
 class InfiniteAeSettings(Section):
-    """An infinitely wide autoencoder: people resemble each other by what they did and what it is like."""
+    """An infinitely wide autoencoder: people are alike by their events and the content of these."""
 
     regularisation: Annotated[float, Real(0.1, 20, log=True)] = Field(default=2.0, gt=0)
     """The ridge term, beside a user's kernel with itself, which is 1."""
     content: Annotated[float, Real(0, 1.5)] = Field(default=0.6, ge=0)
-    """What likeness of content weighs beside the items themselves; 0 leaves it out."""
+    """What similarity of content weighs beside the items themselves; 0 leaves it out."""
     discount: Annotated[float, Real(0, 0.5)] = Field(default=0.0, ge=0)
     """How much less items count that many users have; 0 counts all alike."""
     layers: Annotated[int, Whole(1, 3)] = Field(default=2, ge=1, le=12)
-    """Of the network."""
+    """Layers of the network."""
     learned_half_life_items: Annotated[float | None, Real(10, 200, log=True)] = Field(default=50.0, gt=0)
     """An item this many positions back weighs half in the histories that are learned from."""
     half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
@@ -191,7 +191,7 @@ class IalsSettings(Section):
     regularisation: Annotated[float, Real(0.0005, 0.1, log=True)] = Field(default=0.01, gt=0)
     """The ridge term, times the weight of a user's or item's pairs to the power of scaling."""
     scaling: Annotated[float, Real(0, 1)] = Field(default=1.0, ge=0, le=1)
-    """Whether those with much to learn from are regularised more: 0 all alike, 1 in proportion."""
+    """How much more those with many events are regularised: 0 all alike, 1 in proportion."""
     half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=5.0, gt=0)
     """An item this many positions back in a history weighs half when a user's vector is made."""
 
@@ -217,21 +217,21 @@ class SasrecSettings(Section):
     dropout: Annotated[float, Real(0, 0.6)] = Field(default=0.3, ge=0, lt=1)
     """The share of values set to 0 in training."""
     epochs: Annotated[int, Whole(4, 60, log=True)] = Field(default=14, ge=1)
-    """How often all histories are read in training, at every fit alike (but see patience)."""
+    """Passes over all histories, the same at every fit; with a patience, the most there can be."""
     batch: int = Field(default=64, ge=1)
     """Sequences of a training step."""
     learning_rate: Annotated[float, Real(0.0003, 0.01, log=True)] = Field(default=0.003, gt=0)
-    """Of Adam."""
+    """The learning rate of Adam."""
     half_life_items: Annotated[float, Real(1, 40, log=True)] = Field(default=4.0, gt=0)
-    """Of the items that come next, one this many places ahead is asked for half as often."""
+    """A next item this many places ahead is a target of training half as often."""
     negatives: Annotated[int, Choice(0, 512)] = Field(default=512, ge=0)
-    """A target is told from so many items drawn at each step; 0 takes all items."""
+    """Negatives drawn at each step; 0 takes all items."""
     text_start: Annotated[bool, Choice(True, False)] = True
-    """Whether the vectors of items begin as the main components of their texts' and their own."""
+    """Whether item vectors start from the main components of their texts' vectors and their own."""
     patience: int = Field(default=0, ge=0)
-    """Above 0, it stops sooner: when the last tenth of histories is predicted no better so many times."""
+    """Above 0: stop after so many epochs without a gain on the last tenth of histories."""
     augmentation: Augmentation = "none"
-    """Of histories under 50 events an altered copy is learned from, too: crop, mask, substitute, or all."""
+    """Learn also from an altered copy of histories under 50 events: crop, mask, substitute, or all."""
 
 
 class ExternalSettings(Section):
@@ -261,17 +261,17 @@ class RelevanceSettings(Section):
     users: int = Field(default=100, ge=2)
     """So many users are drawn, by the seed, among those with history in fit train."""
     candidates: int = Field(default=20, ge=2, le=100)
-    """Of each user so many items get relevance labels: those that the matchers together rank first."""
+    """How many items of a user get relevance labels: those that the matchers together rank first."""
     items: int = Field(default=10, ge=1, le=50)
     """So many of the items that the user had last are named in the prompt."""
     with_title: bool = False
     """Whether a text is read after its item's title: longer, but then the model knows the item."""
     precision: Literal["bf16", "f32"] = "f32"
-    """Of the engine "openvino": relevance is a small difference of large sums."""
+    """For the engine "openvino": relevance is a small difference of large sums."""
     per_token: bool = False
     """Whether a text's relevance is divided by its length in tokens."""
     reduction: Literal["max", "mean"] = "mean"
-    """Of an item's K texts to one figure."""
+    """How the figures of an item's K texts become one."""
 
 
 class RelevanceStudentSettings(Section):
@@ -282,11 +282,11 @@ class RelevanceStudentSettings(Section):
     epochs: Annotated[int, Whole(5, 100, log=True)] = Field(default=30, ge=1)
     """So often it sees every label."""
     learning_rate: Annotated[float, Real(0.0003, 0.03, log=True)] = Field(default=0.003, gt=0)
-    """Of AdamW."""
+    """The learning rate of AdamW."""
     weight_decay: Annotated[float, Real(0.001, 1, log=True)] = Field(default=0.1, ge=0)
-    """Of AdamW: there are few labels."""
+    """The weight decay of AdamW: there are few labels."""
     reduction: Literal["max", "mean"] = "mean"
-    """Of an item's K texts to one score."""
+    """How the scores of an item's K texts become one."""
 
 
 class CrossEncoderSettings(Section):
@@ -301,6 +301,6 @@ class CrossEncoderSettings(Section):
     groups: int = Field(default=4, ge=1)
     """Positives in a step."""
     negatives: int = Field(default=3, ge=1)
-    """Candidates that each positive is to be told from."""
+    """Negatives for each positive."""
     learning_rate: float = Field(default=0.00005, gt=0)
-    """Of AdamW, at its highest."""
+    """The highest learning rate of AdamW."""

@@ -2,27 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from tasks.settings.matchers import (
-    CategoryPopularitySettings,
-    ContentKnnSettings,
-    CosineAttentionSettings,
-    CosineSettings,
-    CrossEncoderSettings,
-    EaseSettings,
-    ExternalSettings,
-    FactorMapSettings,
-    IalsSettings,
-    InfiniteAeSettings,
-    PlainEaseSettings,
-    PopularitySettings,
-    RelevanceSettings,
-    RelevanceStudentSettings,
-    SasrecSettings,
-    SearchKeywordSettings,
-    SearchSemanticSettings,
-    SlitSettings,
-    TwoTowerSettings,
-)
+from tasks.settings import matchers as sections
 from tasks.settings.renamed import renamed_matcher
 from tasks.settings.section import Section
 
@@ -48,25 +28,25 @@ class Matching(Section):
     """From so many texts on, they are looked up in an approximate index."""
     ann_recall: float = Field(default=0.95, gt=0, le=1)
     """Share of the exact best candidates that the index must find, measured when it is made."""
-    ease: EaseSettings = EaseSettings()
-    popularity: PopularitySettings = PopularitySettings()
-    slit: SlitSettings = SlitSettings()
-    search_keyword: SearchKeywordSettings = SearchKeywordSettings()
-    search_semantic: SearchSemanticSettings = SearchSemanticSettings()
-    cosine: CosineSettings = CosineSettings()
-    cosine_attention: CosineAttentionSettings = CosineAttentionSettings()
-    content_knn: ContentKnnSettings = ContentKnnSettings()
-    two_tower: TwoTowerSettings = TwoTowerSettings()
-    factor_map: FactorMapSettings = FactorMapSettings()
-    ease_plain: PlainEaseSettings = PlainEaseSettings()
-    infinite_ae: InfiniteAeSettings = InfiniteAeSettings()
-    ials: IalsSettings = IalsSettings()
-    category_popularity: CategoryPopularitySettings = CategoryPopularitySettings()
-    sasrec: SasrecSettings = SasrecSettings()
-    relevance: RelevanceSettings = RelevanceSettings()
-    relevance_student: RelevanceStudentSettings = RelevanceStudentSettings()
-    cross_encoder: CrossEncoderSettings = CrossEncoderSettings()
-    external: tuple[ExternalSettings, ...] = ()
+    ease: sections.EaseSettings = sections.EaseSettings()
+    popularity: sections.PopularitySettings = sections.PopularitySettings()
+    slit: sections.SlitSettings = sections.SlitSettings()
+    search_keyword: sections.SearchKeywordSettings = sections.SearchKeywordSettings()
+    search_semantic: sections.SearchSemanticSettings = sections.SearchSemanticSettings()
+    cosine: sections.CosineSettings = sections.CosineSettings()
+    cosine_attention: sections.CosineAttentionSettings = sections.CosineAttentionSettings()
+    content_knn: sections.ContentKnnSettings = sections.ContentKnnSettings()
+    two_tower: sections.TwoTowerSettings = sections.TwoTowerSettings()
+    factor_map: sections.FactorMapSettings = sections.FactorMapSettings()
+    ease_plain: sections.PlainEaseSettings = sections.PlainEaseSettings()
+    infinite_ae: sections.InfiniteAeSettings = sections.InfiniteAeSettings()
+    ials: sections.IalsSettings = sections.IalsSettings()
+    category_popularity: sections.CategoryPopularitySettings = sections.CategoryPopularitySettings()
+    sasrec: sections.SasrecSettings = sections.SasrecSettings()
+    relevance: sections.RelevanceSettings = sections.RelevanceSettings()
+    relevance_student: sections.RelevanceStudentSettings = sections.RelevanceStudentSettings()
+    cross_encoder: sections.CrossEncoderSettings = sections.CrossEncoderSettings()
+    external: tuple[sections.ExternalSettings, ...] = ()
 
     @field_validator("matchers")
     @classmethod
@@ -77,13 +57,15 @@ class Matching(Section):
 
     @field_validator("external")
     @classmethod
-    def _check_names(cls, external: tuple[ExternalSettings, ...]) -> tuple[ExternalSettings, ...]:
+    def _check_names(
+        cls, external: tuple[sections.ExternalSettings, ...]
+    ) -> tuple[sections.ExternalSettings, ...]:
         names = [one.name for one in external]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two external models are called {twice[0]!r}; give each a name of its own")
         return external
 
     @property
-    def chosen_external(self) -> tuple[ExternalSettings, ...]:
+    def chosen_external(self) -> tuple[sections.ExternalSettings, ...]:
         """Those that are among the matchers."""
         return tuple(one for one in self.external if one.name in self.matchers)

@@ -99,6 +99,7 @@ def _fitted(window: Window, names: Sequence[str]) -> tuple[list[Matcher], dict[s
     seconds: dict[str, float] = {}
     with progress("fitting matchers", len(matchers), "matchers") as advance:
         for matcher in matchers:
+            advance(0, matcher.name)
             start = perf_counter()
             matcher.fit(window.fit.data)
             seconds[matcher.name] = perf_counter() - start

@@ -10,7 +10,7 @@ from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.run.tracking import Tracking
-from tasks.studies.rescoring import Sample, rescoring
+from tasks.studies.rescoring import Rescoring, Sample
 from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
 
 ABOUT = "What matchers that score pairs only are worth on a sample of users, alone and beside the others."
@@ -30,16 +30,16 @@ def compare_on_sample(run: StageRun, window: Fit, pairs: pl.DataFrame) -> dict[s
         window=window,
         pairs=pairs,
         scores=warehouse.query("candidate_scores", fit=TRAIN, matchers=matchers),
-        judged=warehouse.query("relevance", fit=TRAIN),
+        labels=warehouse.query("relevance", fit=TRAIN),
         cross_encoded=warehouse.query("pair_scores", fit=TRAIN, matcher=CrossEncoder.name),
-        held=relevant_events(warehouse, settings, VALIDATION),
+        relevant=relevant_events(warehouse, settings, VALIDATION),
         items=warehouse.query("items"),
         recommendable=recommendable_items(warehouse, settings, TRAIN),
     )
-    run.fingerprint = fingerprint(sample.judged["prompt_hash"].to_list())
+    run.fingerprint = fingerprint(sample.labels["prompt_hash"].to_list())
     data = settings.data
     answer = {"dataset": data.source, "protocol": data.protocol, "seed": settings.seed}
-    answer |= rescoring(sample, settings)
+    answer |= Rescoring(sample, settings).answer()
     models = warehouse.query("pair_models", fit=TRAIN)
     cost = models.row(by_predicate=pl.col(MATCHER) == CrossEncoder.name, named=True)
     answer["cross_encoder"] = {

@@ -4,8 +4,6 @@ The warehouse is read once, then let go of, since searching takes minutes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,9 +11,8 @@ import numpy as np
 
 from tasks.arrays.codes import interaction_matrix
 from tasks.items.recommendable import relevant_events
-from tasks.matching.data import read_fit
 from tasks.matching.journal import take_over
-from tasks.matching.parameter_search import OutOfFold, Search, Trial, best, out_of_fold_value
+from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
 from tasks.matching.validation_metrics import Judge
@@ -26,26 +23,13 @@ from tasks.run.progress import progress
 from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from tasks.studies.comparison import as_values
+from tasks.studies.window import read_window, reading
 from warehouse.columns import TRAIN, VALIDATION
-from warehouse.connection import writing
-from warehouse.errors import PolyrecError, SettingsError, WarehouseError
-from warehouse.forgetting import exists
+from warehouse.errors import PolyrecError, SettingsError
 
 STAGE = "tuning"
 SHOWN = 5  # best trials of a matcher that are printed
 TRIALS = 30  # where neither trials nor minutes are given
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What is read of the warehouse."""
-
-    judge: Judge
-    half: np.ndarray
-    """(V,) 0 or 1: the half of each judged user."""
-    digest: str
-    """Of all that figures depend on beside a matcher's settings: trials of another one are not comparable."""
-    split_hash: str
 
 
 def tune(
@@ -62,16 +46,15 @@ def tune(
     names = _names(settings, matchers)
     if trials is None and minutes is None:
         trials = TRIALS
-    inputs = _read(settings)
-    tracking = Tracking(settings, {"split_hash": inputs.split_hash, "fit": TRAIN})
+    tuning = _Tuning(settings, trials, minutes)
     return {
         "dataset": settings.data.source,
         "protocol": settings.data.protocol,
-        "split_hash": inputs.split_hash,
+        "split_hash": tuning.split_hash,
         "seed": settings.seed,
-        "k": settings.evaluation.k,
-        "users": len(inputs.judge.users),
-        "searches": [_search(settings, inputs, tracking, name, trials, minutes) for name in names],
+        "k": tuning.k,
+        "users": len(tuning.judge.users),
+        "searches": [tuning.search(name) for name in names],
     }
 
 
@@ -91,137 +74,120 @@ def _names(settings: Settings, matchers: Sequence[str]) -> list[str]:
     return found
 
 
-def _read(settings: Settings) -> Inputs:
-    """Read the train fit and what it is judged on: nothing of test."""
-    if not exists(settings.data_folder):
-        raise WarehouseError(f"there is no data yet in {settings.data_folder}; run `polyrec run`")
-    with writing(settings.data_folder, "polyrec tune", settings.lock_timeout_s) as warehouse:
-        split = warehouse.query("split_parts")
-        if settings.data.protocol not in split["protocol"]:
+class _Tuning:
+    """What the searches share: the train fit, and validation to evaluate it on; nothing of test."""
+
+    def __init__(self, settings: Settings, trials: int | None, minutes: float | None) -> None:
+        self.settings, self.trials, self.minutes = settings, trials, minutes
+        self.k = k = settings.evaluation.k
+        with reading(settings, "polyrec tune") as source:
+            window = read_window(source.warehouse, settings, TRAIN)
+            events = relevant_events(source.warehouse, settings, VALIDATION)
+        relevant = interaction_matrix(events, window.user_ids, window.item_ids)
+        self.judge = Judge(window.data, relevant, window.recommendable, k, settings.matching.block_users)
+        if len(self.judge.users) < 2:
             raise PolyrecError(
-                f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
+                f"only {len(self.judge.users)} users have events of validation that count, need 2 or more to "
+                "choose on one fold and evaluate on the other; set another [data] protocol, or loosen "
+                "min_value in [evaluation]"
             )
-        if warehouse.query("user_vectors", fit=TRAIN).is_empty():
-            raise PolyrecError(f"no user has interests of the fit {TRAIN}; run all stages: polyrec run")
-        window = read_fit(warehouse, settings, TRAIN)
-        events = relevant_events(warehouse, settings, VALIDATION)
-    relevant = interaction_matrix(events, window.user_ids, window.item_ids)
-    k = settings.evaluation.k
-    judge = Judge(window.data, relevant, window.recommendable, k, settings.matching.block_users)
-    if len(judge.users) < 2:
-        raise PolyrecError(
-            f"only {len(judge.users)} users have events of validation that count, need 2 or more to choose "
-            "on one half and judge on the other; set another [data] protocol, or loosen min_value in "
-            "[evaluation]"
-        )
-    half = folds_of([window.user_ids[int(user)] for user in judge.users], settings.seed)
-    return Inputs(judge, half, fingerprint(window.digest, events, k), split["split_hash"][0])
+        self.fold = folds_of([window.user_ids[int(user)] for user in self.judge.users], settings.seed)
+        # Of all that figures depend on beside a matcher's settings: other trials are not comparable.
+        self.digest = fingerprint(window.digest, events, k)
+        self.split_hash = source.split_hash
+        self.tracking = Tracking(settings, {"split_hash": source.split_hash, "fit": TRAIN}, source.data)
 
+    def search(self, name: str) -> dict[str, Any]:
+        """Search one matcher, keep it in MLflow, and return what is printed."""
+        spaces, settings, k = searched(name), self.settings, self.k
+        values = getattr(settings.matching, KINDS[name].section).model_dump()
+        fixed = {key: value for key, value in values.items() if key not in spaces}
+        key = fingerprint(name, self.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
+        file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
+        take_over(file)
+        search = Search(spaces, settings.seed, file)
+        before, failed_before = len(search.trials), search.failed
+        start = perf_counter()
+        about = f"Settings of {name}, searched on validation; search.json says what the best is worth."
+        with self.tracking.run(STAGE, f"search of {name}", {"matcher": name}, about=about) as parent:
+            with progress(f"searching {name}", self.trials, "trials") as advance:
 
-def _search(
-    settings: Settings,
-    inputs: Inputs,
-    tracking: Tracking,
-    name: str,
-    trials: int | None,
-    minutes: float | None,
-) -> dict[str, Any]:
-    """Search one matcher, keep it in MLflow, and return what is printed."""
-    spaces = searched(name)
-    section, k = KINDS[name].section, settings.evaluation.k
-    values = getattr(settings.matching, section).model_dump()
-    fixed = {key: value for key, value in values.items() if key not in spaces}
-    key = fingerprint(name, inputs.digest, {key: repr(space) for key, space in spaces.items()}, fixed)
-    file = settings.mlflow_folder / "searches" / f"{name}-{key[:16]}.jsonl"
-    take_over(file)
-    search = Search(spaces, settings.seed, file)
-    before, failed_before = len(search.trials), search.failed
-    start = perf_counter()
-    with tracking.run(STAGE, f"search of {name}") as parent:
-        with progress(f"searching {name}", trials, "trials") as advance:
+                def on_trial(trial: Trial | None) -> None:
+                    advance(1)
+                    if trial is not None:
+                        self._log(parent, name, trial)
 
-            def on_trial(trial: Trial | None) -> None:
-                advance(1)
-                if trial is not None:
-                    _log_trial(tracking, parent, name, trial, k)
-
-            as_set = search.run(
-                lambda chosen: build(name, with_values(settings.matching, name, chosen)),
-                inputs.judge,
-                {key: values[key] for key in spaces},
-                trials,
-                minutes,
-                on_trial,
-            )
-        found = search.trials
-        if as_set.number < 0:
-            found = [as_set, *found]
-        answer = _answer(settings, inputs, name, found, as_set)
-        answer |= {
-            "trials_before": before,
-            "failed": search.failed - failed_before,
-            "seconds": round(perf_counter() - start, 1),
-            "importance": search.importance(),
-            "mlflow_run_id": parent,
-        }
-        params = {"matcher": name, "seed": settings.seed, "trials": trials, "minutes": minutes}
-        chosen = {f"best_{key}": value for key, value in answer["best"]["parameters"].items()}
-        figures = {f"val_{key}": value for key, value in answer["best"]["figures"].items()}
-        gain = {f"val_ndcg_at_{k}_gain_{key}": value for key, value in answer["gain"].items()}
-        fold = {f"val_ndcg_at_{k}_out_of_fold": answer["out_of_fold"]["value"]}
-        tracking.log(parent, params={**params, **chosen}, metrics={**_finite(figures), **gain, **fold})
-        tracking.log_figure(parent, search_figure(name, found, spaces, k), "search.html")
-        tracking.client.log_dict(parent, answer, "search.json")
-    return answer
-
-
-def _answer(
-    settings: Settings, inputs: Inputs, name: str, trials: Sequence[Trial], as_set: Trial
-) -> dict[str, Any]:
-    """What is said of a search."""
-    row = partial(_row, k=settings.evaluation.k)
-    winner = best(trials)
-    fold = out_of_fold_value(trials, inputs.half)
-    gain = paired_difference(fold.ndcg, as_set.figures.ndcg, settings.evaluation.resamples, settings.seed)
-    ordered = sorted(trials, key=lambda trial: (-trial.figures.mean_ndcg, trial.number))
-    return {
-        "matcher": name,
-        "trials": len(trials),
-        "as_set": row(as_set),
-        "best": row(winner),
-        "out_of_fold": _fold_row(fold, row),
-        "gain": as_values(gain),
-        "top": [row(trial) for trial in ordered[:SHOWN]],
-        "toml": _toml(f"matching.{KINDS[name].section}", winner),
-    }
-
-
-def _row(trial: Trial, k: int) -> dict[str, Any]:
-    """A trial as JSON can hold it."""
-    figures = trial.figures
-    return {
-        "number": trial.number,
-        "as_set": trial.as_set,
-        "parameters": trial.parameters,
-        "figures": _finite(
-            {
-                f"ndcg_at_{k}": figures.mean_ndcg,
-                f"effective_catalogue_at_{k}": figures.effective_catalogue,
-                f"ild_at_{k}": figures.ild,
+                as_set = search.run(
+                    lambda chosen: build(name, with_values(settings.matching, name, chosen)),
+                    self.judge,
+                    {key: values[key] for key in spaces},
+                    self.trials,
+                    self.minutes,
+                    on_trial,
+                )
+            found = search.trials if as_set.number >= 0 else [as_set, *search.trials]
+            answer = self._answer(name, found, as_set) | {
+                "trials_before": before,
+                "failed": search.failed - failed_before,
+                "seconds": round(perf_counter() - start, 1),
+                "importance": search.importance(),
+                "mlflow_run_id": parent,
             }
-        ),
-        "fit_seconds": figures.fit_seconds,
-        "score_seconds": figures.score_seconds,
-    }
+            given = {"seed": settings.seed, "trials": self.trials, "minutes": self.minutes}
+            chosen = {f"best_{key}": value for key, value in answer["best"]["parameters"].items()}
+            metrics = {f"val_{key}": value for key, value in answer["best"]["figures"].items()}
+            metrics |= {f"val_ndcg_at_{k}_gain_{key}": value for key, value in answer["gain"].items()}
+            metrics[f"val_ndcg_at_{k}_out_of_fold"] = answer["out_of_fold"]["value"]
+            self.tracking.log(parent, {"matcher": name, **given, **chosen}, metrics)
+            self.tracking.log_figure(parent, search_figure(name, found, spaces, k), "search.html")
+            self.tracking.client.log_dict(parent, answer, "search.json")
+        return answer
 
+    def _log(self, parent: str, name: str, trial: Trial) -> None:
+        """A trial as a child run, with the metric names that all runs have."""
+        row = self._row(trial)
+        metrics = {f"val_{key}": value for key, value in row["figures"].items()}
+        metrics |= {key: row[key] for key in ("fit_seconds", "score_seconds")}
+        title = f"{name}, as set" if trial.as_set else f"{name}, trial {trial.number}"
+        with self.tracking.run(STAGE, title, {"matcher": name}, parent) as run_id:
+            self.tracking.log(run_id, {"matcher": name, **trial.parameters}, metrics)
 
-def _fold_row(fold: OutOfFold, row: Any) -> dict[str, Any]:
-    """Both ways, and both together."""
-    return {
-        "value": float(fold.ndcg.mean()),
-        "chosen_on_a": {**row(fold.chosen[0]), "value_on_b": fold.value[0]},
-        "chosen_on_b": {**row(fold.chosen[1]), "value_on_a": fold.value[1]},
-    }
+    def _answer(self, name: str, trials: Sequence[Trial], as_set: Trial) -> dict[str, Any]:
+        """What is said of a search."""
+        winner, fold = best(trials), out_of_fold_value(trials, self.fold)
+        resamples = self.settings.evaluation.resamples
+        gain = paired_difference(fold.ndcg, as_set.figures.ndcg, resamples, self.settings.seed)
+        ordered = sorted(trials, key=lambda trial: (-trial.figures.mean_ndcg, trial.number))
+        return {
+            "matcher": name,
+            "trials": len(trials),
+            "as_set": self._row(as_set),
+            "best": self._row(winner),
+            "out_of_fold": {
+                "value": float(fold.ndcg.mean()),
+                "chosen_on_a": {**self._row(fold.chosen[0]), "value_on_b": fold.value[0]},
+                "chosen_on_b": {**self._row(fold.chosen[1]), "value_on_a": fold.value[1]},
+            },
+            "gain": as_values(gain),
+            "top": [self._row(trial) for trial in ordered[:SHOWN]],
+            "toml": _toml(f"matching.{KINDS[name].section}", winner),
+        }
+
+    def _row(self, trial: Trial) -> dict[str, Any]:
+        """A trial as JSON can hold it; a figure that is not defined is left out."""
+        figures = {
+            f"ndcg_at_{self.k}": trial.figures.mean_ndcg,
+            f"effective_catalogue_at_{self.k}": trial.figures.effective_catalogue,
+            f"ild_at_{self.k}": trial.figures.ild,
+        }
+        return {
+            "number": trial.number,
+            "as_set": trial.as_set,
+            "parameters": trial.parameters,
+            "figures": {key: value for key, value in figures.items() if np.isfinite(value)},
+            "fit_seconds": trial.figures.fit_seconds,
+            "score_seconds": trial.figures.score_seconds,
+        }
 
 
 def _toml(section: str, trial: Trial) -> str:
@@ -238,17 +204,3 @@ def _toml(section: str, trial: Trial) -> str:
             case _:
                 lines.append(f"{key} = {value}")
     return "\n".join(lines)
-
-
-def _log_trial(tracking: Tracking, parent: str, name: str, trial: Trial, k: int) -> None:
-    """A trial as a child run, with the metric names that all runs have."""
-    values = _row(trial, k)
-    metrics = {f"val_{key}": value for key, value in values["figures"].items()}
-    metrics |= {key: values[key] for key in ("fit_seconds", "score_seconds")}
-    title = f"{name}, as set" if trial.as_set else f"{name}, trial {trial.number}"
-    with tracking.run(STAGE, title, {"matcher": name}, parent) as run_id:
-        tracking.log(run_id, params={"matcher": name, **trial.parameters}, metrics=metrics)
-
-
-def _finite(values: dict[str, float]) -> dict[str, float]:
-    return {key: value for key, value in values.items() if np.isfinite(value)}

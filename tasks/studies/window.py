@@ -74,25 +74,24 @@ def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
 
 
 class Window:
-    """A part and the fit that its lists come from, with all that does not depend on texts."""
+    """A part and the fit that its lists come from, with all that does not depend on texts.
 
-    def __init__(self, fit: Fit, truth: Truth, judged: Sequence[str], settings: Settings) -> None:
-        """Take a part's tables; nothing is fitted yet.
+    Args:
+        fit: nothing is fitted yet.
+        truth: of the part, whose V users are evaluated.
+        user_ids: of these users, the rows of `truth`.
+        settings: of the run.
+    """
 
-        Args:
-            fit: its text vectors are not looked at.
-            truth: of the part.
-            judged: user ids, the rows of `truth`.
-            settings: of the run.
-        """
+    def __init__(self, fit: Fit, truth: Truth, user_ids: Sequence[str], settings: Settings) -> None:
         self.fit, self.truth, self.settings = fit, truth, settings
-        self.judged = codes(pl.Series(USER, judged, dtype=pl.String), fit.user_ids)
+        self.users = codes(pl.Series(USER, user_ids, dtype=pl.String), fit.user_ids)
 
     @classmethod
     def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
         """Read a part, its fit and its users' interests."""
-        truth, judged, _ = read_truth(warehouse, settings, part)
-        return cls(read_window(warehouse, settings, FIT_OF_PART[part]), truth, judged, settings)
+        truth, user_ids, _ = read_truth(warehouse, settings, part)
+        return cls(read_window(warehouse, settings, FIT_OF_PART[part]), truth, user_ids, settings)
 
     @cached_property
     def _others(self) -> dict[str, Matcher]:
@@ -109,22 +108,22 @@ class Window:
         """(U, N) bool over all users."""
         return self._of_all(self.truth.relevant)
 
-    def _of_all(self, of_judged: csr_array) -> csr_array:
-        """(U, N) bool over all users of the judged users' (V, N)."""
-        rows, items = of_judged.nonzero()
+    def _of_all(self, of_users: csr_array) -> csr_array:
+        """(U, N) bool over all users of the evaluated users' (V, N)."""
+        rows, items = of_users.nonzero()
         shape = (len(self.fit.user_ids), len(self.fit.item_ids))
-        matrix = csr_array((np.ones(len(rows), dtype=bool), (self.judged[rows], items)), shape=shape)
+        matrix = csr_array((np.ones(len(rows), dtype=bool), (self.users[rows], items)), shape=shape)
         matrix.sort_indices()
         return matrix
 
     def candidates(self, vectors: FloatArray | None) -> Candidates:
-        """What every matcher thinks of the judged users' candidates, texts having these vectors."""
+        """What every matcher thinks of the evaluated users' candidates, texts having these vectors."""
         names = self.settings.matching.matchers
         matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
         return self.pivoted(self.proposed(matchers), [matcher.name for matcher in matchers])
 
     def proposed(self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None) -> pl.DataFrame:
-        """Candidates of the judged users by fitted matchers: user and item codes, matcher, score, own_rank.
+        """Candidates by fitted matchers: user and item codes, matcher, score, own_rank.
 
         Args:
             matchers: fitted on this window.
@@ -139,7 +138,7 @@ class Window:
             self.truth.recommendable,
             seconds={} if seconds is None else seconds,
         )
-        return pl.concat(list(retrieval.candidates(self.judged)))
+        return pl.concat(list(retrieval.candidates(self.users)))
 
     def pivoted(self, found: pl.DataFrame, names: Sequence[str]) -> Candidates:
         """Rows by code (user, item, matcher, score) as candidates, matchers in this order."""
@@ -161,7 +160,7 @@ class Window:
         return matcher
 
     def context(self, vectors: FloatArray | None) -> RerankContext:
-        """What re-ranking goes by: texts, or content if they are left out, and the judged users' tastes."""
+        """What re-ranking goes by: texts, or content if they are left out, and the tastes of users."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
         return RerankContext.assemble(
@@ -195,8 +194,8 @@ class Window:
 
     def evaluate(self, users: NDArray[np.int64], lists: Codes) -> Evaluation:
         """Evaluate lists (U', k) of some users; a user of this part without one has an empty list."""
-        items = np.full((len(self.judged), self.truth.k), -1, dtype=np.int32)
-        items[np.searchsorted(self.judged, users)] = lists
+        items = np.full((len(self.users), self.truth.k), -1, dtype=np.int32)
+        items[np.searchsorted(self.users, users)] = lists
         return evaluate_lists(items, self.truth)
 
     def evaluate_model(

@@ -97,7 +97,7 @@ def answer(rows: list[tuple[str, str, int, float]]) -> Answer:
 def unseen(bench: Bench, row: int) -> tuple[str, list[str]]:
     """A judged user and the items that may be recommended there."""
     window = bench.validation
-    seen = window.fit.data.seen[[int(window.judged[row])]].toarray()[0] > 0
+    seen = window.fit.data.seen[[int(window.users[row])]].toarray()[0] > 0
     items = [item for item, has in zip(window.fit.item_ids, seen, strict=True) if not has]
     return judged_ids(window)[row], items
 
@@ -179,7 +179,7 @@ def test_popularity_counts_users_and_hides_what_is_seen(bench: Bench, tmp_path: 
         bout = Bout(process, tmp_path, windows, seed=3)
         rows = bout.ask(VALIDATION, {"days": None}, 60).rows
         counts = np.asarray(bench.validation.fit.data.seen.sum(axis=0)).ravel()
-        for row in range(len(bench.validation.judged)):
+        for row in range(len(bench.validation.users)):
             user, items = unseen(bench, row)
             expected = sorted(
                 items, key=lambda item: (-counts[bench.validation.fit.item_ids.index(item)], item)

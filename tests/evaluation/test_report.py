@@ -37,6 +37,13 @@ def test_markdown_has_a_row_for_every_model_and_the_verdict() -> None:
     )
 
 
+def test_methods_of_fusion_are_a_table() -> None:
+    text = report_markdown(report())
+    assert "| weighted (zscore), kept | 0.2188 |  |" in text
+    assert "| gated (zscore) | 0.2211 | +0.0023 (-0.0018 to +0.0075) |" in text
+    assert "Fusion methods" not in report_markdown(report() | {"fusion": {"weights": {}}})
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(0.001, 0.01, "fusion is better"), (-0.02, -0.01, "is worse"), (-0.1, 0.1, "zero")],

@@ -9,7 +9,6 @@ import pytest
 
 from tasks.ingest.databases import source_name
 from tasks.ingest.reading import stage
-from tasks.ingest.sample import sample
 from tasks.settings.data import Table
 from warehouse.connection import writing
 from warehouse.errors import SourceError
@@ -54,6 +53,5 @@ def test_real_server(tmp_path: Path) -> None:
     assert staged.lines(source, [2, 0]) == [3, 1]
     times = ("2024-01-02 03:04:05+00", '["x","y"]', None, '{"a": 1}', "2020-02-03", "true")
     assert rows[0] == (source, 0, "1", "1", "1.50", *times)
-    assert sample(table, tmp_path, n=2).rows.rows()[0] == rows[0][2:]
     with pytest.raises(SourceError, match=r"(?s)cannot read .*nowhere.*in the TOML"):
         read_table(SERVER, "nowhere", source_name(Table(connection=SERVER, table="nowhere")))

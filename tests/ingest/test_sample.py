@@ -3,7 +3,6 @@
 import gzip
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -17,8 +16,7 @@ def test_csv(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode("latin-1")))
     (tmp_path / "b.csv").write_text("id,title\n")
     look = sample(Table(files=("a.csv.gz", "b.csv")), tmp_path, n=3)
-    assert (look.source, look.format, look.delimiter, look.encoding) == ("a.csv.gz", "csv", ";", "latin-1")
-    assert look.columns == ["id", "title"] and look.n_files == 2
+    assert look.source == "a.csv.gz" and look.columns == ["id", "title"]
     assert look.rows.rows() == [("0", "Amélie 0"), ("1", "Amélie 1"), ("2", "Amélie 2")]
     assert sample(Table(files=("a.csv.gz",)), tmp_path).rows.height == 50
     assert sample(Table(files=("b.csv",), header=False), tmp_path).rows.rows() == [("id", "title")]
@@ -34,19 +32,13 @@ def test_files_that_hold_nothing(tmp_path: Path) -> None:
         sample(Table(), tmp_path)
 
 
-def test_json_parquet_and_duckdb(tmp_path: Path) -> None:
+def test_json_and_parquet(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"id": 1, "tags": ["é"]}\nnot json\n{"id": true}\n')
     assert sample(Table(files=("a.jsonl",)), tmp_path).rows.rows() == [("1", '["é"]'), ("true", None)]
     frame = pl.DataFrame({"id": [1.0, 2.5], "tags": [["x"], None]})
     frame.write_parquet(tmp_path / "a.parquet")
-    with duckdb.connect(tmp_path / "a.db") as database:
-        database.register("delivered", frame.to_arrow())
-        database.execute("create table t as select * from delivered")
-    files, connection = Table(files=("a.parquet",)), Table(connection="duckdb:///a.db", table="t")
-    for table in (files, connection):
-        look = sample(table, tmp_path, n=5)
-        assert look.delimiter is None and look.encoding is None
-        assert look.rows.rows() == [("1", '["x"]'), ("2.5", None)]
+    look = sample(Table(files=("a.parquet",)), tmp_path, n=5)
+    assert look.rows.rows() == [("1", '["x"]'), ("2.5", None)]
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     with pytest.raises(SourceError, match="no whole Parquet"):
         sample(Table(files=("bad.parquet",)), tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from tasks.matching.blocked import ITEM_BLOCK, USER_BLOCK, BlockedReduction, BlockedTexts
+from tasks.matching.blocked import ITEM_BLOCK, USER_BLOCK, BlockedTexts
 from tasks.matching.top import TopItems
 
 
@@ -14,7 +14,6 @@ def top_items_by_text(
     users: np.ndarray,
     texts: np.ndarray,
     m: int,
-    reduction: BlockedReduction = "max",
     hidden: sparse.csr_matrix | None = None,
     allowed: np.ndarray | None = None,
     user_block: int = USER_BLOCK,
@@ -23,5 +22,5 @@ def top_items_by_text(
     number_format: torch.dtype | None = None,
 ) -> Iterator[TopItems]:
     """Yield the top m items of every user, block by block."""
-    laid_out = BlockedTexts(texts, users, m, reduction, item_block, number_format)
+    laid_out = BlockedTexts(texts, users, m, item_block, number_format)
     return laid_out.blocks(users, m, hidden, allowed, user_block, workers)

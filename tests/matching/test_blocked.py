@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tasks.arrays.vectors import unit
 from tasks.matching import blocked
-from tasks.matching.blocked import BlockedReduction, BlockedTexts
+from tasks.matching.blocked import BlockedTexts
 from tasks.matching.bound import COSTS, Bound, choose_bound
 from tasks.matching.prefilter import Prefilter
 from tasks.matching.top import NO_BAR, TopItems
@@ -20,23 +20,20 @@ from tests.matching.searching import top_items_by_text
 FORMATS = (torch.float32, torch.bfloat16)
 
 
-def naive_scores(users: np.ndarray, texts: np.ndarray, reduction: str) -> np.ndarray:
+def naive_scores(users: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """(U, N): every product there is."""
     users = users[:, None] if users.ndim == 2 else users
     there, wanted = (texts != 0).any(axis=2), (users != 0).any(axis=2)  # (N, K), (U, I)
     products = np.einsum("uid,nkd->uink", users, texts)
-    if reduction == "max":
-        reduced = np.where(there, products, -np.inf).max(axis=3)
-    else:
-        reduced = np.where(there, products, 0).sum(axis=3) / np.maximum(there.sum(axis=1), 1)
+    reduced = np.where(there, products, -np.inf).max(axis=3)
     best = np.where(wanted[:, :, None], reduced, -np.inf).max(axis=1)
     return np.where(there.any(axis=1) & wanted.any(axis=1)[:, None], best, 0).astype(np.float32)
 
 
-def joined(blocks: list[TopItems]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def joined(blocks: list[TopItems]) -> tuple[np.ndarray, np.ndarray]:
     assert [block.start for block in blocks] == np.cumsum([0, *(len(b.items) for b in blocks)])[:-1].tolist()
-    scores, items, slots = zip(*((block.scores, block.items, block.slots) for block in blocks), strict=True)
-    return np.concatenate(scores), np.concatenate(items), np.concatenate(slots)
+    scores, items = zip(*((block.scores, block.items) for block in blocks), strict=True)
+    return np.concatenate(scores), np.concatenate(items)
 
 
 def expected_items(scores: np.ndarray, m: int, may: np.ndarray) -> list[list[int]]:
@@ -71,19 +68,13 @@ def test_whole_numbers_give_the_very_order_of_a_sort(data: st.DataObject) -> Non
         workers=1,
         number_format=data.draw(st.sampled_from(FORMATS)),
     )
-    scores, items, slots = joined(list(blocks))
-    every = naive_scores(users, texts, "max")
+    scores, items = joined(list(blocks))
+    every = naive_scores(users, texts)
     assert items.tolist() == expected_items(every, m, allowed & ~seen)
     found = items >= 0
     rows = np.nonzero(found)[0]
     np.testing.assert_array_equal(scores[found], every[rows, items[found]])
-    assert np.isneginf(scores[~found]).all() and (slots[~found] == -1).all()
-    for user, item, slot, score in zip(rows, items[found], slots[found], scores[found], strict=True):
-        if slot < 0:
-            assert not users[user].any() or not texts[item].any()
-        else:
-            assert texts[item, slot].any()
-            assert max(vector @ texts[item, slot] for vector in users[user] if vector.any()) == score
+    assert np.isneginf(scores[~found]).all()
 
 
 def leaning(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -94,21 +85,18 @@ def leaning(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return unit(((rng.normal(size=shape) * scale) @ axes.T).astype(np.float32))
 
 
-@pytest.mark.parametrize("reduction", ["max", "mean"])
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("number_format", FORMATS)
-def test_short_vectors_find_what_whole_ones_do(
-    reduction: BlockedReduction, together: bool, number_format: torch.dtype
-) -> None:
+def test_short_vectors_find_what_whole_ones_do(together: bool, number_format: torch.dtype) -> None:
     rng = np.random.default_rng(3)
     vectors = leaning(rng, 3 * 2000 + 60, 64)
     texts, users = vectors[:6000].reshape(2000, 3, 64), vectors[6000:]
     texts[rng.random((2000, 3)) < 0.1] = 0
     queries = users if together else rng.normal(size=(0, 64)).astype(np.float32)
-    searched = BlockedTexts(texts, queries, 3, reduction, 100, number_format)
+    searched = BlockedTexts(texts, queries, 3, 100, number_format)
     assert (searched.width < 64) == together
-    scores, items, _ = joined(list(searched.blocks(users, 3, user_block=16, workers=2)))
-    every = naive_scores(users, texts, reduction)
+    scores, items = joined(list(searched.blocks(users, 3, user_block=16, workers=2)))
+    every = naive_scores(users, texts)
     best = -np.sort(-every, axis=1)[:, :3]
     np.testing.assert_allclose(scores, best, atol=1e-6)
     np.testing.assert_allclose(np.take_along_axis(every, items, axis=1), best, atol=1e-6)
@@ -131,8 +119,8 @@ def test_a_bar_that_was_guessed_too_high_is_found_out(monkeypatch: pytest.Monkey
         BlockedTexts, "_scan", lambda *of, **how: (scans.append(len(of[1])), scan(*of, **how))
     )
     searched = BlockedTexts(texts, users, m, item_block=50)
-    scores, items, _ = joined(list(searched.blocks(users, m, workers=1)))
-    every = naive_scores(users, texts, "max")
+    scores, items = joined(list(searched.blocks(users, m, workers=1)))
+    every = naive_scores(users, texts)
     np.testing.assert_allclose(scores, -np.sort(-every, axis=1)[:, :m], atol=1e-6)
     assert items.tolist() == expected_items(every, m, np.ones(every.shape, dtype=bool))
     assert scans[0] == len(users) and 1 <= sum(scans[1:]) < len(users)
@@ -144,14 +132,13 @@ def test_results_do_not_depend_on_blocks_or_workers() -> None:
     texts, users = vectors[:1000].reshape(500, 2, 48), vectors[1000:]
     texts[250:] = texts[:250]  # every item has a twin: ties everywhere
     results = [
-        joined(list(top_items_by_text(users, texts, 9, "max", None, None, u, i, w, number_format)))
+        joined(list(top_items_by_text(users, texts, 9, None, None, u, i, w, number_format)))
         for u, i, w in ((1, 7, 1), (40, 500, 1), (13, 64, 3))
         for number_format in FORMATS
     ]
-    for scores, items, slots in results:
+    for scores, items in results:
         np.testing.assert_array_equal(scores, results[0][0])
         np.testing.assert_array_equal(items, results[0][1])
-        np.testing.assert_array_equal(slots, results[0][2])
         np.testing.assert_array_equal(items[:, 1] - items[:, 0], 250)
 
 
@@ -213,8 +200,6 @@ def test_nobody_gets_nothing() -> None:
 
 def test_what_cannot_be_searched_is_refused() -> None:
     texts, users = np.ones((3, 1, 2), dtype=np.float32), np.ones((2, 2), dtype=np.float32)
-    with pytest.raises(ValueError, match="one of max, mean, got 'median'"):
-        BlockedTexts(texts, users, 1, "median")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"got \(0, 1, 2\), 1 and 512"):
         BlockedTexts(texts[:0], users, 1)
     searched = BlockedTexts(texts, users, 1)

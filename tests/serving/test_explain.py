@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from tasks.fusion.candidate_store import candidate_rows
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.matching import search_semantic
-from tasks.matching.contract import VisitorBatch
+from tasks.matching.contract import Matcher, VisitorBatch
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
@@ -199,5 +199,5 @@ def test_a_matcher_that_cannot_score_visitors_keeps_its_scores() -> None:
     visitors = VisitorBatch(
         np.array([3, 4, 3]), np.array([0, 2, 3]), np.zeros((2, 1, 4), np.float32), ["", ""]
     )
-    found = rescored(candidates, {"b": cast(Any, LastItem())}, visitors, np.array([4, 3]))
+    found = rescored(candidates, {"b": cast(Matcher, LastItem())}, visitors, np.array([4, 3]))
     assert found.scores.tolist() == [[[1, 1], [2, 0]], [[1, 0], [2, 1]]]

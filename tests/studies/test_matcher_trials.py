@@ -95,7 +95,7 @@ def test_names_that_cannot_be_tried(ask: Ask, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError, match="--with popularity: .*left out in turn"):
         ask("--with", "ease", "--with", "popularity")
     with pytest.raises(
-        PolyrecError, match="no judgement to learn from; make some: polyrec relevance"
+        PolyrecError, match="no relevance label to learn from; make some: polyrec relevance"
     ) as refused:
         ask("--with", "relevance_student")
     assert isinstance(refused.value, PolyrecError)

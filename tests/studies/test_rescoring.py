@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flows.cli.tables.relevance import relevance_table
 from tasks.matching.pairs import steps
-from tasks.studies.rescoring import CHANCE, TOGETHER, Sample, rescoring
+from tasks.studies.rescoring import CHANCE, TOGETHER, Rescoring, Sample
 from tests.empty import with_warehouse
 from tests.matching.pairs.world import fill, run_of, settings_with
 from tests.models.toys import ToyEngine
@@ -41,9 +41,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
             window=steps.train_window(run),
             pairs=pairs,
             scores=warehouse.query("candidate_scores", fit="train", matchers=["cosine_max", "ease"]),
-            judged=judged.with_columns(log_prob_with=gain).drop("right"),
+            labels=judged.with_columns(log_prob_with=gain).drop("right"),
             cross_encoded=wrong.with_columns(score=-pl.col("right").fill_null(-1.0)).drop("right"),
-            held=held,
+            relevant=held,
             items=items,
             recommendable=np.ones(items.height, dtype=bool),
         )
@@ -51,7 +51,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="module")
 def answer(sample: Sample) -> dict[str, Any]:
-    return rescoring(sample, searched())
+    return Rescoring(sample, searched()).answer()
 
 
 def searched() -> Any:
@@ -68,7 +68,7 @@ def by(rows: list[Mapping[str, Any]], name: str) -> dict[str, float]:
 def test_a_model_that_knows_ranks_first_what_is_among_the_candidates(
     answer: dict[str, Any], sample: Sample
 ) -> None:
-    there = sample.pairs.join(sample.held, on=["user_id", "item_id"], how="semi").height / 6
+    there = sample.pairs.join(sample.relevant, on=["user_id", "item_id"], how="semi").height / 6
     assert 0 < there < 1
     found = by(answer["models"], "model")
     assert found["language_model"] == pytest.approx(there)
@@ -103,14 +103,14 @@ def test_fusion_takes_what_helps_and_nothing_else(answer: dict[str, Any]) -> Non
 
 def test_costs_and_correlations(answer: dict[str, Any], sample: Sample) -> None:
     assert (answer["users"], answer["judged_users"], answer["pairs"]) == (6, 6, 18)
-    assert answer["language_model"]["seconds"] == pytest.approx(sample.judged["seconds"].sum())
+    assert answer["language_model"]["seconds"] == pytest.approx(sample.labels["seconds"].sum())
     assert answer["student"]["ms_a_pair"] > 0
     assert answer["student"]["rank_correlation_of_the_cross_encoder"]["value"] == pytest.approx(-1)
     assert -1 <= answer["student"]["rank_correlation"]["value"] <= 1
 
 
 def test_it_can_be_repeated(answer: dict[str, Any], sample: Sample) -> None:
-    again = rescoring(sample, searched())
+    again = Rescoring(sample, searched()).answer()
     assert again["models"] == answer["models"]
     assert again["fusion"] == answer["fusion"]
 
@@ -120,7 +120,7 @@ def test_missing_scores_are_said(sample: Sample) -> None:
     with pytest.raises(
         ValueError, match=r"1 pairs of the sample have no score; run `polyrec relevance` again"
     ):
-        rescoring(replace(sample, cross_encoded=sample.cross_encoded[1:]), searched())
+        Rescoring(replace(sample, cross_encoded=sample.cross_encoded[1:]), searched()).answer()
 
 
 def test_the_table_shows_all_of_it(answer: dict[str, Any]) -> None:

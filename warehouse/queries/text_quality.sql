@@ -1,4 +1,4 @@
--- [item, slot]: live texts with their measures
+-- [item, slot]: live texts with their metrics
 select
     live.item_id, live.slot, t.angle, t.text_id, t.text, t.status, t.reason, t.whole_sentence, t.attempt,
     q.words, q.claims, q.unfounded, q.faithfulness, q.repetition, q.refusal, q.distinct_1, q.distinct_2, q.self_bleu,

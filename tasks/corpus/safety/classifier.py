@@ -3,7 +3,8 @@
 p(x) = 1 / (1 + exp(-(b + sum over i of a_i exp(-g |x - s_i|^2)))): s_i are the vectors of the training texts
 (Zhu & Hastie 2005). A linear one tells a threat from a plot about threats less well (docs/experiments.md).
 No weights come with the code: they are fitted to training.tsv beside this file where they are first needed.
-How stands in classifier.json, which `python -m tasks.corpus.safety.training` writes.
+The kernel, the ridge and the threshold stand in classifier.json, which `python -m
+tasks.corpus.safety.training` writes.
 """
 
 import json

@@ -18,10 +18,7 @@ def listing(category: str, data_folder: Path) -> list[dict[str, str]]:
     """Every set, with `state`: embedded, here, or not fetched."""
     return [
         {
-            "name": one.name,
-            "about": one.about,
-            "publisher": one.publisher,
-            "licence": one.licence,
+            **{key: getattr(one, key) for key in ("name", "about", "publisher", "licence")},
             "state": _state(one, category, data_folder),
         }
         for one in SETS.values()

@@ -44,10 +44,7 @@ class CrossEncoder:
     ) -> None:
         """Tune the encoder, and look up what each user had last.
 
-        Args:
-            data: with the names of items.
-            candidates: what other matchers propose to users: negatives.
-            on_step: called with the loss of every step.
+        Negatives are drawn from `candidates`, which other matchers propose; `on_step` gets every step's loss.
         """
         if data.names is None:
             raise ValueError("a cross-encoder reads words; give TrainingData names")

@@ -24,12 +24,8 @@ def sampled_users(user_ids: Sequence[str], n: int, seed: int) -> list[str]:
 def top_together(scores: pl.DataFrame, n: int, without: Sequence[str] = ()) -> pl.DataFrame:
     """Give the n candidates of each user with the best mean rank over matchers: user_id, item_id.
 
-    Candidates are what one of the matchers proposed itself; so which these are does not depend on `without`.
-
-    Args:
-        scores: rows of matching.scores of one fit.
-        n: how many a user.
-        without: matchers that neither propose nor rank.
+    The rows are those of matching.scores of one fit. Candidates are what one of the matchers proposed itself;
+    `without` names matchers that neither propose nor rank.
     """
     rows = scores.filter(~pl.col(MATCHER).is_in(list(without)))
     proposed = rows.filter(pl.col("own_rank").is_not_null()).select(USER, ITEM).unique()

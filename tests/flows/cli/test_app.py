@@ -10,11 +10,15 @@ import pytest
 from flows.cli.options import settings_file
 from tasks.settings import PROJECT
 from tests.flows.commands import Answer, refused
+from warehouse.errors import PolyrecError
 
 COMMANDS = (
     *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "rules"),
     *("explain", "publications", "rollback", "ui"),
 )
+
+
+HEAVY = ("prefect", "mlflow", "torch", "openvino", "pydantic", "polars", "duckdb")
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -33,15 +37,39 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; sys.argv = ['polyrec', '--help']\n"
+        f"import sys; HEAVY = {HEAVY}; sys.argv = ['polyrec', '--help']\n"
         "from flows.cli.app import main\n"
         "try: main()\n"
-        "except SystemExit: print('loaded:', {'prefect', 'mlflow', 'torch', 'openvino'} & set(sys.modules))"
+        "except SystemExit: print('loaded:', set(HEAVY) & set(sys.modules))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
     )
     assert answer.stdout.endswith("loaded: set()\n")
+
+
+def test_an_option_of_before_is_refused_with_its_new_name(polyrec: Callable[..., Answer]) -> None:
+    refused(polyrec("ablate", "texts", "--final"), "--final is --test now")
+
+
+def test_a_home_that_is_a_file(
+    polyrec: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "[red]file"
+    home.touch()
+    monkeypatch.setenv("POLYREC_HOME", str(home))
+    for command in ("report", "rules"):
+        refused(polyrec(command), "Not a directory", "[red]file")
+
+
+def test_an_error_of_several_lines_is_one_line(
+    polyrec: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PolyrecError("one\n  two [/] :cat:\x1b[31m\n")
+
+    monkeypatch.setattr("tasks.settings.load_settings", fail)
+    refused(polyrec("report"), r"polyrec: one; two [/] :cat:\x1b[31m")
 
 
 class TestConfiguration:

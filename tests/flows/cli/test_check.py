@@ -109,3 +109,10 @@ def test_help() -> None:
     assert answer.exit_code == 0
     for words in ("--config", "--json", "code 0", "load nothing"):
         assert words in answer.stdout
+
+
+def test_names_of_files_are_not_read_as_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "a[" / "b]"
+    folder.mkdir(parents=True)
+    answer = check(deliver(folder))
+    assert answer.exit_code == 0 and answer.stdout.rstrip().endswith("Usable.")

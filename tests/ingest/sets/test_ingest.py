@@ -1,4 +1,4 @@
-"""From a publisher to core tables: every built-in set is staged, judged and loaded like anybody's files."""
+"""From a publisher to core tables: every built-in set is staged, validated and loaded like any files."""
 
 from collections.abc import Iterator
 from pathlib import Path

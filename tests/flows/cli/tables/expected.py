@@ -16,6 +16,8 @@ def figures_of_report(answer: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{weight:.3f}" for weight in answer["fusion"]["weights"].values())
     for entry in answer["fusion"].get("model_selection") or ():
         yield f"{entry['ndcg']:.4f}"
+        if entry["against"] != f"{entry['method']} {entry['normaliser']}":
+            yield from (f"{entry[name]:+.4f}" for name in ("difference", "low", "high"))
     against = answer["fusion"]["test"]["vs_best_single"]
     yield from (f"{against[name]:+.4f}" for name in ("difference", "low", "high"))
     for group in (group for groups in answer.get("groups", {}).values() for group in groups.values()):

