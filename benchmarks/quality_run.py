@@ -31,6 +31,7 @@ from benchmarks.quality_peers import Answer, Bout, Budget, Tuned, together
 from benchmarks.quality_process import PeerFailed, Process, write_part
 from benchmarks.quality_report import OF_RELATION, Line, comparison_rows, ratios, result_rows, tables
 from tasks.settings import load_settings
+from tasks.studies.window import Window
 from warehouse.errors import PolyrecError
 
 OURS = "polyrec"
@@ -66,10 +67,10 @@ def measure_and_show(given: argparse.Namespace) -> int:
 def run(
     bench: Bench, peers: Sequence[Peer], budget: Budget, cache: Path, final: bool, console: Console
 ) -> dict[str, Any]:
-    """Tune, judge and compare.
+    """Tune, evaluate and compare.
 
     Args:
-        bench: what is judged on.
+        bench: the data.
         peers: at least one.
         budget: of each of them.
         cache: where what the searches found is kept, by split.
@@ -82,13 +83,9 @@ def run(
     with tempfile.TemporaryDirectory(prefix="polyrec-peers-") as temporary:
         answers, tuned = _peers(Path(temporary), windows, peers, budget, cache, seed, console)
     theirs = {part: together(answers[part], window) for part, window in windows.items()}
-    ours: dict[str, Scored] = {}
-    for part, window in windows.items():
-        with console.status(f"our matchers, {part}") as status:
-            ours[part] = score_matchers(window, lambda name, part=part: status.update(f"{name}, {part}"))
+    ours = {part: _ours(part, window, console) for part, window in windows.items()}
     our_fusion = _fused(bench, ours, final, f"{OURS} {FUSION}", console)
     peers_fusion = _fused(bench, theirs, final, f"{PEERS_TOGETHER} {FUSION}", console)
-
     matchers = {name: Line(OURS, name, parts) for name, parts in by_part(list(ours.items())).items()}
     by_name = {peer.name: peer for peer in peers}
     single = {
@@ -97,9 +94,8 @@ def run(
     }
     best_peer = single[best_of({name: line.parts for name, line in single.items()}, k)]
     best_matcher = matchers[best_of({name: line.parts for name, line in matchers.items()}, k)]
-    fusion = Line(OURS, FUSION, our_fusion.parts)
+    fusion, diverse = Line(OURS, FUSION, our_fusion.parts), Line(OURS, DIVERSE, our_fusion.diverse)
     of_peers = Line(PEERS_TOGETHER, FUSION, peers_fusion.parts)
-    diverse = Line(OURS, DIVERSE, our_fusion.diverse)
     lines = [fusion, diverse, *matchers.values(), of_peers, *single.values()]
     pairs = [
         *((fusion, best_peer), (fusion, of_peers), (best_matcher, best_peer)),
@@ -128,6 +124,11 @@ def run(
         "notes": _notes(bench, looks),
         "machine": machine(),
     }
+
+
+def _ours(part: str, window: Window, console: Console) -> Scored:
+    with console.status(f"our matchers, {part}") as status:
+        return score_matchers(window, lambda name: status.update(f"{name}, {part}"))
 
 
 def _peers(

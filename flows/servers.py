@@ -28,6 +28,7 @@ from warehouse.errors import PolyrecError
 
 HOST = "127.0.0.1"
 POOL = "polyrec"
+PROCESSES = ("prefect", "mlflow", "worker")
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 
@@ -54,41 +55,26 @@ class Server:
         """What it prints goes here."""
         return self.folder / "server.log"
 
-    def answers(self) -> bool:
-        """Whether it is up."""
-        return _answers(f"{self.url}{self.health}")
-
 
 def prefect_server(settings: Settings) -> Server:
     """Describe the Prefect server on this project's database."""
-    command = ("-m", "prefect", "server", "start", "--host", HOST, "--port", str(settings.prefect_port))
-    return Server(
-        "Prefect",
-        settings.prefect_port,
-        "prefect_port",
-        (sys.executable, *command),
-        settings.data_folder / "prefect",
-        "/api/health",
-        # The pages in the browser would otherwise ask port 4200, whatever the port.
-        {"PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{settings.prefect_port}/api"},
-    )
+    port = settings.prefect_port
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port))
+    # The pages in the browser would otherwise ask port 4200, whatever the port.
+    pages = {"PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api"}
+    folder = settings.data_folder / "prefect"
+    return Server("Prefect", port, "prefect_port", command, folder, "/api/health", pages)
 
 
 def mlflow_server(settings: Settings) -> Server:
     """Describe the MLflow server on this project's store: one worker, no jobs (2 processes, not 15)."""
+    port, artifacts = settings.mlflow_port, (settings.mlflow_folder / "artifacts").as_uri()
     command = (
-        *("-m", "mlflow", "server", "--host", HOST, "--port", str(settings.mlflow_port)),
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", settings.mlflow_uri, "--serve-artifacts"),
-        *("--artifacts-destination", (settings.mlflow_folder / "artifacts").as_uri(), "--workers", "1"),
+        *("--artifacts-destination", artifacts),
     )
-    return Server(
-        "MLflow",
-        settings.mlflow_port,
-        "mlflow_port",
-        (sys.executable, *command),
-        settings.mlflow_folder,
-        "/health",
-    )
+    return Server("MLflow", port, "mlflow_port", command, settings.mlflow_folder, "/health")
 
 
 def prefect_environment(settings: Settings) -> None:
@@ -271,7 +257,7 @@ def _check_alive(servers: Sequence[Server], children: Sequence[subprocess.Popen[
 
 def _wait(servers: Sequence[Server], children: Sequence[subprocess.Popen[bytes]]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not all(server.answers() for server in servers):
+    while not all(_answers(f"{server.url}{server.health}") for server in servers):
         _check_alive(servers, children)
         if time.monotonic() > deadline:
             logs = " and ".join(str(server.log) for server in servers)
@@ -299,16 +285,15 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 def main(arguments: Sequence[str]) -> int:
     """Run `python -m flows.servers prefect|mlflow|worker`."""
-    names = ("prefect", "mlflow", "worker")
-    if len(arguments) != 1 or arguments[0] not in names:
-        print(f"give one of {', '.join(names)}, got {' '.join(arguments) or 'nothing'}", file=sys.stderr)
-        return 2
-    try:
-        serve_one(load_settings(), arguments[0])
-    except PolyrecError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    if len(arguments) == 1 and arguments[0] in PROCESSES:
+        try:
+            serve_one(load_settings(), arguments[0])
+        except PolyrecError as error:
+            print(error, file=sys.stderr)
+            return 2
+        return 0
+    print(f"give one of {', '.join(PROCESSES)}, got {' '.join(arguments) or 'nothing'}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`polyrec forget`: removes a person."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ def forget(
         typer.confirm("Remove this person for good?", abort=True)
     gone = forgetting.forget(settings, user)
     if as_json:
-        print_json(gone.as_json())
+        print_json(asdict(gone))
         return
     say(f"User {user} is forgotten. Removed:")
     for place, rows in {**gone.tables, **gone.tracked}.items():

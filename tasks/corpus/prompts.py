@@ -51,10 +51,9 @@ def prompts_for(corpus: Corpus, item: Item) -> list[Prompt]:
         "noun": corpus.noun,
         "facts": item.facts(corpus.noun, words),
     }
-    languages = dict.fromkeys(angle.language for angle in corpus.angles)
     tasks = {
         language: task_part(corpus.noun, [angle for angle in corpus.angles if angle.language == language])
-        for language in languages
+        for language in set(corpus.languages.values())
     }
     return [(tasks[angle.language], *_facts_and_opening(angle, values)) for angle in corpus.angles]
 

@@ -2,8 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,6 @@ class Forgotten:
     """Files below mlflow/data to rows."""
     matchers: list[str]
     """Saved matchers, as fit/name: they hold histories, and are fitted again by the next run."""
-
-    def as_json(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
 
 def rows_to_forget(settings: Settings, user_id: str) -> dict[str, int]:
@@ -81,19 +78,22 @@ def _forget_tracked(folder: Path, user_id: str) -> dict[str, int]:
             rows = pl.read_parquet(path)
             others = rows.filter(pl.col(USER).ne_missing(user_id))
             if others.height < rows.height:
-                draft = path.with_suffix(".tmp")
-                others.write_parquet(draft)
-                draft.replace(path)
+                _replace(path, others.write_parquet)
                 removed[str(path.relative_to(folder))] = rows.height - others.height
     for path in sorted(path for name in EXAMPLES for path in folder.rglob(name)):
         example = json.loads(path.read_text(encoding="utf-8"))
         cleared = _without(example, user_id)
         if cleared != example:
-            draft = path.with_suffix(".tmp")
-            draft.write_text(json.dumps(cleared, indent=2), encoding="utf-8")
-            draft.replace(path)
+            text = json.dumps(cleared, indent=2)
+            _replace(path, lambda draft, text=text: draft.write_text(text, encoding="utf-8"))
             removed[str(path.relative_to(folder))] = 1
     return removed
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    draft = path.with_suffix(".tmp")
+    write(draft)
+    draft.replace(path)
 
 
 def _without(value: Any, user_id: str) -> Any:

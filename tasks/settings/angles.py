@@ -9,7 +9,7 @@ from tasks.settings.section import Section
 from tasks.settings.templates import check_template
 
 # Those with a list of profanity whose sentences end in a full stop and whose words are apart: the safety and
-# quality rules can judge them.
+# quality rules can check them.
 LANGUAGES = {
     "cs": "Czech",
     "da": "Danish",

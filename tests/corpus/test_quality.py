@@ -28,8 +28,8 @@ sentences = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=14)
 
 def reference_bleu(text: list[str], references: list[list[str]]) -> float:
     """sacrebleu's sentence BLEU with the same smoothing."""
-    judge = BLEU(smooth_method="add-k", smooth_value=1, tokenize="none", effective_order=False)
-    return judge.sentence_score(" ".join(text), [" ".join(one) for one in references]).score / 100
+    metric = BLEU(smooth_method="add-k", smooth_value=1, tokenize="none", effective_order=False)
+    return metric.sentence_score(" ".join(text), [" ".join(one) for one in references]).score / 100
 
 
 @given(sentences, st.lists(sentences, min_size=1, max_size=4))
