@@ -30,7 +30,8 @@ def explain(
     Args:
         snapshot: what is published.
         settings: of the project; only the counterfactual asks for its fitted matchers.
-        user_id, item_id: to whom, and what.
+        user_id: to whom.
+        item_id: what.
         k: length of the list that membership and counterfactual are about.
         membership: whether to say what each model adds to the item's being among the first k.
         counterfactual: whether to look for the past action without which the item would score least.
