@@ -103,8 +103,8 @@ def old_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     connection.execute(
         """insert into features.texts by name
             select unnest(['t', 'u']) as text_id, '1' as item_id, 0 as slot, 'a' as angle, 'e' as engine,
-                'h' as prompt_hash, 'planted instruction: stays' as prompt, 1 as pass, 1 as attempt, 0 as seed,
-                'planted instruction: stays' as text, 1 as n_tokens, true as whole_sentence,
+                'h' as prompt_hash, 'planted instruction: stays' as prompt, 1 as pass, 1 as attempt,
+                0 as seed, 'planted instruction: stays' as text, 1 as n_tokens, true as whole_sentence,
                 'quarantined' as status, unnest([?, null]) as reason""",
         ["planted instruction: it gives or follows an order"],
     )
