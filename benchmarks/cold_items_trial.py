@@ -75,17 +75,7 @@ def measure(
                     "record_test_look", split_hash=now.split_hash, fusion_id=LOOKER, mlflow_run_id="none"
                 )
             trial.judge(now)
-            cold = now.truth.recommendable
-            assert cold is not None
-            rows.append(
-                {
-                    "draw": draw,
-                    "split_hash": now.split_hash,
-                    "cold_items": int(cold.sum()),
-                    "users": len(now.judged),
-                    "events": int(now.truth.relevant.nnz),
-                }
-            )
+            rows.append(_size_of(draw, now))
     return {
         "dataset": found,
         "protocol": "cold_item",
@@ -95,6 +85,19 @@ def measure(
         "items_with_texts": inputs.with_texts,
         "draws": rows,
         **trial.summary(),
+    }
+
+
+def _size_of(number: int, draw: Draw) -> dict[str, Any]:
+    """What a draw holds."""
+    cold = draw.truth.recommendable
+    assert cold is not None
+    return {
+        "draw": number,
+        "split_hash": draw.split_hash,
+        "cold_items": int(cold.sum()),
+        "users": len(draw.judged),
+        "events": int(draw.truth.relevant.nnz),
     }
 
 

@@ -11,11 +11,8 @@ from flows.cli.app import app
 
 HEAD = """# Command line
 
-Made by `python -m flows.cli.reference > docs/reference.md`. Do not edit.
-
-Every command takes `--help`. What these two mean is said once:
+Made by `python -m flows.cli.reference > docs/reference.md`. Do not edit. Every command takes `--help`, too.
 """
-SHARED = ("--json", "--config")
 
 
 def reference() -> str:
@@ -23,12 +20,10 @@ def reference() -> str:
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     context = root.make_context("polyrec", [], resilient_parsing=True)
-    report = root.commands["report"].make_context("report", [], parent=context, resilient_parsing=True)
-    shared = [line for line in _options(report) if line.startswith(tuple(f"- `{one}" for one in SHARED))]
-    return "\n".join([HEAD, *shared, "", *_sections(root, context, set(shared))]).rstrip() + "\n"
+    return "\n".join([HEAD, *_sections(root, context)]).rstrip() + "\n"
 
 
-def _sections(group: TyperGroup, context: Context, shared: set[str]) -> Iterator[str]:
+def _sections(group: TyperGroup, context: Context) -> Iterator[str]:
     """The lines of every command of a group, and of those of groups inside it."""
     for name, command in group.commands.items():
         assert isinstance(command, TyperCommand | TyperGroup)
@@ -40,17 +35,11 @@ def _sections(group: TyperGroup, context: Context, shared: set[str]) -> Iterator
             inspect.cleandoc(command.help or ""),
             "",
         )
-        lines = [line.partition(":")[0] if line in shared else line for line in _options(own)]
-        if lines:
+        records = [record for one in command.get_params(own) if (record := one.get_help_record(own))]
+        if lines := [f"- `{option}`: {what}" for option, what in records if option != "--help"]:
             yield from (*lines, "")
         if isinstance(command, TyperGroup):
-            yield from _sections(command, own, shared)
-
-
-def _options(context: Context) -> list[str]:
-    """A line for each argument and option that is not hidden, but for --help."""
-    records = (one.get_help_record(context) for one in context.command.get_params(context))
-    return [f"- `{record[0]}`: {record[1]}" for record in records if record and record[0] != "--help"]
+            yield from _sections(command, own)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tasks.matching.contract import FloatArray, IntArray
 OVERFETCH = 2  # texts of so many times the wanted items are fetched
 POINTS_PER_LIST = 64  # to place a centroid; faiss asks for at least 39
 FIRST_PROBES = 8
-JUDGED = 128  # users that recall is measured on
+MEASURED = 128  # users that recall is measured on
 TOLERANCE = 1e-6  # of scores, by which an item counts as found that ties with the last of the best
 ADDED = 16_384  # texts added at once
 _FAISS: Any = faiss  # its types are those of C++, not of what Python may give
@@ -117,13 +117,13 @@ class ApproximateTexts:
     def _choose_probes(self, queries: FloatArray, m: int, least_recall: float) -> float:
         """Read twice as many lists until recall is enough; returns it."""
         _, asked = sample_of(self._texts[:1], queries)
-        asked = np.ascontiguousarray(asked[:: -(-len(asked) // JUDGED)] if len(asked) else asked)
+        asked = np.ascontiguousarray(asked[:: -(-len(asked) // MEASURED)] if len(asked) else asked)
         self._index.nprobe = min(FIRST_PROBES, self.n_lists)
         if not len(asked):
             return 1.0  # nobody has an interest: nothing can be missed
         exact = BlockedTexts(self._texts, asked[:0], m)  # without queries it copies no text
         least = np.concatenate([block.scores for block in exact.blocks(asked, m)])
-        last = np.where(np.isneginf(least), np.inf, least).min(axis=1)  # (JUDGED,) of the exact best m
+        last = np.where(np.isneginf(least), np.inf, least).min(axis=1)  # (MEASURED,) of the exact best m
         n_best = (least > -np.inf).sum()
         while True:
             scores, _ = self.top(asked, m)

@@ -19,7 +19,7 @@ from tasks.matching.contract import FloatArray
 WIDTH_STEP = 16
 SAMPLED_TEXTS = 16_384
 SAMPLED_QUERIES = 4096
-JUDGED_QUERIES = 128  # at most a half of the sampled: a width is judged on others than its axes fit
+CHECKED_QUERIES = 128  # at most every second of the sampled: axes are fitted on the others
 # Float32 sums of D terms are wrong by at most D * 2**-24 of the vectors' lengths (Higham, "Accuracy and
 # Stability of Numerical Algorithms", 2002, chapter 3). The bound is a rotation, a product and a length away.
 ROUNDINGS = 4
@@ -81,14 +81,14 @@ def choose_bound(
     n_dimensions = texts.shape[2]
     margin = float(ROUNDINGS * n_dimensions * 2.0**-24)
     whole = Bound(None, margin)
-    every = max(2, len(queries) // JUDGED_QUERIES)
-    judged, fitted = queries[::every], np.delete(queries, np.s_[::every], axis=0)
+    every = max(2, len(queries) // CHECKED_QUERIES)
+    checked, fitted = queries[::every], np.delete(queries, np.s_[::every], axis=0)
     if not len(fitted) or len(texts) < 2:
         return whole
     flat = texts.reshape(-1, n_dimensions)
     spread = flat.T @ flat / len(flat) + fitted.T @ fitted / len(fitted)
     axes = np.linalg.eigh(spread.astype(np.float64))[1][:, ::-1].astype(np.float32)
-    rotated, asked = flat @ axes, judged @ axes
+    rotated, asked = flat @ axes, checked @ axes
     exact = (asked @ rotated.T).reshape(len(asked), len(texts), -1).max(axis=2)  # (Q, S)
     # The place of the m-th of N among S; twice that, since most of a search runs with fewer seen than N.
     place = min(len(texts) - 1, -(-2 * m * len(texts) // n_items))

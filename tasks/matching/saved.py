@@ -27,7 +27,7 @@ class Manifest:
     """
 
     fingerprint: str
-    matchers: tuple[str, ...]
+    matchers: Sequence[str]
     item_ids: list[str]
     recommendable: NDArray[np.bool_]
 
@@ -38,20 +38,10 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_manifest(
-    folder: Path,
-    fingerprint: str,
-    matchers: Iterable[str],
-    item_ids: Sequence[str],
-    recommendable: NDArray[np.bool_],
-) -> None:
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest, last: a folder with one is whole."""
-    values = {
-        "fingerprint": fingerprint,
-        "matchers": list(matchers),
-        "item_ids": list(item_ids),
-        "kept_out": np.flatnonzero(~recommendable).tolist(),
-    }
+    values = vars(manifest) | {"kept_out": np.flatnonzero(~manifest.recommendable).tolist()}
+    del values["recommendable"]
     draft = folder / f"{MANIFEST}.tmp"
     draft.write_text(json.dumps(values) + "\n", encoding="utf-8")
     draft.replace(folder / MANIFEST)
@@ -65,7 +55,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     recommendable = np.ones(len(values["item_ids"]), dtype=bool)
     recommendable[values["kept_out"]] = False
-    return Manifest(values["fingerprint"], tuple(values["matchers"]), values["item_ids"], recommendable)
+    return Manifest(values["fingerprint"], values["matchers"], values["item_ids"], recommendable)
 
 
 def load_matchers(folder: Path, names: Iterable[str]) -> dict[str, Matcher]:

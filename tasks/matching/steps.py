@@ -15,7 +15,7 @@ from tasks.matching.data import Fit, read_fit
 from tasks.matching.external import content_hash
 from tasks.matching.registry import build
 from tasks.matching.retrieve import Retrieval
-from tasks.matching.saved import clear, read_manifest, write_manifest
+from tasks.matching.saved import Manifest, clear, read_manifest, write_manifest
 from tasks.matching.top_k_index import top_k_indexes
 from tasks.metrics.diversity import ild
 from tasks.metrics.ranking import contains, mean_defined, ndcg
@@ -119,19 +119,15 @@ def fit_matcher(run: StageRun, work: FitWork, name: str) -> None:
 def score(run: StageRun, work: FitWork) -> None:
     """Score the candidates of a window's users, shard by shard."""
     settings, fit, window = run.settings.matching, work.fit, work.window
-    write_manifest(work.folder, work.digest, work.names, window.item_ids, window.recommendable)
+    manifest = Manifest(work.digest, work.names, window.item_ids, window.recommendable)
+    write_manifest(work.folder, manifest)
     matchers, spool = list(work.matchers.values()), Spool(run.warehouse)
     with progress(f"indexing {fit}", None, "matchers"):
         indexes = top_k_indexes(matchers, settings, run.settings.seed)
     run.counts |= {f"search_recall_{name}_{fit}": index.recall for name, index in indexes.items()}
+    shown = window.recommendable, work.hidden
     retrieval = Retrieval(
-        matchers,
-        window.data,
-        settings.block_users,
-        settings.candidates,
-        window.recommendable,
-        work.hidden,
-        indexes,
+        matchers, window.data, settings.block_users, settings.candidates, *shown, indexes=indexes
     )
     rows = 0
     with progress(f"scoring {fit}", sum(map(len, work.shards.values())), "users") as advance:
@@ -221,7 +217,7 @@ def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
     item_ids = items[ITEM].to_list()
     relevant = interaction_matrix(relevant_events(warehouse, settings, VALIDATION), user_ids, item_ids)
     categories, _ = category_matrix(items["categories"].to_list())
-    judged = np.flatnonzero(np.diff(relevant.indptr) > 0)
+    with_events = np.flatnonzero(np.diff(relevant.indptr) > 0)
     user_code = {user_id: code for code, user_id in enumerate(user_ids)}
     item_code = {item_id: code for code, item_id in enumerate(item_ids)}
     out = {}
@@ -230,11 +226,11 @@ def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
         lists = np.full((len(user_ids), k), -1)
         places = [user_code[user] for user in rows[USER]]
         lists[places, rows["rank"].to_numpy() - 1] = [item_code[item] for item in rows[ITEM]]
-        hits = contains(relevant, lists)[judged]
-        n_relevant = np.diff(relevant.indptr)[judged]
+        hits = contains(relevant, lists)[with_events]
+        n_relevant = np.diff(relevant.indptr)[with_events]
         out[str(name)] = {
             f"val_ndcg_at_{k}": mean_defined(ndcg(hits, n_relevant)),
             f"val_recall_at_{k}": float((hits.sum(axis=1) / n_relevant).mean()),
-            f"val_ild_at_{k}": mean_defined(ild(lists[judged], categories)),
+            f"val_ild_at_{k}": mean_defined(ild(lists[with_events], categories)),
         }
     return out

@@ -30,7 +30,7 @@ class TopItems:
 class Best:
     """The best items so far, and the bar: what an item must score to matter.
 
-    A bar from elsewhere may be a guess: see `missed`.
+    A bar from elsewhere may be an estimate: see `missed`.
 
     Args:
         n_users: B.

@@ -46,7 +46,7 @@ class SlitSettings(Section):
 class SearchSettings(Section):
     """What all matchers by recorded searches have in common."""
 
-    not_searched: ClassVar[str] = "lists are judged on events, which no recorded search belongs to"
+    not_searched: ClassVar[str] = "lists are compared with events, which no recorded search belongs to"
 
     latest_searches: int = Field(default=5, ge=1)
     """A user's queries are taken of so many searches back."""

@@ -16,6 +16,7 @@ KEYS = {
 MATCHERS = {"rarity": "inverse_popularity"}
 """Names in [matching] matchers, and of commands that take a matcher."""
 
+MOST_ACCURATE = "most_accurate"
 _N = r"(\d+(?:\.\d+)?)"
 _LOSS = re.compile(rf"most_diverse_within_{_N}_percent_ndcg")
 _RATIOS = re.compile(rf"most_accurate_with_{_N}_times_catalogue_and_{_N}_times_ild")
@@ -36,13 +37,13 @@ def replacement(key: str, value: object) -> dict[str, object]:
     if key in KEYS:
         return {KEYS[key]: value}
     if key == "fusion.choose":
-        loss = _LOSS.fullmatch(
-            "most_diverse_within_0_percent_ndcg" if value == "most_accurate" else str(value)
-        )
-        return {"fusion.max_ndcg_loss": round(float(loss[1]) / 100, 9) if loss else None}
+        found = _LOSS.fullmatch(str(value))
+        none = 0.0 if value == MOST_ACCURATE else None
+        return {"fusion.max_ndcg_loss": round(float(found[1]) / 100, 9) if found else none}
     if key == "fusion.choose_diverse":
         found = _RATIOS.fullmatch(str(value))
-        ratios = (float(found[1]), float(found[2])) if found else (None, None)
+        none = 0.0 if value == MOST_ACCURATE else None
+        ratios = (float(found[1]), float(found[2])) if found else (none, none)
         return dict(zip(("fusion.diverse_catalogue_ratio", "fusion.diverse_ild_ratio"), ratios, strict=True))
     return {}
 

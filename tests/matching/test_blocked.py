@@ -103,7 +103,7 @@ def test_short_vectors_find_what_whole_ones_do(together: bool, number_format: to
     assert all(len(set(row)) == 3 for row in items.tolist())
 
 
-def test_a_bar_that_was_guessed_too_high_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bar_that_was_estimated_too_high_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """All good items lie in the first block, so it promises more than the catalogue keeps."""
     monkeypatch.setattr(blocked, "FIRST_ITEMS", 50)
     rng = np.random.default_rng(11)

@@ -15,7 +15,7 @@ def test_the_last_blocks_are_set_aside_whole() -> None:
     assert earlier.item[earlier.user == 2].tolist() == [3]
 
 
-def test_users_without_anything_earlier_are_not_judged() -> None:
+def test_users_without_anything_earlier_do_not_count() -> None:
     earlier, relevant = set_aside(DATA)
     right = ndcg_of(lambda users: relevant[users].toarray().astype(np.float32), earlier, relevant)
     assert right == 1

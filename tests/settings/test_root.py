@@ -1,3 +1,4 @@
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -156,6 +157,20 @@ def test_environment_wins_over_file_key_by_key(tmp_path: Path, monkeypatch: pyte
     settings = load_settings(path)
     assert (settings.seed, settings.fusion.trials, settings.fusion.max_diversity) == (2, 8, 0.25)
     assert settings.data_folder == tmp_path.resolve() / "warehouse" / "data"
+
+
+def test_value_in_json_of_the_environment_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, "[evaluation]\nk = 5\n")
+    monkeypatch.setenv("POLYREC_CORPUS__ANGLES", f"[{json.dumps({'name': 'Mood'})}]")
+    with pytest.raises(SettingsError, match=r"environment variable POLYREC_CORPUS__ANGLES is 'Mood'"):
+        load_settings(path)
+    monkeypatch.delenv("POLYREC_CORPUS__ANGLES")
+    monkeypatch.setenv("POLYREC_EVALUATION", '{"resamples": 200}')
+    assert load_settings(path).evaluation.k == 5
+    with pytest.raises(SettingsError, match=r"mine\.toml: key 'evaluation\.k' is 101"):
+        load_settings(written(tmp_path, "[evaluation]\nk = 101\n"))
 
 
 @pytest.mark.parametrize(

@@ -18,5 +18,5 @@ def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
 
 def inferred_table(told: Iterable["Told"]) -> Table:
     """The keys of a new configuration, each with its reason."""
-    columns = [text("table", least=16), text("key", least=10), text("value", least=10), text("why")]
-    return Table("Inferred", columns, [(one.table, one.key, one.value, one.why) for one in told])
+    columns = [word("setting"), text("value", least=10), text("why", least=16)]
+    return Table("Inferred", columns, [(f"{one.table}.{one.key}", one.value, one.why) for one in told])

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group
 
 from flows.cli.tables.table import Table, figure, paragraph, word
-from tasks.evaluation.report import FUSION, Sheet, blocks
+from tasks.evaluation.report import FUSION, PARTS, Sheet, blocks
 
 
 def report_table(report: Mapping[str, Any]) -> Group:
@@ -20,13 +20,15 @@ def _sheet(sheet: Sheet) -> Table:
     return Table(sheet.title, [word(name), *map(figure, figures)], sheet.rows, bold)
 
 
-def draws_table(mean: Mapping[str, Any]) -> Table:
-    """The mean of every figure over draws, with its standard error."""
-    columns = [word("model"), word("part"), word("figure"), figure("mean"), figure("standard error")]
-    rows = [
-        (model, part, name, f"{found['mean']:.3f}", f"{found['standard_error']:.3f}")
-        for model, parts in mean.items()
-        for part, figures in parts.items()
-        for name, found in figures.items()
-    ]
-    return Table("Mean over draws, and its standard error", columns, rows)
+def draws_table(mean: Mapping[str, Any]) -> Group:
+    """The mean of every figure over draws, with its standard error: a table a model and part."""
+    columns = [word("figure"), figure("mean"), figure("standard error")]
+    tables = []
+    for model, parts in mean.items():
+        for part, figures in parts.items():
+            rows = [
+                (name, f"{found['mean']:.3f}", f"{found['standard_error']:.3f}")
+                for name, found in figures.items()
+            ]
+            tables.append(Table(f"{model}, {PARTS[part]}", columns, rows))
+    return Group(paragraph("Mean over draws, and its standard error"), *tables)

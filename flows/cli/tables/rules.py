@@ -8,7 +8,7 @@ from flows.cli.tables.table import Table, figure, text, word
 
 def rules_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Every rule with its state."""
-    columns = [text("name", least=12), *map(word, ("kind", "state", "from"))]
+    columns = [*map(word, ("name", "kind", "state", "from"))]
     columns += [figure("items"), figure("users"), text("what", least=14)]
     return Table("Rules", columns, [_row(row) for row in rows])
 

@@ -18,6 +18,7 @@ from tasks.items.content import neutral
 from tasks.matching.base import ARRAYS, read_description, write_description
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
 from tasks.matching.training_data import Names
+from tasks.matching.training_prefixes import block_bounds
 from tasks.models.encoder import encoder_folder
 from tasks.settings.matchers import CrossEncoderSettings
 
@@ -82,15 +83,14 @@ class CrossEncoder:
     def score_pairs(self, pairs: PairBatch) -> FloatArray:
         """Return (P,) float32; pairs of like length are read together."""
         out = np.zeros(len(pairs.users), dtype=np.float32)
-        network = self._fitted()
-        order = np.array(
-            sorted(range(len(out)), key=lambda at: len(self._texts[pairs.items[at]])), dtype=np.int64
-        )
+        self._fitted()
+        lengths = [len(self._texts[item]) for item in pairs.items]
+        order = np.argsort(lengths, kind="stable")
         with torch.inference_mode():
             for start in range(0, len(order), PAIRS_AT_ONCE):
                 chosen = order[start : start + PAIRS_AT_ONCE]
                 histories = self._latest[pairs.users[chosen]]
-                out[chosen] = self._logits(histories, pairs.items[chosen], network).numpy()
+                out[chosen] = self._logits(histories, pairs.items[chosen]).numpy()
         return out
 
     def save(self, folder: Path) -> None:
@@ -115,15 +115,13 @@ class CrossEncoder:
         matcher._network.eval()
         return matcher
 
-    def _logits(
-        self, histories: IntArray, items: IntArray, network: "_Network | None" = None
-    ) -> torch.Tensor:
+    def _logits(self, histories: IntArray, items: IntArray) -> torch.Tensor:
         """Score items (P,) for histories (G, L), P a multiple of G: (P,)."""
         read = ["; ".join(self._texts[item][0] for item in row if item >= 0) for row in histories]
         each = len(items) // max(len(read), 1)
         first = [text for text in read for _ in range(each)]
         second = [" ".join(self._texts[item]) for item in items]
-        return (network or self._fitted())(first, second, self.settings.max_tokens)
+        return self._fitted()(first, second, self.settings.max_tokens)
 
     def _fitted(self) -> "_Network":
         if self._network is None:
@@ -150,13 +148,10 @@ class _Events:
         self._candidates = candidates.items[order]
         bounds = np.searchsorted(candidates.users[order], np.arange(data.n_users + 1))
         self._first, self._stop = bounds[:-1], bounds[1:]
-        start = np.searchsorted(learned.user, learned.user)
-        change = (learned.user[1:] != learned.user[:-1]) | (learned.time[1:] != learned.time[:-1])
-        blocks = np.concatenate([[0], np.flatnonzero(change) + 1]) if len(learned.user) else start
-        block = np.repeat(blocks, np.diff(np.append(blocks, len(learned.user))))
-        self._start, self._block = start, block  # (E,) first event of the user, of the same time
+        self._start = np.searchsorted(learned.user, learned.user)  # (E,) first event of the user
+        self._block, _ = block_bounds(learned)  # (E,) first event of the same time
         has_candidates = self._stop > self._first
-        self._positives = np.flatnonzero((block > start) & has_candidates[learned.user])
+        self._positives = np.flatnonzero((self._block > self._start) & has_candidates[learned.user])
 
     def __len__(self) -> int:
         return len(self._positives)

@@ -116,11 +116,16 @@ def told() -> list[Told]:
 
 CASES: dict[str, tuple[Callable[..., RenderableType], Any, Callable[[Any], Any], tuple[str, ...]]] = {
     "report": (report_table, wide_report(), figures_of_report, ("inverse_popularity",)),
-    "report --draws": (draws_table, draws(), lambda _: ["0.123", "0.008"] * 3, ("inverse_popularity",)),
+    "report --draws": (draws_table, draws(), lambda _: ["0.123", "0.008"] * 3, ("inverse_popularity,",)),
     "ablate": (variants_table, wide_variants(), of_variants, ("slot", "categories")),
     "tune": (tuning_table, search(), of_search, ("[matching.ease]", "co_occurrence_half_life_items")),
     "relevance": (relevance_table, labels(), of_labels, ("relevance_student",)),
-    "rules": (rules_table, rules(), lambda _: ["1,234", "12,345", "0.25"] * 2, ("[red]Alien[/]", "[bold")),
+    "rules": (
+        rules_table,
+        rules(),
+        lambda _: ["1,234", "12,345", "0.25"] * 2,
+        ("[red]Alien[/]", "seasonal-offers-of-december"),
+    ),
     "review": (review_table, reviews(), lambda _: [], ("91a3763e665a787dc11bc1234567890a", "[red]Alien[/]")),
     "data list": (
         sets_table,
