@@ -1,6 +1,6 @@
 """SQL of single values: how text as delivered becomes an id, a text, a number or a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from warehouse.sql import name_of, text_of
 
@@ -116,21 +116,21 @@ def time_fault(column: str, time: str, unit: str | None, latest: int) -> str:
 
 def json_of(columns: Iterable[str], prefix: str = "") -> str:
     """A JSON object of staged columns by their names, without those that are empty; `prefix` as `s.`."""
-    pairs = ", ".join(
-        f"{text_of(column)}, nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')"
-        for column in columns
+    return _object(
+        {column: f"nullif(left({trimmed(prefix + name_of(column))}, {MAX_KEPT}), '')" for column in columns}
     )
+
+
+def content_of(columns: Iterable[str], prefix: str = "") -> str:
+    """As `json_of`, of clean texts on one line."""
+    return _object({column: clean_text(listed_text(prefix + name_of(column))) for column in columns})
+
+
+def _object(values: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{text_of(name)}, {value}" for name, value in values.items())
     return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"
 
 
 def json_path(column: str) -> str:
     """The JSON pointer to a key of an object, such as a column in `content`."""
     return "/" + column.replace("~", "~0").replace("/", "~1")
-
-
-def content_of(columns: Iterable[str], prefix: str = "") -> str:
-    """A JSON object of columns by their names, as clean texts on one line, without those that are empty."""
-    pairs = ", ".join(
-        f"{text_of(column)}, {clean_text(listed_text(prefix + name_of(column)))}" for column in columns
-    )
-    return f"json_merge_patch('{{}}', json_object({pairs}))::varchar" if pairs else "null::varchar"

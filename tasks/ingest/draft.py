@@ -110,9 +110,8 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         raise SettingsError(
             f"no event log found in {folder}: a table with a user and an item; name it with --interactions"
         )
-    items = tables.get("items", []) or [
-        one for one in logs[:1] if "title" in infer_schema.infer_items(one.rows)
-    ]
+    of_log = logs[:1] if "title" in infer_schema.infer_items(logs[0].rows) else []
+    items = tables.get("items") or of_log
     if not items:
         raise SettingsError(
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"

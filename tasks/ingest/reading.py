@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.ingest.databases import duckdb_path, source_name
 from tasks.ingest.delivered import checked, count_lines, csv_rows, json_rows, parquet_rows
 from tasks.ingest.dialect import Dialect, check_names, find_dialect
 from tasks.ingest.files import File, find_files, lending
@@ -202,7 +202,7 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
     scheme = table.connection.partition(":")[0]
     try:
         if scheme == "duckdb":
-            rows, rows_in = staging.read_database(0, duckdb_path(table, base), table.table)
+            rows, rows_in = staging.read_database(0, _duckdb_path(table, base), table.table)
         elif scheme in ("postgresql", "postgres"):
             delivered, rows_in = read_table(table.connection, table.table, source)
             rows = staging.read_arrow(0, delivered)
@@ -216,6 +216,29 @@ def _read_database(staging: Staging, table: Table, base: Path) -> _Read:
             f'cannot read {source}: {error}; in the TOML: connection = ..., table = "schema.table"'
         ) from error
     return _Read(rows_in, rows, _row_numbers)
+
+
+def source_name(table: Table) -> str:
+    """What reports call the table: its connection without a password, and its name."""
+    parts = urlsplit(table.connection)
+    address = parts.netloc
+    if "@" in address:
+        user, _, host = address.rpartition("@")
+        address = f"{user.partition(':')[0]}@{host}"
+    return f"{parts.scheme}://{address}{parts.path}:{table.table}"
+
+
+def _duckdb_path(table: Table, base: Path) -> Path:
+    """The file that a `duckdb:` connection names: absolute, or relative to the TOML file."""
+    named = table.connection.partition(":")[2].removeprefix("//")
+    choices = [Path(named), base / named.lstrip("/")]
+    for path in choices:
+        if path.is_file():
+            return path
+    raise SourceError(
+        f"there is no DuckDB file {' or '.join(str(path) for path in choices)}; in the TOML: "
+        'connection = "duckdb:///path/to/file"'
+    )
 
 
 READERS: dict[str, Callable[[Staging, int, File, Table], _Read]] = {

@@ -122,7 +122,7 @@ def next_record(lines: Lines, delimiter: str, encoding: str) -> Record | None:
             continue
         number = lines.number
         if len(bare) > MAX_RECORD:
-            return _bad(number, line, f"is longer than {MAX_RECORD:,} bytes")
+            return Record(number, [], line, f"is longer than {MAX_RECORD:,} bytes")
         if b'"' in bare:
             return _quoted_record(lines, line, delimiter, encoding)
         return _checked(number, decode(bare, encoding).split(delimiter), line, encoding)
@@ -159,7 +159,7 @@ def _quoted_record(lines: Lines, first: bytes, delimiter: str, encoding: str) ->
             reason = "has a quote that is not closed"
         else:
             reason = "has a quote inside a quoted field that is not doubled"
-        return _bad(number, first, reason)
+        return Record(number, [], first, reason)
     if len(delimiter) > 1:
         fields = [field.replace(STAND_IN, delimiter) for field in fields]
     return _checked(number, fields, b"".join(taken), encoding)
@@ -168,7 +168,7 @@ def _quoted_record(lines: Lines, first: bytes, delimiter: str, encoding: str) ->
 def _checked(number: int, fields: list[str], content: bytes, encoding: str) -> Record:
     if b"\0" in content:
         where = next((at for at, field in enumerate(fields) if "\0" in field), None)
-        return _bad(number, content, "holds a NUL byte", where)
+        return Record(number, [], content, "holds a NUL byte", where)
     if encoding == "utf-8" and not content.isascii():
         for where, field in enumerate(fields):
             if undecoded := UNDECODED.search(field):
@@ -177,12 +177,8 @@ def _checked(number: int, fields: list[str], content: bytes, encoding: str) -> R
                     f"holds the byte 0x{byte:02X}, which is not UTF-8; "
                     'if the whole file is Latin-1: encoding = "latin-1"'
                 )
-                return _bad(number, content, reason, where)
+                return Record(number, [], content, reason, where)
     return Record(number, fields, content)
-
-
-def _bad(number: int, content: bytes, reason: str, field: int | None = None) -> Record:
-    return Record(number, [], content, reason, field)
 
 
 def shown(content: bytes, encoding: str) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest.databases import source_name
-from tasks.ingest.reading import stage
+from tasks.ingest.reading import source_name, stage
 from tasks.settings.data import Table
 from warehouse.connection import writing
 from warehouse.errors import SourceError

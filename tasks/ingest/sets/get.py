@@ -1,5 +1,8 @@
 """Getting a built-in set: its files fetched, checked, and noted in its manifest."""
 
+import hashlib
+import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,11 +10,51 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from tasks.ingest.sets.catalogue import SETS, BuiltIn, Remote, folder_of, get_command, set_of
 from tasks.ingest.sets.download import Progress, address, discard, download, keep, small_text
-from tasks.ingest.sets.manifest import Kept, Manifest, digest
 from warehouse.errors import SourceError
+
+MANIFEST = "manifest.json"
+
+
+class Kept(BaseModel):
+    """A file of the set."""
+
+    url: str
+    bytes: int
+    sha256: str
+    checked: str
+    """Against what it was checked when it came."""
+
+
+class Manifest(BaseModel):
+    """What lies beside the files of a set."""
+
+    licence: str = ""
+    """The terms that were accepted."""
+    accepted_at: str = ""
+    files: dict[str, Kept] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of a folder; an empty one where there is none."""
+        path = folder / MANIFEST
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
+
+    def write(self, folder: Path) -> None:
+        """Put it into a folder, whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{MANIFEST}.part"
+        part.write_text(self.model_dump_json(indent=2), encoding="utf-8")
+        os.replace(part, folder / MANIFEST)
+
+
+def digest(path: Path, kind: str = "sha256") -> str:
+    """The checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def listing(category: str, data_folder: Path) -> list[dict[str, str]]:

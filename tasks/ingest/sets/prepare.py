@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.ingest.sets.catalogue import folder_of, get_command, set_of
-from tasks.ingest.sets.get import verify
-from tasks.ingest.sets.manifest import Manifest
+from tasks.ingest.sets.get import Manifest, verify
 from tasks.ingest.sets.mind import write_clicks, write_news
 from tasks.settings.data import Data, Interactions, Items, Users
 from tasks.settings.section import Section

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.sets.download import download
-from tasks.ingest.sets.get import get, listing
-from tasks.ingest.sets.manifest import Kept, Manifest
+from tasks.ingest.sets.get import Kept, Manifest, get, listing
 from tests.ingest.sets.publisher import CONTENT, Publisher
 from warehouse.errors import SourceError
 
