@@ -44,6 +44,7 @@ from tasks.models import smollm2
 from tasks.models.engine import END
 from tasks.settings import PROJECT, Settings
 from warehouse.connection import writing
+from warehouse.errors import PolyrecError
 from warehouse.staging import clear
 
 PEERS = PROJECT / ".venv-peers" / "bin" / "python"
@@ -62,10 +63,6 @@ Measured = Mapping[str, Sequence[Mapping[str, Any]]]
 def has_llama_cpp() -> bool:
     """Whether the environment of peers is there with llama-cpp-python in it."""
     return PEERS.exists() and any(PEERS.parent.parent.glob("lib/python*/site-packages/llama_cpp"))
-
-
-class MeasuringFailed(RuntimeError):
-    """A process that measures ended with an error; the message holds the end of what it printed."""
 
 
 def fill(settings: Settings) -> pl.DataFrame:
@@ -202,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="polyrec-") as temporary:
         try:
             values = _measure_all(Path(temporary), given.items, given.rounds, given.models, console)
-        except MeasuringFailed as error:
+        except PolyrecError as error:
             print(error, file=sys.stderr)
             return 1
     show(values, tables(values), given.json, console)
@@ -219,7 +216,7 @@ def _measure_all(
         (settings.data_folder / "models").symlink_to(models.resolve())
     items = fill(settings)
     if n_items > items.height:
-        raise MeasuringFailed(f"--items must be at most {items.height}, the films there are, got {n_items}")
+        raise PolyrecError(f"--items must be at most {items.height}, the films there are, got {n_items}")
     work, answer = home / "work.json", home / "answer.json"
     work.write_text(json.dumps(work_of(items, n_items, settings)), encoding="utf-8")
     engines: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
@@ -257,7 +254,7 @@ def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-20:])
-        raise MeasuringFailed(f"{' '.join(command)} ended with code {done.returncode}:\n{tail}")
+        raise PolyrecError(f"{' '.join(command)} ended with code {done.returncode}:\n{tail}")
 
 
 if __name__ == "__main__":

@@ -41,10 +41,8 @@ def explain(
     """
     fusion = UserFusion.read(snapshot, user_id)
     if not 1 <= k <= len(fusion.item_ids):
-        raise PolyrecError(
-            f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}; "
-            "give another --k"
-        )
+        why = f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}"
+        raise PolyrecError(f"{why}; give another --k")
     item = _item(snapshot, item_id)
     found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
     row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}
@@ -56,8 +54,9 @@ def explain(
     else:
         raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
     text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
-    known = counterfactual and column is not None
-    without_one = _counterfactual(fusion, settings, column, k) if known else None
+    without_one = None
+    if counterfactual and column is not None:
+        without_one = _counterfactual(fusion, settings, column, k)
     return {
         "user_id": user_id,
         "item_id": item_id,

@@ -39,7 +39,7 @@ def prompts_for(corpus: Corpus, item: Item) -> list[Prompt]:
     """The prompts of one item, one per angle.
 
     Raises:
-        AngleError: a template fails for this item.
+        PolyrecError: a template fails for this item.
     """
     words = corpus.description_words
     values = {

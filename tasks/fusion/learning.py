@@ -88,7 +88,7 @@ def _learned(
 ) -> Layers:
     """The mean of several networks of a shape (inputs, units, outputs)."""
     users = np.flatnonzero((examples.relevant & examples.present).any(axis=1))
-    scores, relevant, present = (array[users] for array in examples)
+    scores, relevant, present = examples.scores[users], examples.relevant[users], examples.present[users]
     held = np.random.default_rng(seed).permutation(len(users)) % MEMBERS
     known = torch.from_numpy(features[users].astype(np.float32))
     members = []
@@ -96,9 +96,8 @@ def _learned(
         for number in range(min(MEMBERS, len(users))):
             columns = _sample(relevant, present, seed + number)  # (U', S)
             picked = np.take_along_axis(scores, columns[:, :, None], axis=1).astype(np.float32)
-            loss = _listwise_loss(
-                *(np.take_along_axis(flags, columns, axis=1) for flags in (relevant, present))
-            )
+            wanted, there = (np.take_along_axis(flags, columns, axis=1) for flags in (relevant, present))
+            loss = _listwise_loss(wanted, there)
             network, rows = _network(*shape, seed + number), torch.from_numpy(picked)
             _train(network, lambda n=network, r=rows, f=loss: f(forward(n, r, known)), held == number, decay)
             members.append(_layers(network))

@@ -1,6 +1,6 @@
 """What a weight search leaves in MLflow: parameters, metrics and figures, by their names there."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import plotly.graph_objects as go
 
@@ -10,7 +10,14 @@ from tasks.fusion.tuning import FINAL, Tuning
 from tasks.settings import Settings
 
 
-def trial_record(trial: Trial, k: int) -> dict[str, dict[str, Any]]:
+class Record(TypedDict):
+    """What a run of MLflow holds."""
+
+    params: dict[str, Any]
+    metrics: dict[str, float]
+
+
+def trial_record(trial: Trial, k: int) -> Record:
     """Params and metrics of a trial."""
     weights = {f"weight_{name}": weight for name, weight in trial.weights.items()}
     return {
@@ -19,7 +26,7 @@ def trial_record(trial: Trial, k: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def search_record(tuning: Tuning, settings: Settings) -> dict[str, dict[str, Any]]:
+def search_record(tuning: Tuning, settings: Settings) -> Record:
     """Params and metrics of a search: what was asked, what was chosen, and what the methods are worth."""
     model, ndcg = tuning.models[FINAL], f"val_ndcg_at_{settings.evaluation.k}"
     return {

@@ -66,7 +66,7 @@ def _excluded(rule: Rule, users: Codes, items: Codes, book: RuleBook) -> NDArray
 class _Listed:
     """Lists as codes."""
 
-    def __init__(self, lists: pl.DataFrame, book: RuleBook, users: NDArray[np.int64]) -> None:
+    def __init__(self, lists: pl.DataFrame, book: RuleBook, users: Codes) -> None:
         self.book, self.users = book, users
         self.row = np.searchsorted(users, codes(lists[USER], book.user_ids))
         self.item, self.rank = codes(lists[ITEM], book.item_ids), lists[RANK].to_numpy()

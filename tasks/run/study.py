@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 
@@ -39,7 +40,7 @@ class ResumableStudy:
             file: of the trials; in memory only when None.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.study = optuna.create_study(directions=["maximize"] * objectives)
+        self.study = optuna.create_study(directions=[StudyDirection.MAXIMIZE] * objectives)
         self.known: list[dict[str, Any]] = []
         """Trials of the file, in order."""
         self._space, self._seed, self._random_trials, self._file = dict(space), seed, random_trials, file

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tasks.settings.section import Section
 from tasks.settings.templates import check_template
+from warehouse.errors import PolyrecError
 
 # Those with a list of profanity whose sentences end in a full stop and whose words are apart: the safety and
 # quality rules can check them.
@@ -63,7 +64,10 @@ class Angle(Section):
     @classmethod
     def _check_template(cls, template: str, info: ValidationInfo) -> str:
         if "name" in info.data:  # else that is the error to tell
-            check_template(info.data["name"], template)
+            try:
+                check_template(info.data["name"], template)
+            except PolyrecError as error:
+                raise ValueError(str(error)) from None
         return template
 
 

@@ -17,10 +17,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from warehouse.errors import PolyrecError
 
 
-class AngleError(PolyrecError, ValueError):
-    """A template that cannot be used; the message names angle, line and, where it can be told, column."""
-
-
 class Columns(dict[str, str]):
     """An item's further content columns: one that it lacks is empty."""
 
@@ -93,7 +89,7 @@ def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
     'item: {{ 7*7 }} '
 
     Raises:
-        AngleError: it fails with these values.
+        PolyrecError: it fails with these values.
     """
     try:
         return _compiled(source).render(values)
@@ -103,29 +99,29 @@ def rendered(angle: str, source: str, values: Mapping[str, Any]) -> str:
             f", with the title {values['title'][:80]!r}" if values["title"] else ", where columns are empty"
         )
         said = str(error).rstrip(".") + ("" if values is _FULL else given)
-        raise AngleError(_said(angle, source, line, said)) from None
+        raise PolyrecError(_said(angle, source, line, said)) from None
 
 
 def check_template(angle: str, source: str) -> None:
     """Read an angle's template and try it on an item that has everything and on one that has nothing.
 
     Raises:
-        AngleError: it cannot be read, uses what there is not or what is forbidden, or fails in the trial.
+        PolyrecError: it cannot be read, uses what there is not or what is forbidden, or fails in the trial.
     """
     for at, letter in enumerate(source):
         if letter != "\n" and not letter.isprintable():
-            raise AngleError(_at(angle, source, at, f"the character {letter!r} is not allowed"))
+            raise PolyrecError(_at(angle, source, at, f"the character {letter!r} is not allowed"))
     try:
         tree = _ENVIRONMENT.parse(source.rstrip())
         _check_names(angle, source, tree)
         _compiled(source)
     except TemplateSyntaxError as error:
-        raise AngleError(_said(angle, source, error.lineno, error.message or "it cannot be read")) from None
+        raise PolyrecError(_said(angle, source, error.lineno, error.message or "it cannot be read")) from None
     rendered(angle, source, _FULL)
     *facts, opening = rendered(angle, source, EMPTY).split("\n")
     if not facts or not opening.strip():
         what = "one line only" if not facts else "a last line that is empty for an item that lacks columns"
-        raise AngleError(
+        raise PolyrecError(
             f"angle {angle!r}: its template has {what}; give the facts first, such as {{{{ facts }}}}, and "
             "on the last line the words that every answer begins with"
         )
@@ -136,22 +132,22 @@ def _check_names(angle: str, source: str, tree: nodes.Template) -> None:
     unknown = find_undeclared_variables(tree) - EMPTY.keys() - _ENVIRONMENT.globals.keys()
     for at, name in _names(source):
         if name in unknown:
-            raise AngleError(
+            raise PolyrecError(
                 _at(angle, source, at, f"there is no variable {name!r}; known are {', '.join(EMPTY)}")
             )
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        raise AngleError(_said(angle, source, node.lineno, "a template cannot use other templates"))
+        raise PolyrecError(_said(angle, source, node.lineno, "a template cannot use other templates"))
     known: tuple[tuple[type[nodes.Filter | nodes.Test], Mapping[str, Callable[..., Any]]], ...]
     known = ((nodes.Filter, _ENVIRONMENT.filters), (nodes.Test, _ENVIRONMENT.tests))
     for kind, those in known:
         for node in tree.find_all(kind):
             if node.name not in those:
                 said = f"there is no {kind.__name__.lower()} {node.name!r}"
-                raise AngleError(_said(angle, source, node.lineno, said))
+                raise PolyrecError(_said(angle, source, node.lineno, said))
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
         if isinstance(name, str) and name.startswith("__"):
-            raise AngleError(_said(angle, source, node.lineno, f"the attribute {name!r} is forbidden"))
+            raise PolyrecError(_said(angle, source, node.lineno, f"the attribute {name!r} is forbidden"))
 
 
 def _names(source: str) -> Iterator[tuple[int, str]]:

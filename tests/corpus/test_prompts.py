@@ -9,7 +9,7 @@ from tasks.items.item import Item
 from tasks.models.engine import Sampling
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus
-from tasks.settings.templates import AngleError
+from warehouse.errors import PolyrecError
 
 FILM_ANGLES = built_in("films").angles
 OPENINGS = ["Perfect for viewers who", "The mood is", "A story about"]
@@ -147,7 +147,9 @@ def test_parts_are_never_empty() -> None:
 def test_template_that_fails_for_an_item_says_which() -> None:
     template = "{{ facts }}\n{{ 1 // (year - 1994) if year }} It"
     assert own(template)[1] == "1 It"
-    with pytest.raises(AngleError, match=r"'own', line 2 of its template: .* by zero, with the title 'Heat'"):
+    with pytest.raises(
+        PolyrecError, match=r"'own', line 2 of its template: .* by zero, with the title 'Heat'"
+    ):
         own(template, year=1994)
 
 

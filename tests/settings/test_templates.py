@@ -1,6 +1,7 @@
 import pytest
 
-from tasks.settings.templates import EMPTY, AngleError, Columns, check_template, rendered
+from tasks.settings.templates import EMPTY, Columns, check_template, rendered
+from warehouse.errors import PolyrecError
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from tasks.settings.templates import EMPTY, AngleError, Columns, check_template,
     ],
 )
 def test_error_is_named_with_line_and_column(template: str, line: int, column: int, said: str) -> None:
-    with pytest.raises(AngleError) as error:
+    with pytest.raises(PolyrecError) as error:
         check_template("mood", template)
     place = f"angle 'mood', line {line}, column {column} of its template: "
     assert str(error.value).startswith(place), str(error.value)
@@ -51,7 +52,7 @@ def test_error_is_named_with_line_and_column(template: str, line: int, column: i
     ],
 )
 def test_error_without_a_column_says_only_what_is_known(template: str, said: str) -> None:
-    with pytest.raises(AngleError, match="angle 'mood'") as error:
+    with pytest.raises(PolyrecError, match="angle 'mood'") as error:
         check_template("mood", template)
     assert said in str(error.value) and ", column " not in str(error.value)
     assert "\n" not in str(error.value)
