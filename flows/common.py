@@ -7,12 +7,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from prefect import get_client
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterStartTime,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.runtime import flow_run
 
 from flows.starting import reconcile
@@ -29,8 +24,8 @@ def run_name() -> str:
     midnight = datetime.combine(datetime.now(UTC), time(), UTC)
     with get_client(sync_client=True) as client:
         started = client.count_flow_runs(  # the one that starts among them
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
-            flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(after_=midnight)),
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
+            flow_run_filter=FlowRunFilter.model_validate({"start_time": {"after_": midnight}}),
         )
     return f"{flow} {midnight:%Y-%m-%d} #{started}"
 

@@ -17,11 +17,7 @@ Means = dict[str, dict[str, dict[str, dict[str, float]]]]
 
 
 def mean_of_files(files: Sequence[Path]) -> Means:
-    """The same as `mean_of_draws`, of files that hold what `polyrec report --json` printed.
-
-    Raises:
-        PolyrecError: a file holds no report, or see `mean_of_draws`.
-    """
+    """The same as `mean_of_draws`, of files that hold reports; refuses a file that holds none."""
     reports = []
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""What the lists of a part are judged against, read from the warehouse."""
+"""What the lists of a part are evaluated against, read from the warehouse."""
 
 import numpy as np
 import polars as pl
@@ -14,10 +14,10 @@ from warehouse.errors import PolyrecError
 
 
 def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Truth, list[str], list[str]]:
-    """What a part's lists are judged against, the judged users (its rows), and the catalogue (its columns).
+    """What a part's lists are evaluated against, its users (the rows), and the catalogue (the columns).
 
     Raises:
-        PolyrecError: the split leaves nothing to judge.
+        PolyrecError: the split leaves nothing to evaluate on.
     """
     protocol = settings.data.protocol
     items = warehouse.query("items")
@@ -28,7 +28,7 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
     if held.is_empty():
         raise PolyrecError(
             f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
-            "nothing can be judged; set another [data] protocol, or loosen [catalogue] or min_value in "
+            "nothing can be evaluated; set another [data] protocol, or loosen [catalogue] or min_value in "
             "[evaluation]"
         )
     known = warehouse.query("fit_interactions", protocol=protocol, parts=list(HISTORY_OF_FIT[fit]))
@@ -53,12 +53,7 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
 def read_item_age(warehouse: Warehouse, settings: Settings, part: str) -> Floats:
     """(N,) the higher the older: by year where the catalogue has years, else by the first event in the fit.
 
-    NaN for an item whose year is missing. An item without events in the fit is new.
-
-    Args:
-        warehouse: with core tables and the split.
-        settings: of the run.
-        part: whose fit counts.
+    NaN for an item whose year is missing. An item without events in the fit of the part is new.
     """
     items = warehouse.query("items")
     if items["year"].is_not_null().any():

@@ -98,7 +98,7 @@ def calibration(items: Codes, history: csr_array, categories: Flags) -> Floats:
 def obvious_items(
     history: csr_array, categories: Flags, k: int, recommendable: Flags | None = None
 ) -> csr_array:
-    """(U, N) bool: what anyone would have guessed for a user, among the items not in the user's history.
+    """(U, N) bool: the items not in a user's history that any simple rule would have recommended.
 
     These are the k most popular, and the MOST_SIMILAR by cosine of the item's categories with the history's
     category shares. Ties go to the lower item code.

@@ -19,7 +19,7 @@ from tasks.metrics.ranking import contains, mean_defined, shape_of
 
 @dataclass(frozen=True)
 class Truth:
-    """What lists are judged against. Rows are the users whose lists are judged."""
+    """What lists are evaluated against. Rows are the users whose lists are evaluated."""
 
     relevant: csr_array
     """(U, N) bool: events of the evaluated part."""
@@ -28,11 +28,11 @@ class Truth:
     categories: Flags
     """(N, C) bool."""
     k: int = 10
-    """Length of the lists that are judged."""
+    """Length of the lists."""
     vectors: NDArray[np.float32] | None = None
     """(N, D) unit vectors of title and categories, for ild_embedding."""
     all_history: csr_array | None = None
-    """(H, N) events of every training user, for novelty, where the judged users are only some of them."""
+    """(H, N) events of every training user, for novelty, where the rows are only some of them."""
     recommendable: Flags | None = None
     """(N,) bool, which items lists may hold: the catalogue of coverage and the like; all of them when None.
     Events of the others are not relevant: leave them out of `relevant`."""
@@ -46,10 +46,9 @@ class Truth:
                 f"relevant {self.relevant.shape}, history {self.history.shape} and categories "
                 f"{self.categories.shape} differ in users or items; make them from the same id lists"
             )
-
-        if self.recommendable is not None and self.relevant[:, ~self.recommendable].nnz:
+        if self.recommendable is not None and (lost := self.relevant[:, ~self.recommendable].nnz):
             raise ValueError(
-                f"{self.relevant[:, ~self.recommendable].nnz} relevant events are of items that may not be "
+                f"{lost} relevant events are of items that may not be "
                 "recommended; leave them out: no list can hold them"
             )
 
@@ -60,7 +59,7 @@ class Truth:
 
     @cached_property
     def obvious(self) -> csr_array:
-        """(U, N) what anyone would have guessed; made once, since it is the same for every model."""
+        """(U, N) see `obvious_items`; made once, since it is the same for every model."""
         return diversity.obvious_items(self.history, self.categories, self.k, self.recommendable)
 
 
@@ -84,12 +83,7 @@ def truths_at(truth: Truth, all_k: Sequence[int]) -> list[Truth]:
 
 
 def evaluate_at(items: Codes, truths: Sequence[Truth]) -> Evaluation:
-    """Judge the same lists at several lengths: all their metrics; exposures are those of the first length.
-
-    Args:
-        items: (U, the largest k or more) codes.
-        truths: from `truths_at`, made once for all models.
-    """
+    """Evaluate lists (U, the largest k or more) at several lengths; exposures are those of the first."""
     first, *others = [evaluate_lists(items, truth) for truth in truths]
     metrics, per_user = dict(first.metrics), dict(first.per_user)
     for other in others:
@@ -99,7 +93,7 @@ def evaluate_at(items: Codes, truths: Sequence[Truth]) -> Evaluation:
 
 
 def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
-    """Judge lists (U, k or more) of item codes, best first, padded with -1."""
+    """Evaluate lists (U, k or more) of item codes, best first, padded with -1."""
     k = truth.k
     n_users, n_items = shape_of(truth.relevant)
     check_lists(items, n_users, n_items, k)

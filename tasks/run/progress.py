@@ -52,8 +52,7 @@ def progress(description: str, total: int | None, unit: str) -> Iterator[Advance
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        lines = Lines(console, description, total, unit)
-        over = Event()
+        lines, over = Lines(console, description, total, unit), Event()
         beats = Thread(target=lines.beat, args=(over.wait,), name="progress", daemon=True)
         beats.start()
         try:
@@ -82,15 +81,7 @@ def progress(description: str, total: int | None, unit: str) -> Iterator[Advance
 
 
 class Lines:
-    """Prints a line when one is due.
-
-    Args:
-        console: to print on.
-        description: of the work.
-        total: units in all; None when nobody knows.
-        unit: of the work, plural.
-        clock: seconds, which never go back.
-    """
+    """Prints a line when one is due; what it is given is as in `progress`, `clock` gives seconds."""
 
     def __init__(
         self,

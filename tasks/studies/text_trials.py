@@ -64,9 +64,7 @@ class Inputs:
 def ablate_texts(settings: Settings, test: bool) -> dict[str, Any]:
     """Compare fusion with parts of the live texts, and with controls in their place.
 
-    Args:
-        settings: of the run.
-        test: look at test, too; the look is recorded.
+    With `test` it looks at test, too; the look is recorded.
     """
     inputs = _read(settings, ABLATE, test)
     if not inputs.texts["live"].any():
@@ -80,13 +78,7 @@ def ablate_texts(settings: Settings, test: bool) -> dict[str, Any]:
 
 
 def compare_texts(settings: Settings, a: str, b: str) -> dict[str, Any]:
-    """Compare fusion with two versions of texts, beside `title + categories`; how far b is above a.
-
-    Args:
-        settings: of the run.
-        a: name of a version.
-        b: name of another.
-    """
+    """Compare fusion with two versions of texts, by name, beside `title + categories`."""
     if a == b:
         raise PolyrecError(f"A and B are both {a!r}; name two versions")
     inputs = _read(settings, "polyrec texts compare", test=False, versions=(a, b))
@@ -134,22 +126,22 @@ def _ablation(inputs: Inputs, settings: Settings) -> tuple[list[Variant], list[d
     live = shown(inputs.texts.filter("live"))
     angles = dict(live.select(SLOT, ANGLE).unique(SLOT, keep="first").sort(SLOT).iter_rows())
     slots, names = list(angles), list(angles.values())
-    template = template_texts(inputs.items, angles, settings.corpus.noun)
     variants = [Variant("no matcher of texts", "control", None), _baseline(inputs)]
+
+    def add(name: str, texts: pl.DataFrame, kind: str = "texts") -> None:
+        variants.append(Variant(name, kind, _vectors(inputs, settings, texts)))
+
     if inputs.items["description"].is_not_null().any() or inputs.items["content"].is_not_null().any():
         whole = content_vectors(inputs.items, settings.embedding.description_words, _encode)
         variants.append(Variant("all content of items", "control", whole))
-    variants.append(Variant("template texts", "control", _vectors(inputs, settings, template)))
+    add("template texts", template_texts(inputs.items, angles, settings.corpus.noun), "control")
     if live[ITEM].n_unique() > 1:
-        foreign = shuffled_texts(live, settings.seed)
-        variants.append(Variant("texts shuffled among items", "control", _vectors(inputs, settings, foreign)))
+        add("texts shuffled among items", shuffled_texts(live, settings.seed), "control")
     for n in range(1, len(slots) + 1):
         some = live.filter(pl.col(SLOT).is_in(slots[:n]))
-        name = f"{n} slot{'s' if n > 1 else ''}: {', '.join(names[:n])}"
-        variants.append(Variant(name, "texts", _vectors(inputs, settings, some)))
-    for slot, angle in list(angles.items())[1:]:
-        some = live.filter(pl.col(SLOT) == slot)
-        variants.append(Variant(f"1 slot: {angle}", "texts", _vectors(inputs, settings, some)))
+        add(f"{n} slot{'s' if n > 1 else ''}: {', '.join(names[:n])}", some)
+    for slot in slots[1:]:
+        add(f"1 slot: {angles[slot]}", live.filter(pl.col(SLOT) == slot))
     missing = []
     for number in (1, 2):
         texts = texts_of_pass(inputs.texts, number)
@@ -157,7 +149,7 @@ def _ablation(inputs: Inputs, settings: Settings) -> tuple[list[Variant], list[d
         if texts.is_empty():
             missing.append({"name": name, "kind": "texts", "missing": f"no text of pass {number} is live"})
         else:
-            variants.append(Variant(name, "texts", _vectors(inputs, settings, texts)))
+            add(name, texts)
     return variants, missing
 
 
@@ -166,8 +158,7 @@ def _baseline(inputs: Inputs) -> Variant:
 
 
 def _vectors(inputs: Inputs, settings: Settings, texts: pl.DataFrame) -> FloatArray:
-    words = settings.embedding.description_words
-    return text_vectors(texts, inputs.items, words, _encode, inputs.known)
+    return text_vectors(texts, inputs.items, settings.embedding.description_words, _encode, inputs.known)
 
 
 def _encode(texts: Sequence[str]) -> FloatArray:

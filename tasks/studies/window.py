@@ -125,9 +125,7 @@ class Window:
     def proposed(self, matchers: Sequence[Matcher], seconds: dict[str, float] | None = None) -> pl.DataFrame:
         """Candidates by fitted matchers: user and item codes, matcher, score, own_rank.
 
-        Args:
-            matchers: fitted on this window.
-            seconds: when given, each matcher's scoring time is added under its name.
+        When `seconds` is given, each matcher's scoring time is added under its name.
         """
         matching = self.settings.matching
         retrieval = Retrieval(
@@ -206,12 +204,11 @@ class Window:
         return self.evaluate(candidates.users, lists)
 
     def _with_features(self, candidates: Candidates) -> Candidates:
-        """With what the fit knows of users; whatever texts a variant has, that is told by the same ones."""
         return candidates.with_user_features(self._features)
 
     @cached_property
     def _features(self) -> Floats:
-        """(U, F) of all users."""
+        """(U, F) of all users, by the fit's own texts whatever texts a variant has."""
         data = self.fit.data
         vectors = mean_text_vectors(data.text_vectors)
         return user_features(len(self.fit.user_ids), data.user, data.item, data.time, vectors)
