@@ -23,7 +23,7 @@ def user_features(
     for items that have nothing in common. Days count back from the newest event of the fit. Who has no event
     gets 0, 0 and the age of the oldest event.
 
-    Events are codes of user and item (E,) and seconds (E,); vectors (N, D) of items have unit norm or are zero.
+    Events are codes of user and item (E,) and seconds (E,); vectors (N, D) have unit norm, or are zero.
     """
     n_events = np.bincount(user, minlength=n_users)
     out = np.zeros((n_users, len(FEATURES)))
