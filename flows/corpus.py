@@ -24,7 +24,7 @@ def corpus(config: str | None = None) -> None:
             _rewrite(run, wanted)
         forget_engines()  # no later stage writes texts
         steps.make_live(run, wanted)
-        steps.measure(run)
+        steps.compute_metrics(run)
         steps.show(run)
 
 

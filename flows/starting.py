@@ -4,7 +4,8 @@ from contextlib import suppress
 
 from tasks.fusion import publishing
 from tasks.settings import Settings
-from warehouse.connection import Warehouse, WarehouseBusy, writing
+from warehouse.connection import Warehouse, writing
+from warehouse.errors import WarehouseBusy
 from warehouse.forgetting import exists
 
 

@@ -10,8 +10,7 @@ from warehouse.lock import exclusive, say_to_stderr
 from warehouse.sql import name_of, text_of
 from warehouse.validation import table_of
 
-KNOWN = ("core.items", "ops.forgotten")
-"""What validation and the guard against a broken delivery look at."""
+KNOWN = ("core.items", "ops.forgotten")  # what validation and the guard against a broken delivery look at
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,10 @@ class Figures:
     titled: int
     described: int
     categorised: int
-    bare: int
-    """Items that have nothing to read but their id."""
-    bare_row: int | None
-    """Number of the first of them; -1 where an event named the item."""
+    bare: int  # items that have nothing to read but their id
+    bare_row: int | None  # number of the first of them; -1 where an event named the item
     bare_item: str | None
-    missing_item: str | None
-    """The first active item of the warehouse that is not delivered, or delivered as inactive."""
+    missing_item: str | None  # the first active item of the warehouse that is not delivered as active
 
 
 def copy_known(warehouse: Warehouse, folder: Path, timeout_s: float) -> None:

@@ -12,12 +12,10 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from warehouse.errors import WarehouseBusy, WarehouseError
+from warehouse.errors import WarehouseError
 from warehouse.lock import LOOK_EVERY_S, busy, exclusive, say_to_stderr
 from warehouse.migrate import migrate
 from warehouse.sql import DUCKDB_CONFIG, fetch, load_sql, name_of, plain, quoted, run_query, text_of
-
-__all__ = ["DATABASE", "Warehouse", "WarehouseBusy", "WarehouseError", "writing"]
 
 DATABASE = "polyrec.duckdb"
 

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from warehouse.sql import name_of, text_of
 
+# Control characters, NUL among them, and those of no width.
 INVISIBLE = r"[\x00-\x1f\x7f-\x{9f}\x{ad}\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2064}\x{feff}]"
-"""Control characters, NUL among them, and those of no width."""
 NO_WIDTH = r"[\x{ad}\x{200b}-\x{200f}\x{2060}-\x{2064}\x{feff}]"
 NO_CATEGORY = r"(?i)^\((no|none|n/a|not|unknown|undefined)\b.*\)$"
 """What stands in the place of categories where there are none, as `(no genres listed)`."""
 MAX_ID = 500
 MAX_TEXT = 20_000
-MAX_KEPT = 1_000
-"""Characters of a field that quarantine and attributes keep."""
+MAX_KEPT = 1_000  # characters of a field that quarantine and attributes keep
 DAY_S = 86_400
 UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 

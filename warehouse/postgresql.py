@@ -12,10 +12,7 @@ from warehouse.sql import quoted
 def read_table(connection: str, table: str, name: str) -> tuple[pa.Table, int]:
     """Read a table; returns its rows, and how many the server counts at the same moment.
 
-    Args:
-        connection: `postgresql://user@host/name`.
-        table: Its name, perhaps after its schema's and a point.
-        name: What messages call it.
+    The connection is `postgresql://user@host/name`; messages call the table by `name`.
 
     Raises:
         SourceError: the driver is not installed, or the server says no.

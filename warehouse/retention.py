@@ -12,8 +12,6 @@ TEXT_TABLES = tuple(
     f"features.{name}"
     for name in ("texts", "idle_texts", "text_quality", "text_spread", "text_reviews", "relevance")
 )
-
-
 LISTS_OF_PUBLICATIONS = tuple(
     f"serving.{name}" for name in ("recommendations", "diverse_lists", "candidates", "rule_effects")
 )
@@ -22,23 +20,17 @@ LISTS_OF_PUBLICATIONS = tuple(
 class Compacted(NamedTuple):
     """What one compaction did."""
 
-    removed: dict[str, int]
-    """Table to rows, and `snapshots` to files."""
-    needed_runs: set[str]
-    """MLflow runs behind the publications that are kept: they must stay."""
+    removed: dict[str, int]  # table to rows, and `snapshots` to files
+    needed_runs: set[str]  # MLflow runs behind the publications that are kept: they must stay
 
 
 def compact(
     warehouse: Warehouse, publications: int, runs_days: int, texts_days: int, now: datetime
 ) -> Compacted:
-    """Remove what the rule does not keep, all or nothing.
+    """Remove what the rule does not keep at this time (with its zone), all or nothing.
 
-    Args:
-        warehouse: Open for writing.
-        publications: The newest so many keep their lists; the one that is served always does.
-        runs_days: Rows about runs and publications older than this go.
-        texts_days: A text goes when it has been idle for so many days.
-        now: The time, with its zone.
+    The newest `publications` keep their lists; the one that is served always does. Rows about runs and
+    publications go after `runs_days`, a text after it has been idle for `texts_days`.
     """
     kept = warehouse.query("kept_publications", publications=publications)["publication_id"].to_list()
     before = now - timedelta(days=runs_days)

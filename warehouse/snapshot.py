@@ -109,10 +109,7 @@ def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
     """Point readers at what serving.current says, after a run that was killed between the two.
 
     Where an older version wrote the snapshot, what readers use beside it is brought up to date first: a
-    snapshot of today says that all of this is done.
-
-    Returns:
-        The new snapshot; None when there was nothing to do.
+    snapshot of today says that all of this is done. Returns the new snapshot; None with nothing to do.
     """
     current = warehouse.query("current_publication")
     if current.is_empty():

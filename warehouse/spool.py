@@ -59,15 +59,10 @@ class Spool:
     ) -> Path:
         """Write a shard's rows to a file that is whole or not there.
 
-        Args:
-            stage: Who writes; with `fit` and `key` it names the shard.
-            fit: The window of interactions, or "" for what depends on none.
-            key: The shard's key, as `shard_key` gives it.
-            fingerprint: Hash of all that the rows depend on; `done` gives it back.
-            table: Where the rows go, `schema.table`.
-            frame: The rows.
-            replaces: Rows that go before these come (column to value or list of values): what an earlier
-                shard of this key left behind. Needed for a table without a primary key.
+        Stage, fit ("" for what depends on none) and key (of `shard_key`) name the shard; the fingerprint is
+        the hash of all that the rows depend on, which `done` gives back. `replaces` (column to value or list
+        of values) are rows of the table that go before these come: what an earlier shard of this key left
+        behind. It is needed for a table without a primary key.
         """
         for name, value in (("stage", stage), ("fit", fit or "none"), ("key", key)):
             if not SAFE.fullmatch(value):

@@ -18,16 +18,13 @@ from warehouse.errors import WarehouseError
 from warehouse.expressions import json_path
 from warehouse.sql import DUCKDB_CONFIG, name_of, quoted, text_of
 
-LINE = "line of the file"
-"""The hidden column of a source whose reader knew where each row begins."""
-
+LINE = "line of the file"  # the hidden column of a source whose reader knew where each row begins
 OWN_COLUMNS = ("source", "record", LINE)
 REJECTS_LIMIT = 100_000
 BAD_COLUMNS = ("kind", "source", "line", "field", "reason", "content")
 DELIVERED = "delivered rows"
 
-Lines = Callable[[Sequence[int]], list[int]]
-"""Gives the line, from 1, of each record of a source."""
+Lines = Callable[[Sequence[int]], list[int]]  # gives the line, from 1, of each record of a source
 
 
 class NotRead(Exception):
@@ -50,8 +47,7 @@ class CsvFormat:
 class Reject:
     """Where DuckDB found a row that it did not take."""
 
-    position: int
-    """Bytes from the start of the file, give or take the line ends before it."""
+    position: int  # bytes from the start of the file, give or take the line ends before it
     reason: str
 
 
@@ -68,18 +64,13 @@ class BadRow:
 
 @dataclass
 class Staged:
-    """What lies in `staging.<kind>`.
-
-    Attributes:
-        columns: Delivered columns; `delivered_source` and `delivered_record` for ones named as our own.
-        rows_in: Each source, in order, and how many rows it delivers by the count of a reader of its own.
-        finders: What tells the lines of each source.
-    """
+    """What lies in `staging.<kind>`."""
 
     kind: str
-    columns: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)  # as `taken_names` gives them
+    # Each source, in order, and how many rows it delivers by the count of a reader of its own.
     rows_in: dict[str, int] = field(default_factory=dict)
-    finders: dict[str, Lines] = field(default_factory=dict)
+    finders: dict[str, Lines] = field(default_factory=dict)  # what tells the lines of each source
 
     @property
     def sources(self) -> list[str]:
@@ -120,10 +111,7 @@ class Staging:
     def read_csv(
         self, number: int, path: Path, columns: Sequence[str], how: CsvFormat
     ) -> tuple[int, list[Reject]]:
-        """Read a CSV file with these columns over all cores.
-
-        Returns:
-            How many rows were taken, and where rows were not, in order.
+        """Read a CSV file over all cores; returns how many rows it took, and where it did not, in order.
 
         Raises:
             NotRead: the file as a whole, or more rows than can be listed, cannot be read in this way.
@@ -170,15 +158,10 @@ class Staging:
     def spread_json(
         self, number: int, text: str, named: Callable[[list[str]], list[str]]
     ) -> list[tuple[int, str, str]]:
-        """Turn a source of JSON lines into columns, in place.
+        """Turn the JSON lines of a source, in its column `text`, into columns, in place.
 
-        Args:
-            number: Which of the kind's sources it is.
-            text: The column that holds the JSON.
-            named: Gives the names of columns for the keys found, in order of appearance.
-
-        Returns:
-            What is no JSON object: line, reason, content.
+        `named` gives the names of columns for the keys found, in order of appearance. Returns line, reason
+        and content of what is no JSON object.
         """
         column, run, staged = name_of(text), self._run, self._table(number)
         # A parallel reader is only kept when every line is a row.

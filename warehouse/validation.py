@@ -14,8 +14,8 @@ from warehouse.staging import Staged
 PER_SOURCE = 1 << 40
 SAMPLE = 100_000
 FORGOTTEN = "was forgotten on request"
+# How the fault of a row begins that a setting for quick tries leaves out; the setting's name goes on.
 LEFT_OUT = "left out by max_"
-"""How the fault of a row begins that a setting for quick tries leaves out; the setting's name goes on."""
 ONE_OF_MANY = "its id is on another row, which is used"
 
 Faults = Sequence[tuple[str, str]]
@@ -58,14 +58,9 @@ def validate(
 ) -> None:
     """Make `<kind>:used`, `<kind>:bad` and `<kind>:merged` of few rows.
 
-    Args:
-        warehouse: Holds the staged rows.
-        staged: Of which kind they are.
-        values: Name to SQL, of the staged row `s`.
-        faults: What may be wrong, in terms of `values`; rows with a fault are bad.
-        keys: Names that tell rows apart.
-        selected: SQL over `values` of the columns that are used; all of them when not given.
-        keep: Which of several rows with the same keys is used: "first", "last", or "most_common" title.
+    `values` are SQL of the staged row `s` by name; `faults`, `keys` (what tells rows apart) and `selected`
+    (the columns that are used, all when not given) are in terms of these. `keep` says which of several rows
+    with the same keys is used: "first", "last", or the one of the "most_common" title.
     """
     kind = staged.kind
     all_rows, used, bad, merged = (table_of(kind, what) for what in ("all", "used", "bad", "merged"))

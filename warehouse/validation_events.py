@@ -34,8 +34,7 @@ class EventRules:
     item: str
     time: str | None
     timezone: str
-    latest: int
-    """The latest possible time: seconds since 1970 UTC."""
+    latest: int  # possible time: seconds since 1970 UTC
     value: str | None = None
     value_is: str = "rating"
     event: str | None = None

@@ -12,8 +12,7 @@ from warehouse.validation import LEFT_OUT, delivered, named_fault, table_of, val
 TITLE_WITH_YEAR = r"^(.+?)\s*\((\d{4})\s*(?:[-–]\s*(?:\d{4})?\s*)?\)$"
 TRUE = ("true", "t", "1", "yes", "y")
 FALSE = ("false", "f", "0", "no", "n")
-UNUSUAL = 0.8
-"""Rank correlation from which a content column is taken to be computed from interactions."""
+UNUSUAL = 0.8  # rank correlation from which a content column is taken to be computed from interactions
 FEW_ITEMS = 20
 
 

@@ -17,10 +17,8 @@ class Rules(NamedTuple):
     """What decides whether a text may stand."""
 
     safety: SafetyCheck
-    digest: str
-    """From `rules_hash`."""
-    blocked: Collection[str] = ()
-    """Ids of texts that an operator blocked."""
+    digest: str  # from `rules_hash`
+    blocked: Collection[str] = ()  # ids of texts that an operator blocked
 
 
 def rules_hash(quality: Quality, safety_version: str) -> str:
@@ -36,17 +34,14 @@ class Draft(NamedTuple):
     opening: str
     item: Item
     language: str = "en"
-    quoted: Item | None = None
-    """The item with all else that the prompt quoted, where that was more."""
+    quoted: Item | None = None  # the item with all else that the prompt quoted, where that was more
 
 
 class Verdict(NamedTuple):
     """What is wrong with a text, as `kind: detail`; nothing when both are None."""
 
-    fault: str | None = None
-    """A threshold of [corpus.quality] that it misses."""
-    unsafe: str | None = None
-    """The safety rule that it breaks."""
+    fault: str | None = None  # a threshold of [corpus.quality] that it misses
+    unsafe: str | None = None  # the safety rule that it breaks
 
     @property
     def good(self) -> bool:

@@ -31,7 +31,7 @@ MEANS = ("words", "faithfulness", "repetition", "distinct_1", "distinct_2", "sel
 def metrics_of(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame:
     """Rows of features.text_quality: each text by itself and beside its item's others.
 
-    `live` has the columns of live_texts_to_measure.sql, all texts of each item; `languages` those of angles.
+    `live` has the columns of live_texts_for_metrics.sql, all texts of each item; `languages` those of angles.
     """
     rows = []
     for _, texts in live.sort(ITEM, SLOT).group_by(ITEM, maintain_order=True):

@@ -48,10 +48,8 @@ class Rewrites(NamedTuple):
 class Done(NamedTuple):
     """What was done of a shard."""
 
-    texts: pl.DataFrame
-    """Rows of features.texts, as committed."""
-    new: pl.DataFrame
-    """Those of them that were written now; the others were there and were checked again."""
+    texts: pl.DataFrame  # rows of features.texts, as committed
+    new: pl.DataFrame  # those of them that were written now; the others were there and were checked again
 
 
 def rewrite_rules(rules: Rules, settings: Settings, encoder: str = Encoder.name) -> Rules:
@@ -108,8 +106,7 @@ def rewrite_shard(
 def make_live(warehouse: Warehouse, settings: Settings, rules: Rules, wanted: pl.DataFrame) -> pl.DataFrame:
     """Point every wanted (item, slot) at its first text or, where that is kept, at the one made of it.
 
-    Returns:
-        The live texts: item_id, slot, text_id, n_tokens, whole_sentence.
+    Returns the live texts: item_id, slot, text_id, n_tokens, whole_sentence.
     """
     columns = [ITEM, SLOT, TEXT_ID, "n_tokens", "whole_sentence"]
     live = _first_texts(warehouse, rules, wanted).select(columns)

@@ -49,14 +49,9 @@ def replacements(
 ) -> dict[int, tuple[bool, str]]:
     """Decide slot by slot whether a candidate takes the place of an item's text, and why.
 
-    It does where its item's rank is at most `most` and the spread of the item's texts rises. Candidates that
-    earlier slots kept count as the item's texts.
-
-    Args:
-        texts: (K, D) of the item's texts.
-        candidates: slot to the (D,) vector of another text.
-        ranks: slot to the rank of the item for that.
-        most: the highest rank that is near enough.
+    `texts` are the vectors (K, D) of the item's; a slot's candidate has a vector (D,) and the rank of the
+    item for it. A candidate takes the place where this rank is at most `most` and the spread of the item's
+    texts rises. Candidates that earlier slots kept count as the item's texts.
     """
     now, verdicts = texts.copy(), {}
     for slot in sorted(candidates):

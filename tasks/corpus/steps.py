@@ -30,10 +30,8 @@ from warehouse.spool import Spool
 class Plan(NamedTuple):
     """What the stage has to do."""
 
-    wanted: pl.DataFrame
-    """Rows of `wanted_texts`, of all items."""
-    shards: dict[str, pl.DataFrame]
-    """Those of them that are missing, by the key of the shard that they belong to."""
+    wanted: pl.DataFrame  # rows of `wanted_texts`, of all items
+    shards: dict[str, pl.DataFrame]  # those of them that are missing, by the key of their shard
 
 
 @step("plan texts")
@@ -119,10 +117,10 @@ def make_live(run: StageRun, wanted: pl.DataFrame) -> None:
     run.fingerprint = fingerprint(live.select(ITEM, SLOT, TEXT_ID))
 
 
-@step("measure texts")
-def measure(run: StageRun) -> None:
-    """Measure the live texts of items that have a new one; keep the run's means."""
-    rows = metrics_of(run.warehouse.query("live_texts_to_measure"), run.settings.corpus.languages)
+@step("compute text metrics")
+def compute_metrics(run: StageRun) -> None:
+    """Compute the metrics of the live texts of items that have a new one; keep the run's means."""
+    rows = metrics_of(run.warehouse.query("live_texts_for_metrics"), run.settings.corpus.languages)
     run.warehouse.upsert("features.text_quality", rows)
     run.counts |= quality_counts(run.warehouse.query("text_quality"))
     run.counts["quarantined"] = run.warehouse.query("known_texts").filter("hidden").height

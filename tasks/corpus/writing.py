@@ -58,8 +58,8 @@ class Writer:
     rules: Rules
     items: Mapping[str, Item]
     seed: int = 0
+    # First attempts that are written already: they are checked again, not written again.
     drafts: Mapping[Key, Generation] = field(default_factory=dict[Key, Generation])
-    """First attempts that are written already: they are checked again, not written again."""
 
     @classmethod
     def of_shard(
@@ -85,10 +85,8 @@ class Writer:
     ) -> list[tuple[Row, Verdict]]:
         """Write each wanted text once and check it.
 
-        Args:
-            wanted: rows of what is wanted.
-            number: of the attempt, from 0; REWRITE in the second pass.
-            quoted: item to the texts that its prompts quote: orders may stand in them too.
+        Attempts are numbered from 0; the second pass is REWRITE. `quoted` are, by item, the texts that its
+        prompts quote: orders may stand in them too.
         """
         seeds = [text_seed(self.seed, row[ITEM], row[SLOT], number) for row in wanted]
         written = self._written(wanted, seeds, self.drafts if number <= 0 else {})
@@ -110,10 +108,8 @@ class Writer:
     def plain(self, wanted: Sequence[tuple[Row, str]]) -> list[Row]:
         """Rows with the plain text of each, and log p(text | prompt without the opening) in nats.
 
-        A title or category that breaks a safety rule is left out of it.
-
-        Args:
-            wanted: rows of what is wanted, with the reason why no written text stands.
+        `wanted` come with the reason why no written text stands. A title or category that breaks a safety
+        rule is left out of the plain one.
         """
         rows = []
         for row, reason in wanted:

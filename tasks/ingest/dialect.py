@@ -16,19 +16,13 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class Dialect:
-    """What has to be known before a CSV file can be read.
-
-    Attributes:
-        columns: Names of the fields; none for a file that holds nothing.
-        header_line: The line of the header, from 1; 0 without one.
-        plain_header: Whether the header ends on the line where it begins.
-    """
+    """What has to be known before a CSV file can be read."""
 
     delimiter: str
     encoding: str
-    columns: list[str]
-    header_line: int
-    plain_header: bool
+    columns: list[str]  # names of the fields; none for a file that holds nothing
+    header_line: int  # the line of the header, from 1; 0 without one
+    plain_header: bool  # whether the header ends on the line where it begins
 
 
 def find_dialect(file: File, table: Table, encoding: str) -> Dialect:

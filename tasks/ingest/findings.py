@@ -10,8 +10,7 @@ import polars as pl
 
 from warehouse.checking import Figures
 
-SHOWN = 200
-"""Characters of a value that an example shows."""
+SHOWN = 200  # characters of a value that an example shows
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a check found.
+    """All that a check found."""
 
-    Attributes:
-        problems: In any order.
-        figures: None when reading was stopped.
-        sources: kind, source, rows_in, used, quarantined, merged.
-        order_is_time: Whether no times were delivered.
-        time_unit: What numbers in the column of times were taken for.
-    """
-
-    problems: Sequence[Problem]
-    figures: Figures | None = None
-    sources: Sequence[Mapping[str, Any]] = field(default_factory=list)
-    order_is_time: bool = False
-    time_unit: str | None = None
+    problems: Sequence[Problem]  # in any order
+    figures: Figures | None = None  # None when reading was stopped
+    sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # rows of ingest_counts.sql
+    order_is_time: bool = False  # whether no times were delivered
+    time_unit: str | None = None  # what numbers in the column of times were taken for
 
     @property
     def usable(self) -> bool:

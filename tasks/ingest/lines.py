@@ -11,15 +11,12 @@ from tasks.ingest.survey import LineEnds, blocks
 
 @dataclass
 class LineFinder:
-    """Lines of the rows that the parallel reader took.
-
-    Attributes:
-        rejected: (n,) int64, ordinals, header not counted, of the records it did not take, ascending.
-    """
+    """Lines of the rows that the parallel reader took."""
 
     file: File
     line_ends: LineEnds
     header: bool
+    # (n,) int64, ordinals, header not counted, of the records it did not take, ascending
     rejected: np.ndarray = field(default_factory=lambda: np.array([], np.int64))
 
     def lines(self, records: Sequence[int]) -> list[int]:

@@ -17,27 +17,17 @@ from warehouse.staging import Staged
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did.
+    """What a load did."""
 
-    Attributes:
-        totals: kind, source, rows_in, used, quarantined, merged.
-        counts: What is worth remembering, such as items_added.
-        time_unit: What numbers in the column of times were taken for; None for dates, or without times.
-    """
-
-    totals: pl.DataFrame
-    counts: dict[str, float]
-    time_unit: str | None
+    totals: pl.DataFrame  # kind, source, rows_in, used, quarantined, merged
+    counts: dict[str, float]  # what is worth remembering, such as items_added
+    time_unit: str | None  # as in `Validated`
 
 
 def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[str, Staged]) -> Loaded:
     """Validate staged rows and merge them into the core tables, all or nothing.
 
-    Args:
-        warehouse: Open for writing; not inside a transaction.
-        settings: The catalogue's rules; whether a broken delivery is forced.
-        data: What the delivered columns mean; built-in sets have their own.
-        staged: Kind to staged table.
+    The warehouse is open for writing, not inside a transaction; `data` says what the delivered columns mean.
 
     Raises:
         SettingsError: a column or time zone does not exist, or content is computed from interactions.

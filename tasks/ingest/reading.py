@@ -26,13 +26,9 @@ TEXT = "text"
 
 
 def stage(warehouse: Warehouse, kind: str, table: Table, base: Path) -> Staged:
-    """Read a table into `staging.<kind>`, in the place of what was there.
+    """Read a table into `staging.<kind>`, in the place of what was there; its paths are relative to `base`.
 
-    Args:
-        warehouse: Open for writing; not inside a transaction.
-        kind: "items", "users", "interactions", "searches", "triples" or another name.
-        table: Where its rows come from.
-        base: The folder that paths are relative to.
+    The warehouse is open for writing, not inside a transaction.
 
     Raises:
         SourceError: a file or table cannot be read at all.

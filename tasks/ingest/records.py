@@ -68,18 +68,13 @@ def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class Lines:
-    """Lines that can be taken back.
-
-    Attributes:
-        number: The line taken last, from 1.
-        asked_beyond: Whether more was asked for than there is.
-    """
+    """Lines that can be taken back."""
 
     def __init__(self, lines: Iterator[bytes], before: int = 0) -> None:
         self._source = lines
         self._returned: deque[bytes] = deque()
-        self.number = before
-        self.asked_beyond = False
+        self.number = before  # of the line taken last, from 1
+        self.asked_beyond = False  # whether more was asked for than there is
 
     def take(self) -> bytes | None:
         """The next line."""

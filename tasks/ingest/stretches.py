@@ -18,8 +18,7 @@ from tasks.ingest.records import Lines, Record, marked_last, next_record, whole_
 from tasks.ingest.survey import CR, LF, MAX_RECORD, QUOTE
 from warehouse.staging import LINE
 
-STAND_IN = b"\x1f"
-"""Takes the place of a delimiter that is longer than Arrow allows."""
+STAND_IN = b"\x1f"  # takes the place of a delimiter that is longer than Arrow allows
 NOT_IN_WINDOWS_1252 = np.isin(np.arange(256), (0x81, 0x8D, 0x8F, 0x90, 0x9D))
 
 SoundFields = Callable[[Record], list[str] | None]
@@ -28,18 +27,12 @@ SoundFields = Callable[[Record], list[str] | None]
 
 @dataclass(frozen=True)
 class _Block:
-    """Lines.
-
-    Attributes:
-        starts: (n + 1,) where they begin, and where the last one ends.
-        filled: (n,) bool, whether they hold anything.
-        sound: (n,) bool.
-    """
+    """Lines."""
 
     data: bytes
-    starts: list[int]
-    filled: np.ndarray
-    sound: np.ndarray
+    starts: list[int]  # (n + 1,) where they begin, and where the last one ends
+    filled: np.ndarray  # (n,) bool, whether they hold anything
+    sound: np.ndarray  # (n,) bool
 
     def lines_from(self, at: int) -> Iterator[bytes]:
         """The lines from a number on."""

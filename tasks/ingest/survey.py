@@ -6,6 +6,7 @@ This is the reader that rows are counted by; it shares nothing with the reader t
 import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -26,42 +27,29 @@ class Wild(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records of a file.
+    """Whole records of a file."""
 
-    Attributes:
-        offset: Where it begins in the file, in bytes after a byte order mark.
-        data: Its bytes.
-        starts: (n,) int64, where its records begin in `data`, blank lines left out.
-        ends: (n,) int64, where they end, their line end not counted.
-        lines: (n,) int64, how many line ends come before each of them in `data`.
-        line_ends: All line ends in `data`.
-    """
-
-    offset: int
+    offset: int  # where it begins in the file, in bytes after a byte order mark
     data: bytes
-    starts: np.ndarray
-    ends: np.ndarray
-    lines: np.ndarray
-    line_ends: int
+    starts: np.ndarray  # (n,) int64, where its records begin in `data`, blank lines left out
+    ends: np.ndarray  # (n,) int64, where they end, their line end not counted
+    lines: np.ndarray  # (n,) int64, how many line ends come before each of them in `data`
+    line_ends: int  # how many there are in `data`
 
 
 @dataclass
 class Survey:
     """What the bytes of a file say about it."""
 
-    n_records: int = 0
-    """Blank lines left out, a header counted."""
+    n_records: int = 0  # blank lines left out, a header counted
     line_ends: LineEnds = "lf"
     nul: bool = False
-    wild: bool = False
-    """Whether records have to be told apart one by one; then n_records is not known yet."""
+    wild: bool = False  # whether records have to be told apart one by one; n_records is not known yet then
+    # The bytes that stand before quotes that open a field, and behind quotes that close one.
     beside_quotes: set[int] = field(default_factory=set)
-    """The bytes that stand before quotes that open a field, and behind quotes that close one."""
     n_lines: int = 0
-    utf8_characters: int = 0
-    """Characters that are not ASCII."""
-    stray_bytes: int = 0
-    """Bytes that belong to no character of UTF-8."""
+    utf8_characters: int = 0  # characters that are not ASCII
+    stray_bytes: int = 0  # bytes that belong to no character of UTF-8
 
     @property
     def encoding(self) -> Literal["utf-8", "latin-1"]:
@@ -104,7 +92,7 @@ def survey(chunks: Iterable[bytes], quoted: bool) -> Survey:
     first = next(source, b"")
     terminator = CR if b"\r" in first[:-1] and b"\n" not in first else LF
     try:
-        for data, ends in _whole_records(_again(first, source), terminator, quoted):
+        for data, ends in _whole_records(chain([first], source), terminator, quoted):
             seen.n_records += _count_records(data, ends, terminator)
             if quoted and b'"' in data:
                 seen.beside_quotes |= _beside_quotes(data)
@@ -132,12 +120,6 @@ def blocks(chunks: Iterable[bytes], line_ends: LineEnds, quoted: bool) -> Iterat
         lines = np.searchsorted(line_ends_at, starts)
         yield Block(offset, data, starts, ends, lines, line_ends_at.size)
         offset += len(data)
-
-
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
 
 
 def _count(data: bytes, byte: int) -> int:

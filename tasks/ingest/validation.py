@@ -39,17 +39,11 @@ FORCE = "if that is meant, run `polyrec run --force`"
 
 @dataclass(frozen=True)
 class Validated:
-    """Rows that were validated; they lie in `staging`, and the warehouse's own tables are as before.
+    """Rows that were validated; they lie in `staging`, and the warehouse's own tables are as before."""
 
-    Attributes:
-        staged: Kind to staged table.
-        content: Columns declared as content, and the kind of each; of two, the one of the items.
-        time_unit: What numbers in the column of times were taken for; None for dates, or without times.
-    """
-
-    staged: Mapping[str, Staged]
-    content: Mapping[str, str]
-    time_unit: str | None
+    staged: Mapping[str, Staged]  # by kind
+    content: Mapping[str, str]  # columns declared as content, and the kind of each; of two, that of the items
+    time_unit: str | None  # what numbers in the column of times were taken for; None for dates and no times
 
     def place(self, kind: str, n: int) -> tuple[str, int]:
         """Source and line (from 1) of a row that is known by `n`."""

@@ -61,9 +61,6 @@ class Client:
 
         `read` turns the answer to request i into what is wanted of it, or raises `UnusableAnswer`.
 
-        Returns:
-            (R,) what `read` made of each answer.
-
         Raises:
             PolyrecError: a server refuses, or none answers.
         """

@@ -94,16 +94,10 @@ def ends_of(text: str, pieces: Sequence[str]) -> list[int]:
 
 
 def first_sentence(lead: str, text: str, pieces: Sequence[str], start: int = 0) -> tuple[str, int]:
-    """Cut a text after its first sentence, as the in-process engines stop there.
+    """Cut a text, written after `lead`, behind its first sentence, as the in-process engines stop there.
 
-    Args:
-        lead: what stands before it.
-        text: what was written.
-        pieces: the tokens of `text`.
-        start: leave out what stands before this place of `text`.
-
-    Returns:
-        Lead and kept text, and how many of the pieces that took.
+    `pieces` are the tokens of the text; what stands before its place `start` is left out. Returns lead and
+    kept text, and how many of the pieces that took.
 
     >>> first_sentence("A", " film of Dr. Who. More.", [" film", " of", " Dr", ".", " Who", ".", " More"])
     ('A film of Dr. Who.', 6)

@@ -17,11 +17,8 @@ class OpenVinoEngine(CausalEngine):
 
     What else is in a batch changes a logit by rounding only, since nothing is quantised by looking at all of
     it. In float32 that hardly ever changes a text, in bfloat16 often (docs/architecture/texts.md says what
-    that guarantees).
-
-    Args:
-        folder: where the rewritten model is kept.
-        precision: to compute and cache in; float32 where the processor has no instructions for bfloat16.
+    that guarantees). It computes and caches in the `precision`, in float32 where the processor has no
+    instructions for bfloat16; `folder` keeps the rewritten model.
     """
 
     name = "openvino"

@@ -19,24 +19,17 @@ PASS, MOVING = 20, 2
 class Chunk(NamedTuple):
     """What one pass reads."""
 
-    rows: NDArray[np.int64]
-    """(A,) the rows that are there by now, ascending."""
-    first: int
-    last: int
-    """The places that are read, of the longest row's; `last` is the first that is not."""
+    rows: NDArray[np.int64]  # (A,) the rows that are there by now, ascending
+    first: int  # of the places that are read, of the longest row's
+    last: int  # the first place that is not read
 
 
 def chunks(lengths: Sequence[int], parents: Sequence[int]) -> list[Chunk]:
     """The cheapest chunks that read rows of these lengths, padded on the left to the longest.
 
-    The longest row of each parent is there from the first chunk on, for the others to branch from.
-
-    Args:
-        lengths: (R,) tokens of each row, at least 1.
-        parents: (R,) the row of the cache that each continues.
-
-    Returns:
-        Chunks in order, whose places follow one another; the last has all rows.
+    `lengths` (R,) are the tokens of each row, at least 1, `parents` (R,) the row of the cache that each
+    continues. The longest row of each parent is there from the first chunk on, for the others to branch from.
+    The places of the chunks follow one another; the last chunk has all rows.
 
     >>> [(len(chunk.rows), chunk.first, chunk.last) for chunk in chunks([200, 10, 10, 10], [0, 0, 0, 0])]
     [(1, 0, 190), (4, 190, 200)]

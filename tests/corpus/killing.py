@@ -144,7 +144,7 @@ def corpus_stage(settings: Settings) -> None:
             for key, part in shards.items():
                 steps.rewrite_shard.fn(run, key, part, similarity)
         steps.make_live.fn(run, wanted)
-        steps.measure.fn(run)
+        steps.compute_metrics.fn(run)
 
 
 def arm_half() -> None:

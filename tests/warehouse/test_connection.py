@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from warehouse.connection import DATABASE, Warehouse, WarehouseBusy, writing
-from warehouse.errors import WarehouseError
+from warehouse.connection import DATABASE, Warehouse, writing
+from warehouse.errors import WarehouseBusy, WarehouseError
 from warehouse.lock import describe_holder
 
 PROJECT = Path(__file__).resolve().parents[2]

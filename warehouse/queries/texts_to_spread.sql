@@ -1,5 +1,5 @@
 -- [item, slot]: live texts with their vectors and the hash of those of their item, of items of which a text was not yet
--- measured beside the others
+-- compared with the others
 with live as (
     select
         l.item_id, l.slot, l.text_id, v.vector,

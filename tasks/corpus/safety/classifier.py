@@ -79,13 +79,8 @@ def labelled(path: Path = TEXTS) -> pl.DataFrame:
 def fit(vectors: Vectors, labels: Labels, gamma: float, ridge: float) -> Classifier:
     """Minimise the mean logistic loss + ridge * a'Ka / 2 by Newton's method; both classes weigh alike.
 
-    K is the kernel + 1: the bias is the sum of the weights.
-
-    Args:
-        vectors: (T, D) of unit length.
-        labels: (T,) 0 or 1.
-        gamma: of the kernel.
-        ridge: of the penalty.
+    K is the kernel of the vectors (T, D) of unit length + 1: the bias is the sum of the weights. Labels (T,)
+    are 0 or 1.
     """
     near = kernel(vectors, vectors, gamma) + 1.0  # (T, T)
     share = labels.mean()

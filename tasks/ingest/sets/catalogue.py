@@ -34,10 +34,8 @@ class Remote:
     """One file at its publisher."""
 
     url: str
-    md5_url: str = ""
-    """Where the publisher states the file's MD5, if anywhere."""
-    sha256: str = ""
-    """The file's SHA-256 as its host states it, if it does."""
+    md5_url: str = ""  # where the publisher states the file's MD5, if anywhere
+    sha256: str = ""  # as the file's host states it, if it does
 
     @property
     def name(self) -> str:
@@ -52,13 +50,10 @@ class BuiltIn:
     name: str
     about: str
     publisher: str
-    licence: str
-    """Its terms in short, and where they are in full."""
-    remotes: Callable[[str], tuple[Remote, ...]]
-    """Its files, given a category."""
+    licence: str  # its terms in short, and where they are in full
+    remotes: Callable[[str], tuple[Remote, ...]]  # its files, given a category
     per_category: bool = False
-    noun: str = "film"
-    """What an item is called in prompts."""
+    noun: str = "film"  # what an item is called in prompts
 
     @property
     def embedded(self) -> bool:

@@ -15,8 +15,7 @@ TRIES = 5
 PAUSE_S = 0.5
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
-Progress = Callable[[int, int | None], None]
-"""Told how many bytes are here, and of how many if that is known."""
+Progress = Callable[[int, int | None], None]  # told how many bytes are here, of how many if that is known
 
 
 class _Passing(Exception):

@@ -25,15 +25,13 @@ class Kept(BaseModel):
     url: str
     bytes: int
     sha256: str
-    checked: str
-    """Against what it was checked when it came."""
+    checked: str  # against what, when it came
 
 
 class Manifest(BaseModel):
     """What lies beside the files of a set."""
 
-    licence: str = ""
-    """The terms that were accepted."""
+    licence: str = ""  # the terms that were accepted
     accepted_at: str = ""
     files: dict[str, Kept] = {}
 
@@ -90,15 +88,10 @@ def get(
     accept: Callable[[BuiltIn], bool],
     progress: Callable[[str], Progress] = lambda name: lambda done, total: None,
 ) -> dict[str, Kept]:
-    """Fetch what is not here yet of a set, and check what is.
+    """Fetch what is not here yet of a set, and check what is; a `mirror` is asked instead of the publisher.
 
-    Args:
-        name: Which set.
-        category: Which part of it, where it has categories.
-        data_folder: The warehouse's folder; files lie below it in sets/.
-        mirror: Asked instead of the publisher, unless empty.
-        accept: Shows the terms, says whether they are accepted; asked before the first download.
-        progress: Makes, for a file's name, what is told of its bytes.
+    `accept` shows the terms before the first download and says whether they are accepted; `progress` makes,
+    for a file's name, what is told of its bytes.
 
     Raises:
         SourceError: it cannot be had; the message says why and what to do.

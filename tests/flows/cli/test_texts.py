@@ -32,7 +32,7 @@ def ask(filled_home: Path) -> Ask:
             "reason": "link: x",
         }
         warehouse.upsert("features.texts", pl.DataFrame([live, held]))
-        rows = metrics_of(warehouse.query("live_texts_to_measure"), {})
+        rows = metrics_of(warehouse.query("live_texts_for_metrics"), {})
         warehouse.upsert("features.text_quality", rows)
         publish(warehouse, "p1", 0.5)
         write_snapshot(warehouse, "p1")

@@ -1,5 +1,5 @@
 -- [item, slot]: live texts with their item's content and the hash of the item's live texts, of items of which a text
--- was not yet measured beside the others
+-- has no metrics beside the others yet
 with live as (
     select *, md5(string_agg(text_id, ',' order by slot) over (partition by item_id)) as among
     from features.live_texts
