@@ -60,7 +60,7 @@ def test_every_figure_at_every_k_for_everyone_and_every_group(run: StageRun) -> 
     assert row["value"] == pytest.approx(alone.metrics["ndcg_at_3"])
     wanted = bootstrap_mean(alone.per_user["ndcg_at_3"], 2000)
     assert [row["low"], row["high"]] == pytest.approx(wanted[1:], abs=0.02)
-    kept = run.warehouse.query("per_user_metrics", part="test", metric="recall_at_5")
+    kept = run.warehouse.frame("from evaluation.per_user where part = 'test' and metric = 'recall_at_5'")
     assert kept.height == 3 * USERS
 
     compared = run.warehouse.query("comparisons")

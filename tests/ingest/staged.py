@@ -46,5 +46,5 @@ def load_rows(
 
 def quarantined(warehouse: Warehouse, kind: str) -> list[tuple[int, str | None, str]]:
     """line, field and reason of the rows of a kind in quarantine."""
-    rows = warehouse.query("quarantined_rows").filter(pl.col("kind") == kind)
+    rows = warehouse.frame("from quarantine.rows order by kind, source, line").filter(pl.col("kind") == kind)
     return rows.select("line", "field", "reason").rows()

@@ -79,7 +79,7 @@ def test_searches(warehouse: Warehouse, tmp_path: Path) -> None:
         (8, "query", f"holds the byte 0xFF, {NOT_UTF8}"),
         (9, None, "has 4 fields, not 3"),
     ]
-    merged = warehouse.query("merged_rows").filter(kind="searches")
+    merged = warehouse.frame("from quarantine.merged order by kind, source, line").filter(kind="searches")
     assert merged.select("source", "line").rows() == [("searches.csv", 10)]
 
 
@@ -162,5 +162,5 @@ def test_an_amount_is_held_against_min_value_and_then_counts_one(
     if weighted:
         expected.append((7, "type", "event type 'gift' has no weight"))
     assert quarantined(warehouse, "interactions") == expected
-    (line,) = warehouse.query("quarantined_rows").filter(line=5)["content"]
+    (line,) = warehouse.frame("from quarantine.rows order by kind, source, line").filter(line=5)["content"]
     assert json.loads(line)["value"] == "-12"

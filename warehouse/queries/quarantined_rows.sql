@@ -1,4 +1,0 @@
--- [bad row]
-select kind, source, line, field, reason, content
-from quarantine.rows
-order by kind, source, line
