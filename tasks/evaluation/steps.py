@@ -48,9 +48,7 @@ def judge(run: StageRun, part: str) -> None:
     warehouse, settings = run.warehouse, run.settings.evaluation
     longest = max(settings.all_k)
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
-    fused = [
-        warehouse.query("evaluated_lists", model=model, part=part).select(own.columns) for model in FUSIONS
-    ]
+    fused = [warehouse.query("part_lists", model=model, part=part).select(own.columns) for model in FUSIONS]
     rows = pl.concat([own, *fused], how="vertical_relaxed")
     truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     truths = truths_at(truth, settings.all_k)

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def judged(home: Home) -> pl.DataFrame:
-    lists = [home.query("evaluated_lists", model="fusion", part=part) for part in ("validation", "test")]
+    lists = [home.query("part_lists", model="fusion", part=part) for part in ("validation", "test")]
     return pl.concat(lists)
 
 

@@ -46,5 +46,14 @@ def load_rows(
 
 def quarantined(warehouse: Warehouse, kind: str) -> list[tuple[int, str | None, str]]:
     """line, field and reason of the rows of a kind in quarantine."""
-    rows = warehouse.frame("from quarantine.rows order by kind, source, line").filter(pl.col("kind") == kind)
-    return rows.select("line", "field", "reason").rows()
+    return bad_rows(warehouse).filter(kind=kind).select("line", "field", "reason").rows()
+
+
+def bad_rows(warehouse: Warehouse) -> pl.DataFrame:
+    """All rows in quarantine."""
+    return warehouse.frame("from quarantine.rows order by kind, source, line")
+
+
+def merged_rows(warehouse: Warehouse) -> pl.DataFrame:
+    """All rows that were merged into others."""
+    return warehouse.frame("from quarantine.merged order by kind, source, line")

@@ -9,7 +9,7 @@ from tasks.ingest.steps import load_core
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tasks.settings.data import Data
-from tests.ingest.staged import quarantined
+from tests.ingest.staged import bad_rows, merged_rows, quarantined
 from warehouse.connection import Warehouse
 
 ITEMS = b"item_id,title,cover\n1,Heat,covers/heat.jpg\n2,Alien,\n3,Ran, covers/ran 1.png \n"
@@ -79,7 +79,7 @@ def test_searches(warehouse: Warehouse, tmp_path: Path) -> None:
         (8, "query", f"holds the byte 0xFF, {NOT_UTF8}"),
         (9, None, "has 4 fields, not 3"),
     ]
-    merged = warehouse.frame("from quarantine.merged order by kind, source, line").filter(kind="searches")
+    merged = merged_rows(warehouse).filter(kind="searches")
     assert merged.select("source", "line").rows() == [("searches.csv", 10)]
 
 
@@ -162,5 +162,5 @@ def test_an_amount_is_held_against_min_value_and_then_counts_one(
     if weighted:
         expected.append((7, "type", "event type 'gift' has no weight"))
     assert quarantined(warehouse, "interactions") == expected
-    (line,) = warehouse.frame("from quarantine.rows order by kind, source, line").filter(line=5)["content"]
+    (line,) = bad_rows(warehouse).filter(line=5)["content"]
     assert json.loads(line)["value"] == "-12"

@@ -17,6 +17,7 @@ from tasks.ingest.loading import Loaded, load
 from tasks.ingest.reading import stage
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
+from tests.ingest.staged import bad_rows
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
 from warehouse.staging import clear
@@ -110,7 +111,7 @@ def check(
     (totals,) = loaded.totals.filter(kind="interactions", source=name).rows(named=True)
     n_rows = sum(1 + row.count(b"\n") - row.count(b"two\nlines") for _, row in rows)
     assert totals["rows_in"] == n_rows == totals["used"] + totals["quarantined"] + totals["merged"]
-    aside = warehouse.frame("from quarantine.rows order by kind, source, line").filter(kind="interactions")
+    aside = bad_rows(warehouse).filter(kind="interactions")
     assert aside.height == totals["quarantined"]
     users = {user for user, _ in rows}
     found = set()
@@ -258,11 +259,7 @@ def test_a_damaged_item_leaves_its_neighbours(
     (tmp_path / "log.csv").write_bytes(HEADER + b"\n" + GOOD_ROWS)
     loaded = loaded_from(opened, tmp_path, "log.csv", "catalogue.csv")
     assert loaded.totals.filter(kind="items").select("rows_in", "used", "quarantined").rows() == [(3, 2, 1)]
-    ((source, line, why),) = (
-        opened.frame("from quarantine.rows order by kind, source, line")
-        .select("source", "line", "reason")
-        .rows()
-    )
+    ((source, line, why),) = bad_rows(opened).select("source", "line", "reason").rows()
     assert (source, line) == ("catalogue.csv", 3) and why.startswith(reason)
     titles = opened.run("select title from core.items order by item_id")
     assert titles == [("Amélie à Köln",), ("<i>Two</i>",)]

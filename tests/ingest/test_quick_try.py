@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from tasks.settings.data import Data, Interactions, Items
-from tests.ingest.staged import Row, load_rows
+from tests.ingest.staged import Row, bad_rows, load_rows
 from warehouse.connection import Warehouse
 
 CATALOGUE: list[Row] = [("item_id", "title"), *((str(n), f"Item {n}") for n in range(1, 9))]
@@ -42,9 +42,7 @@ def test_the_first_items_and_the_first_users_with_events(warehouse: Warehouse, u
         ("user id is missing", 1),
         ("user id left out by max_users", 1),
     ]
-    kept = warehouse.frame("from quarantine.rows order by kind, source, line").filter(
-        pl.col("reason").str.contains("left out by max_")
-    )
+    kept = bad_rows(warehouse).filter(pl.col("reason").str.contains("left out by max_"))
     assert kept.height == 3 + 1 + 1 + 2 + 1 and set(kept["content"]) == {"{}"}
     assert loaded.totals.select("kind", "used").sort("kind").rows() == [
         ("interactions", 6),

@@ -33,9 +33,7 @@ def shown(home: Home) -> dict[str, set[str]]:
     """The items of published lists, of fusion's lists to judge, and of each fit's candidates."""
     matchers = list(home.settings.matching.matchers)
     frames = {fit: home.query("candidate_scores", fit=fit, matchers=matchers) for fit in FITS}
-    frames |= {
-        part: home.query("evaluated_lists", model="fusion", part=part) for part in ("validation", "test")
-    }
+    frames |= {part: home.query("part_lists", model="fusion", part=part) for part in ("validation", "test")}
     return {
         name: set(frame["item_id"])
         for name, frame in (frames | {"lists": home.query("published_lists", lists=LISTS)}).items()
@@ -80,7 +78,7 @@ def test_unseen_users_get_lists_from_what_is_given(run: Run) -> None:
     unseen = set(test["user_id"])
     assert unseen and not unseen & set(log_of(home, PARTS_OF_FIT["train_validation"])["user_id"])
     assert unseen <= set(home.query("user_vectors", fit="train_validation")["user_id"])
-    lists = home.query("evaluated_lists", model="fusion", part="test")
+    lists = home.query("part_lists", model="fusion", part="test")
     assert unseen <= set(lists["user_id"])
     assert lists.join(given, on=["user_id", "item_id"], how="semi").is_empty()
     ease = home.query("candidate_scores", fit="train_validation", matchers=["ease"])

@@ -13,6 +13,7 @@ from tasks.settings import Settings
 from tasks.settings.data import Also, Data, Items
 from tests.ingest.sets.publisher import META, REVIEW, Publisher, archive, lines
 from tests.ingest.sets.test_get import FETCHED
+from tests.ingest.staged import bad_rows
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import SourceError
 
@@ -135,9 +136,7 @@ def test_a_set_becomes_core_tables(told: Publisher, warehouse: Warehouse, tmp_pa
     for kind, *_, source in found.rows():
         folder, file = expected[kind][4].split()
         assert source.startswith(folder) and source.endswith(f"/{file}"), source
-    assert set(warehouse.frame("from quarantine.rows order by kind, source, line")["source"]) <= set(
-        found["source"]
-    )
+    assert set(bad_rows(warehouse)["source"]) <= set(found["source"])
     items = warehouse.query("items").sort("item_id").select("item_id", "title", "year", "categories")
     assert items.rows() == ITEMS[name]
     assert warehouse.query("interactions").sort("event_time", "user_id").rows() == EVENTS[name]
@@ -169,12 +168,7 @@ def test_a_set_and_a_table_of_ones_own(told: Publisher, warehouse: Warehouse, tm
     load(warehouse, settings)
     found = warehouse.run("select item_id, description from core.items order by 1")
     assert found == [("1", None), ("2", "An old king divides his land.")]
-    bad = (
-        warehouse.frame("from quarantine.rows order by kind, source, line")
-        .filter(kind="also1")
-        .select("source", "line", "reason")
-        .rows()
-    )
+    bad = bad_rows(warehouse).filter(kind="also1").select("source", "line", "reason").rows()
     assert bad == [("plots.csv", 3, "item id is not in the catalogue")]
 
 
@@ -204,4 +198,4 @@ def test_a_quick_try_of_a_set(publisher: Publisher, warehouse: Warehouse, tmp_pa
         ("items", "item id left out by max_items", 4),
         ("users", "user id left out by max_users", 8),
     ]
-    assert set(warehouse.frame("from quarantine.rows order by kind, source, line")["content"]) == {"{}"}
+    assert set(bad_rows(warehouse)["content"]) == {"{}"}
