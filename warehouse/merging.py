@@ -20,12 +20,8 @@ USER_COLUMNS = ("age", "gender", "occupation", "profile")
 
 def hold_hashes(warehouse: Warehouse, hashes: pl.DataFrame) -> None:
     """Put item_id and content_hash beside the validated items."""
-    _hold(warehouse, table_of("items", "hashes"), hashes)
-    warehouse.run(
-        f"""create or replace table {table_of("items", "whole")} as select i.*, h.content_hash
-            from {table_of("items", "used")} as i
-            inner join {table_of("items", "hashes")} as h using (item_id)"""
-    )
+    hashed = f"select * from {table_of('items', 'used')} inner join held_rows using (item_id)"
+    _hold(warehouse, table_of("items", "whole"), hashes, hashed)
 
 
 def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
@@ -33,9 +29,11 @@ def hold_lines(warehouse: Warehouse, kind: str, lines: pl.DataFrame) -> None:
     _hold(warehouse, table_of(kind, "lines"), lines)
 
 
-def _hold(warehouse: Warehouse, table: str, frame: pl.DataFrame) -> None:
+def _hold(
+    warehouse: Warehouse, table: str, frame: pl.DataFrame, rows: str = "select * from held_rows"
+) -> None:
     with warehouse.lending("held_rows", frame.to_arrow()):
-        warehouse.run(f"create or replace table {table} as select * from held_rows")
+        warehouse.run(f"create or replace table {table} as {rows}")
 
 
 def validated_content(warehouse: Warehouse) -> pl.DataFrame:

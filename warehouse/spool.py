@@ -19,6 +19,7 @@ from warehouse.errors import WarehouseError
 from warehouse.sql import plain
 
 METADATA = "polyrec"
+NAMED = ("stage", "fit", "shard_key", "fingerprint")  # what a shard's manifest row says of it
 SAFE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -69,18 +70,12 @@ class Spool:
                 raise WarehouseError(
                     f"a shard's {name} is part of a file name: letters, digits, _ and - only; got {value!r}"
                 )
-        shard = {
-            "stage": stage,
-            "fit": fit,
-            "shard_key": key,
-            "fingerprint": fingerprint,
-            "table": table,
-            "replaces": plain(replaces) if replaces is not None else None,
-        }
+        shard = dict(zip(NAMED, (stage, fit, key, fingerprint), strict=True))
+        whole = {**shard, "table": table, "replaces": plain(replaces) if replaces is not None else None}
         path = self.folder / f"{stage}.{fit or 'none'}.{key}.parquet"
         draft = path.with_suffix(".tmp")
         with draft.open("wb") as file:
-            frame.write_parquet(file, metadata={METADATA: json.dumps(shard)})
+            frame.write_parquet(file, metadata={METADATA: json.dumps(whole)})
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -101,14 +96,7 @@ class Spool:
                 rows = self.warehouse.replace(table, frame, where=replaces)
             else:
                 rows = self.warehouse.upsert(table, frame)
-            self.warehouse.execute(
-                "record_shard",
-                stage=shard["stage"],
-                fit=shard["fit"],
-                shard_key=shard["shard_key"],
-                fingerprint=shard["fingerprint"],
-                rows=rows,
-            )
+            self.warehouse.execute("record_shard", rows=rows, **{name: shard[name] for name in NAMED})
         path.unlink()
         return rows
 

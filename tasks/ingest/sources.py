@@ -7,7 +7,8 @@ import polars as pl
 from tasks.ingest.mapping import also_tables
 from tasks.ingest.movielens import SOURCE, Delivery, read_movielens
 from tasks.ingest.reading import stage
-from tasks.ingest.sets import builtin, folder_of_sets, overlay
+from tasks.ingest.sets.catalogue import folder_of_sets
+from tasks.ingest.sets.prepare import builtin, overlay
 from tasks.settings import Settings
 from tasks.settings.data import Data, Interactions, Items, Table
 from warehouse.connection import Warehouse

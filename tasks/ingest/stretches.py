@@ -50,7 +50,9 @@ def csv_batches(
         block = _look(rest + piece, dialect)
         at, size = 0, len(block.filled)
         taken = np.zeros(size, bool)
-        for odd in np.flatnonzero(~block.sound | _first_filled(block, header)).tolist():
+        # A header is read as a record: the first line that holds anything.
+        first = block.filled & (np.cumsum(block.filled) == 1) & header
+        for odd in np.flatnonzero(~block.sound | first).tolist():
             if odd < at:
                 continue
             writer.stretch(block.data[block.starts[at] : block.starts[odd]])
@@ -73,11 +75,6 @@ def csv_batches(
         yield from writer.batches(np.flatnonzero(taken) + (before + 1))
         rest = block.data[block.starts[at] :]
         before += at
-
-
-def _first_filled(block: _Block, header: bool) -> np.ndarray:
-    """Marks the header's line, so that it is read as a record."""
-    return block.filled & (np.cumsum(block.filled) == 1) if header else np.zeros_like(block.filled)
 
 
 class _Writer:

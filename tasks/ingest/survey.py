@@ -164,7 +164,10 @@ def _whole_records(
     for chunk in chunks:
         data = rest + chunk
         if quoted and b'"' in data:
-            ends = _unquoted_ends(data, terminator)
+            bytes_ = np.frombuffer(data, np.uint8)
+            ends = np.flatnonzero(bytes_ == terminator)
+            quotes_before = np.searchsorted(np.flatnonzero(bytes_ == QUOTE), ends)
+            ends = ends[quotes_before % 2 == 0]
             cut = int(ends[-1]) + 1 if ends.size else 0
         else:
             ends = None
@@ -178,13 +181,6 @@ def _whole_records(
         if quoted and rest.count(b'"') % 2:
             raise Wild
         yield rest, np.array([], np.int64)
-
-
-def _unquoted_ends(data: bytes, terminator: int) -> np.ndarray:
-    bytes_ = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(bytes_ == terminator)
-    quotes_before = np.searchsorted(np.flatnonzero(bytes_ == QUOTE), ends)
-    return ends[quotes_before % 2 == 0]
 
 
 def _count_records(data: bytes, ends: np.ndarray | None, terminator: int) -> int:

@@ -30,9 +30,10 @@ from tasks.corpus.safety.classifier import (
 from tasks.corpus.safety.patterns import has_link, passes_luhn, personal_data
 from tasks.corpus.safety.profanity import profane_words
 from tasks.corpus.safety.prompt_injection import as_data, follows_order, orders_in
-from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for, version_of
+from tasks.corpus.safety.training import choose, recall_and_precision, threshold_for
 from tasks.items.item import Item
 from tasks.models.encoder import load_encoder
+from tasks.run.fingerprint import fingerprint
 from tasks.settings.angles import ANGLE_SETS, LANGUAGES, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus, Safety
 
@@ -234,7 +235,7 @@ class TestHeldOut:
 
     def test_version_is_that_of_the_texts_that_are_learned_from(self, models_folder: Path) -> None:
         kept = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
-        version = version_of(labelled(), kept["gamma"], kept["ridge"], kept["threshold"])
+        version = fingerprint(labelled(), kept["gamma"], kept["ridge"], kept["threshold"])
         assert load_classifier(models_folder).version == kept["version"] == version
 
 

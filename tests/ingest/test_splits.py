@@ -375,6 +375,7 @@ ids = st.one_of(st.text(min_size=1, max_size=5), st.sampled_from(["a", "it's", "
 names_of_parts = st.sampled_from(["train", "validation", "test", "given", "unused"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(ids, ids, st.integers(0, 9), names_of_parts), max_size=30))
 def test_hash_in_batches_is_that_of_rows_as_python_writes_them(rows: list[tuple[str, str, int, str]]) -> None:
     rows.sort()

@@ -7,7 +7,6 @@ held-out texts of the tests are never read.
 import json
 
 import numpy as np
-import polars as pl
 
 from tasks.arrays.types import Floats, Vectors
 from tasks.corpus.safety.classifier import DESCRIPTION, Labels, fit, labelled
@@ -58,11 +57,6 @@ def threshold_for(probabilities: Floats, labels: Labels, recall: float) -> float
     return float(np.floor(harmful[int(np.ceil(recall * len(harmful))) - 1] * 100) / 100)
 
 
-def version_of(texts: pl.DataFrame, gamma: float, ridge: float, threshold: float) -> str:
-    """Hash of all that a probability and a verdict depend on."""
-    return fingerprint(texts, gamma, ridge, threshold)
-
-
 def choose(seed: int = SEED) -> dict[str, object]:
     """Try every kernel and ridge in cross-validation; returns the choice and what it reached there."""
     texts = labelled()
@@ -85,7 +79,7 @@ def choose(seed: int = SEED) -> dict[str, object]:
         "cross_validation": {"recall": round(recall, 4), "precision": round(precision, 4)},
         "texts": texts.height,
         "harmful": int(labels.sum()),
-        "version": version_of(texts, gamma, ridge, threshold),
+        "version": fingerprint(texts, gamma, ridge, threshold),  # all that a verdict depends on
     }
 
 

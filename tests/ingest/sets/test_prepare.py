@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tasks.ingest.sets import builtin
 from tasks.ingest.sets.get import get
+from tasks.ingest.sets.prepare import builtin
 from tasks.settings.data import Data, Interactions, Items, Table
 from tests.ingest.sets.publisher import Publisher
 from tests.ingest.sets.test_get import FETCHED
