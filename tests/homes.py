@@ -68,6 +68,11 @@ class Home:
         with writing(self.data, "a test") as warehouse:
             return warehouse.query(name, **parameters)
 
+    def frame(self, statement: str) -> pl.DataFrame:
+        """Run a statement on the warehouse, while no other process has it."""
+        with writing(self.data, "a test") as warehouse:
+            return warehouse.frame(statement)
+
     def counts(self, stage: str) -> dict[str, float]:
         """The counts of the last run of a stage."""
         runs = self.query("last_runs")

@@ -41,8 +41,7 @@ def known_rows(warehouse: Warehouse, user_id: str) -> dict[str, int]:
 def forget_rows(warehouse: Warehouse, user_id: str) -> dict[str, int]:
     """Remove a user from every table and remember the hash, all or nothing; returns the rows removed.
 
-    Raises:
-        WarehouseError: the user is in no table and was not forgotten before either.
+    It raises what `known_rows` does.
     """
     Spool(warehouse).recover()  # what a killed run left goes to its tables first
     found = known_rows(warehouse, user_id)

@@ -194,11 +194,7 @@ def _open_current(folder: Path, renew: bool = True) -> tuple[Path, duckdb.DuckDB
 
 
 def _is_of_today(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a snapshot has the tables of this version.
-
-    Raises:
-        WarehouseError: a newer version wrote it.
-    """
+    """Whether a snapshot has the tables of this version; one that a newer version wrote is refused."""
     try:
         return not unseen(connection)
     except duckdb.CatalogException:  # of a version whose snapshots did not say

@@ -41,6 +41,7 @@ def metrics_of(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame
             text, opening = row["text"], opening_of(parts_of(row["prompt"]))
             found = faithfulness(text, Item.of(row), opening, languages.get(row[ANGLE], "en"))
             own = {
+                **variety,
                 TEXT_ID: row[TEXT_ID],
                 "among": row["among"],
                 "words": len(words_of(text)),
@@ -51,7 +52,7 @@ def metrics_of(live: pl.DataFrame, languages: Mapping[str, str]) -> pl.DataFrame
                 "refusal": is_refusal(text),
                 "self_bleu": bleu,
             }
-            rows.append(own | variety)
+            rows.append(own)
     return pl.DataFrame(rows, schema=ROWS)
 
 

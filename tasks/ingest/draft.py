@@ -60,7 +60,7 @@ def _required(one: Sample, found: Mapping[str, Inferred | None], roles: Iterable
     for role in roles:
         if not found.get(role):
             raise SettingsError(
-                f"{one.source} has no column that looks like {role} among {', '.join(one.columns)}; "
+                f"{one.source} has no column that looks like {role} among {', '.join(one.rows.columns)}; "
                 f"rename one, or write [{table}] by hand"
             )
 
@@ -83,13 +83,6 @@ def toml(value: object) -> str:
     if isinstance(value, Sequence):
         return "[" + ", ".join(toml(one) for one in value) + "]"
     return json.dumps(value)
-
-
-def look_through(folder: Path) -> list[Path]:
-    """The data files that lie in a folder, by name."""
-    plain = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    names = [path.name.lower().removesuffix(".gz").removesuffix(".zst") for path in plain]
-    return [path for path, name in zip(plain, names, strict=True) if name.endswith(SUFFIXES)]
 
 
 def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
@@ -116,12 +109,14 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         raise SettingsError(
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
         )
-    noun = infer_schema.noun_of([name for one in items for name in (Path(one.source).name, *one.columns)])
+    noun = infer_schema.noun_of(
+        [name for one in items for name in (Path(one.source).name, *one.rows.columns)]
+    )
     _begin(made, "files")
     _items(made, items)
     _interactions(made, logs)
     _others(made, tables)
-    _corpus(made, noun, "What texts talk about: from names of files and columns.")
+    _corpus(made, infer_schema.noun_of(names), "What texts talk about: from names of files and columns.")
     return made
 
 
@@ -165,7 +160,10 @@ def _sample(folder: Path, path: Path) -> Sample:
 def _sorted_out(folder: Path, made: Draft) -> dict[Kind, list[Sample]]:
     """Which file of a folder is which table; of several logs, the one that says most."""
     tables: dict[Kind, list[Sample]] = {}
-    for path in look_through(folder):
+    for path in sorted(folder.iterdir()):
+        name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+        if not (path.is_file() and name.endswith(SUFFIXES)):
+            continue
         sampled = _sample(folder, path)
         kind = infer_schema.kind_of(sampled.rows)
         if kind is None:
@@ -209,7 +207,7 @@ def _content(made: Draft, content: Sequence[str]) -> None:
 
 def _also(made: Draft, id_: Inferred, one: Sample) -> None:
     wanted = infer_schema.plain_name(id_.column)
-    shared = next((name for name in one.columns if infer_schema.plain_name(name) == wanted), None)
+    shared = next((name for name in one.rows.columns if infer_schema.plain_name(name) == wanted), None)
     text = infer_schema.find(one.rows, "description")
     content = infer_schema.infer_content(one.rows, {text.column} if text else set())
     if shared is None or not (text or content):

@@ -86,11 +86,6 @@ def share(column: pl.Series, pattern: str) -> float:
     return float(filled.str.contains(pattern).sum()) / len(filled) if len(filled) else 0.0
 
 
-def uniqueness(column: pl.Series) -> float:
-    """Distinct values by rows; 0 when there are no rows."""
-    return column.drop_nulls().n_unique() / len(column) if len(column) else 0.0
-
-
 def looks_like_time(column: pl.Series) -> bool:
     """Whether values are dates, or seconds or milliseconds since 1970 that lie after 1990."""
     return max(share(column, TIME), share(column, r"^\s*\d{9,10}(\.\d+)?\s*$|^\s*\d{12,13}\s*$")) >= 0.8
@@ -142,8 +137,9 @@ def item_id(frame: pl.DataFrame) -> Inferred | None:
     if inferred := find(frame, "item"):
         return inferred
     for column in frame.columns:
-        if plain_name(column).endswith("id") and uniqueness(frame[column]) >= 0.95:
-            return Inferred(column, f"ends in id; {uniqueness(frame[column]):.0%} of its values are distinct")
+        distinct = frame[column].drop_nulls().n_unique() / max(1, frame.height)
+        if plain_name(column).endswith("id") and distinct >= 0.95:
+            return Inferred(column, f"ends in id; {distinct:.0%} of its values are distinct")
     return None
 
 

@@ -28,11 +28,6 @@ class Sample:
     source: str
     rows: pl.DataFrame
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns, as in the file."""
-        return self.rows.columns
-
 
 def sample(table: Table, base: Path, n: int = 1000) -> Sample:
     """Read the first n rows of the first file of a table, whose paths are relative to `base`.

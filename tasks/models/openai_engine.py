@@ -43,10 +43,7 @@ class OpenAiEngine(Engine):
     def generate(
         self, prompts: Sequence[Prompt], sampling: Sampling, seeds: Sequence[int]
     ) -> list[Generation]:
-        """Write one sentence per prompt; see `Engine.generate`.
-
-        A seed drives the draws as far as the server honours it.
-        """
+        """Write one sentence per prompt; a seed drives the draws as far as the server honours it."""
         bodies = [self._body(prompt, sampling, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
         return (
             self._client.ask(bodies, lambda at, reply: self._generation(prompts[at], reply)) if bodies else []

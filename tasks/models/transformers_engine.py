@@ -78,11 +78,7 @@ def _packaged() -> PreTrainedModel:
 
 
 def _saved(folder: Path) -> tuple[Tokenizer, PreTrainedModel]:
-    """Tokenizer and network of a folder.
-
-    Raises:
-        PolyrecError: it is not whole, cannot be read, or its model does not read ChatML.
-    """
+    """Tokenizer and network of a folder; refused unless it is whole, can be read, and knows ChatML."""
     model_files(folder)
     tokenizer = _tokenizer(folder)
     again = "save model and tokenizer anew with save_pretrained"

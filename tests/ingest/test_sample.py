@@ -16,7 +16,7 @@ def test_csv(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode("latin-1")))
     (tmp_path / "b.csv").write_text("id,title\n")
     look = sample(Table(files=("a.csv.gz", "b.csv")), tmp_path, n=3)
-    assert look.source == "a.csv.gz" and look.columns == ["id", "title"]
+    assert look.source == "a.csv.gz" and look.rows.columns == ["id", "title"]
     assert look.rows.rows() == [("0", "Amélie 0"), ("1", "Amélie 1"), ("2", "Amélie 2")]
     assert sample(Table(files=("a.csv.gz",)), tmp_path).rows.height == 50
     assert sample(Table(files=("b.csv",), header=False), tmp_path).rows.rows() == [("id", "title")]
@@ -25,9 +25,9 @@ def test_csv(tmp_path: Path) -> None:
 def test_files_that_hold_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     (tmp_path / "b.csv").write_text("id,title")
-    assert sample(Table(files=("a.csv",)), tmp_path).columns == []
+    assert sample(Table(files=("a.csv",)), tmp_path).rows.columns == []
     look = sample(Table(files=("b.csv",)), tmp_path)
-    assert look.columns == ["id", "title"] and look.rows.is_empty()
+    assert look.rows.columns == ["id", "title"] and look.rows.is_empty()
     with pytest.raises(SourceError, match="nothing to read"):
         sample(Table(), tmp_path)
 

@@ -1,6 +1,5 @@
 """Fetching a file: resumed where it broke off, tried again with growing pauses, renamed once it is whole."""
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -123,12 +122,6 @@ def _transfer(client: httpx.Client, url: str, part: Path, progress: Progress) ->
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, total)
-
-
-def keep(part: Path, target: Path) -> None:
-    """Give a checked file its name."""
-    os.replace(part, target)
-    discard(part)
 
 
 def discard(part: Path) -> None:

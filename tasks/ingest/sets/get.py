@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from tasks.ingest.sets.catalogue import SETS, BuiltIn, Remote, folder_of, get_command, set_of
-from tasks.ingest.sets.download import Progress, address, discard, download, keep, small_text
+from tasks.ingest.sets.download import Progress, address, discard, download, small_text
 from warehouse.errors import SourceError
 
 MANIFEST = "manifest.json"
@@ -75,11 +75,6 @@ def _state(one: BuiltIn, category: str, data_folder: Path) -> str:
     return "here" if here else "not fetched"
 
 
-def needs_licence(one: BuiltIn, category: str, data_folder: Path) -> bool:
-    """Whether its terms are still to be accepted."""
-    return not one.embedded and Manifest.read(folder_of(one, category, data_folder)).licence != one.licence
-
-
 def get(
     name: str,
     category: str,
@@ -100,7 +95,7 @@ def get(
     if one.embedded:
         return {}
     folder, again = folder_of(one, category, data_folder), get_command(one, category)
-    if needs_licence(one, category, data_folder) and not accept(one):
+    if Manifest.read(folder).licence != one.licence and not accept(one):
         raise SourceError(
             f"{name} was not fetched: its terms were not accepted; run `{again} --accept-licence` to do so"
         )
@@ -165,7 +160,8 @@ def _fetch(remote: Remote, folder: Path, mirror: str, again: str, progress: Prog
         )
     kept = Kept(url=remote.url, bytes=path.stat().st_size, sha256=digest(path), checked=checked)
     if not by_hand:
-        keep(path, target)
+        os.replace(path, target)
+        discard(path)
     return kept
 
 
