@@ -54,9 +54,8 @@ def explain(
     else:
         raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
     text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
-    without_one = None
-    if counterfactual and column is not None:
-        without_one = _counterfactual(fusion, settings, column, k)
+    of_k = None if column is None else (fusion, column, k)
+    without_one = _counterfactual(*of_k, settings) if counterfactual and of_k else None
     return {
         "user_id": user_id,
         "item_id": item_id,
@@ -72,7 +71,7 @@ def explain(
         "models": _models(fusion, column, parts),
         "base": score - sum(parts.values()),
         "rules": row.get("rules") or [],
-        "membership": _membership(fusion, column, k) if membership and column is not None else None,
+        "membership": _membership(*of_k) if membership and of_k else None,
         "counterfactual": without_one,
         "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
         "reason": sentence(parts, text, like, _cause(without_one)),
@@ -123,7 +122,7 @@ def _membership(fusion: UserFusion, column: int, k: int) -> dict[str, Any]:
     }
 
 
-def _counterfactual(fusion: UserFusion, settings: Settings, column: int, k: int) -> dict[str, Any]:
+def _counterfactual(fusion: UserFusion, column: int, k: int, settings: Settings) -> dict[str, Any]:
     """The past action without which the item would score least, and the one that the list depends on most."""
     from serving.counterfactual import leave_one_out
 

@@ -39,7 +39,8 @@ def _convert(file: Path, n_items: int) -> None:
         return
     from safetensors.numpy import load_file, save_file
 
-    name = MATCHERS.get(described["name"], described["name"])
+    name: str = described["name"]
+    name = MATCHERS.get(name, name)
     parameters = described["parameters"]
     if name in EASE:
         parameters = {PARAMETERS.get(key, key): value for key, value in parameters.items()}

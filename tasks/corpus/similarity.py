@@ -16,11 +16,8 @@ SAME = 1e-6
 class Similarity:
     """Texts as vectors, made as those that are matched, beside the vectors of all items.
 
-    Args:
-        encode: makes vectors.
-        item_ids: of all items.
-        items: (N, D) their vectors: items[n] is that of item_ids[n].
-        words: of a description, and of each declared column, so many are encoded.
+    Of (N, D) `items`, items[n] is the vector of item_ids[n]. Of a description, and of each declared column,
+    so many `words` are encoded.
     """
 
     def __init__(self, encode: Encode, item_ids: Sequence[str], items: Vectors, words: int) -> None:

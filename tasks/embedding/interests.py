@@ -1,5 +1,6 @@
 """User interest vectors: the few directions that a history points to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,6 +42,7 @@ def interest_vectors(
     n_interests: int,
     half_life_items: float | None,
     seed: int,
+    advance: Callable[[int], object] = lambda _more: None,
 ) -> tuple[Vectors, Vectors]:
     """Cluster every user's history by spherical k-means, weighted by recency and rating.
 
@@ -53,6 +55,7 @@ def interest_vectors(
         n_interests: I, at least 1.
         half_life_items: an item this many positions back weighs half; None weighs all alike.
         seed: of the first centres.
+        advance: told of each user who is done.
 
     Returns:
         vectors (U, I, D) float32 of unit length, heaviest interest first, zeros where there are fewer;
@@ -83,6 +86,7 @@ def interest_vectors(
             centres, mass = spherical_kmeans(directions[item[history]], weight[history], wanted, rng)
             vectors[code, : len(centres)] = centres
             weights[code, : len(centres)] = mass
+            advance(1)
     return vectors, weights
 
 

@@ -118,7 +118,8 @@ def interests(run: StageRun, fit: str) -> None:
         len(user_ids),
     )
     how = settings.embedding.interests, settings.embedding.half_life_items, settings.seed
-    found, weights = interest_vectors(centred(by_code), histories, *how)
+    with progress(f"interests of {fit}", events[USER].n_unique(), "users") as advance:
+        found, weights = interest_vectors(centred(by_code), histories, *how, advance)
     user, interest = np.nonzero(np.any(found != 0, axis=2))
     rows = pl.DataFrame(
         {

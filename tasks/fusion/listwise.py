@@ -18,12 +18,7 @@ def likeliest_weights(normalised: Floats, relevant: Flags, present: Flags) -> Fl
     The loss of a user is the mean of -log p(c) over the relevant candidates c, p being the softmax of the
     weighted sums over all of the user's candidates. It is convex in the weights, so the answer is the only
     one, found in a second; unlike NDCG it has a gradient. None where no user has a relevant candidate, or
-    where no weight is above 0.
-
-    Args:
-        normalised: (U, C, M).
-        relevant: (U, C).
-        present: (U, C), whether there is a candidate.
+    where no weight is above 0. Scores are (U, C, M), `relevant` and `present` (whether there is one) (U, C).
     """
     wanted = relevant & present
     users = wanted.any(axis=1)

@@ -18,9 +18,9 @@ def accurate_model(
     Where no user has a relevant candidate, all matchers weigh alike and no network is learned.
 
     Args:
-        method: of `METHODS`.
+        method: of `METHODS`; "gated" needs candidates with user features.
         normaliser: its name; reciprocal rank fusion has its own.
-        candidates: of these U users; with user features where the method is "gated".
+        candidates: of these U users.
         relevant: (U, C), whether a candidate is relevant.
         seed: of the networks.
     """

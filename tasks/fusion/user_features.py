@@ -23,12 +23,7 @@ def user_features(
     for items that have nothing in common. Days count back from the newest event of the fit. Who has no event
     gets 0, 0 and the age of the oldest event.
 
-    Args:
-        n_users: U.
-        user: (E,) codes.
-        item: (E,) codes.
-        time: (E,) seconds.
-        vectors: (N, D) of the items, unit norm or zero.
+    Events are codes of user and item (E,) and seconds (E,); vectors (N, D) have unit norm, or are zero.
     """
     n_events = np.bincount(user, minlength=n_users)
     out = np.zeros((n_users, len(FEATURES)))

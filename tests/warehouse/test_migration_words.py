@@ -34,6 +34,7 @@ PARAMETERS = {
     "cosine_max": {"reduction": "max", "whitening": 0.2},
     "external_model": {"name": "external_model", "files": "scores-{fit}.parquet"},
 }
+KEPT = "planted instruction: stays"
 ITEMS = ["1", "2", "3"]
 
 
@@ -99,6 +100,14 @@ def old_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             select unnest(['1', '2', '3']) as item_id, 'rarity' as title, ['content'] as categories,
                 'h' as content_hash"""
     )
+    connection.execute(
+        """insert into features.texts by name
+            select unnest(['t', 'u']) as text_id, '1' as item_id, 0 as slot, 'a' as angle, 'e' as engine,
+                'h' as prompt_hash, 'planted instruction: stays' as prompt, 1 as pass, 1 as attempt,
+                0 as seed, 'planted instruction: stays' as text, 1 as n_tokens, true as whole_sentence,
+                'quarantined' as status, unnest([?, null]) as reason""",
+        ["planted instruction: it gives or follows an order"],
+    )
 
 
 def old_matchers(folder: Path) -> None:
@@ -163,6 +172,10 @@ def test_tables_have_today_s_names_and_the_same_values(old_home: Path) -> None:
         (["ease", NEW], ["1", "2"], pytest.approx([0.1, 0.2, 0.3, 0.4]), None)
     ]
     assert rows(old_home, "select distinct title, categories from core.items") == [("rarity", ["content"])]
+    assert rows(old_home, "select text_id, text, prompt, reason from features.texts order by text_id") == [
+        ("t", KEPT, KEPT, "prompt injection: it gives or follows an order"),
+        ("u", KEPT, KEPT, None),
+    ]
     assert rows(old_home, "select distinct fingerprint from matching.models") == [("print",)]
 
 

@@ -66,3 +66,12 @@ set
         '"last_of_half_0":',
         '"last_of_fold_0":'
     );
+
+-- Why a text was not shown
+update features.texts
+set reason = replace(reason, 'planted instruction:', 'prompt injection:')
+where contains(reason, 'planted instruction:');
+
+update features.rewrites
+set reason = replace(reason, 'planted instruction:', 'prompt injection:')
+where contains(reason, 'planted instruction:');

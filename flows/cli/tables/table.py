@@ -88,7 +88,11 @@ class Table:
                 box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap - 1, 0, 0)
             )
             spare = width - _least(sizes, block, gap)
-            for number, size in zip(block, _shared([sizes[one] for one in block], spare), strict=True):
+            widths = _shared([sizes[one] for one in block], spare)
+            if spare < 0:  # not even two columns fit: a word is broken rather than a figure
+                at = max(range(len(block)), key=lambda n: (not self.columns[block[n]].right, widths[n]))
+                widths[at] = max(1, widths[at] + spare)
+            for number, size in zip(block, widths, strict=True):
                 column = self.columns[number]
                 justify = "right" if column.right else "left"
                 table.add_column(said(column.name), justify=justify, width=size, overflow="fold")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.cli.tables.table import Table, figure, lines, paragraph, said, text, word
+from flows.cli.tables.table import Column, Table, figure, lines, paragraph, said, text, word
 from tests.flows.cli.tables.printed import assert_whole, shown
 
 COLUMNS = [word("model"), figure("NDCG@10"), figure("effective catalogue"), figure("difference"), text("why")]
@@ -26,8 +26,9 @@ def test_parts_stand_side_by_side_then_below_then_in_blocks() -> None:
     assert "0.153 0.140-0.167" not in shown(table, 60)
 
 
-def test_a_word_that_is_wider_than_the_terminal_loses_no_letter() -> None:
-    printed = shown(Table("", [text("item"), figure("value")], [("x" * 70, "12,345")]), 30)
+@pytest.mark.parametrize("column", [text("item"), word("item")])
+def test_a_word_that_is_wider_than_the_terminal_loses_no_letter(column: Column) -> None:
+    printed = shown(Table("", [column, figure("value")], [("x" * 70, "12,345")]), 30)
     assert printed.count("x") == 70 and "12,345" in printed
 
 
