@@ -109,9 +109,7 @@ def draft(folder: Path, given: Mapping[Kind, Sequence[Path]]) -> Draft:
         raise SettingsError(
             f"no catalogue found in {folder}: a table with an item's id and its title; name it with --items"
         )
-    noun = infer_schema.noun_of(
-        [name for one in items for name in (Path(one.source).name, *one.rows.columns)]
-    )
+    names = [name for one in items for name in (Path(one.source).name, *one.rows.columns)]
     _begin(made, "files")
     _items(made, items)
     _interactions(made, logs)
