@@ -103,13 +103,11 @@ class Warehouse:
                 self._depth -= 1
 
     def replace(self, table: str, frame: pl.DataFrame, where: Mapping[str, object] | None = None) -> int:
-        """Put `frame` in the place of a table's rows, in one transaction; returns how many rows it has.
+        """Put `frame` in the place of rows of a table, in one transaction; returns how many rows it has.
 
-        Args:
-            table: `schema.table`.
-            frame: Columns are matched by name; ones left out take their default. A map column is a `pl.Map`:
-                cast one from a list of key-value structs, which is a hundred times faster than from dicts.
-            where: Which rows go: column to value, or to a list of values. All of them when not given.
+        Columns are matched by name; ones left out take their default. A map column is a `pl.Map`: cast one
+        from a list of key-value structs, which is a hundred times faster than from dicts. `where` says which
+        rows go: column to value, or to a list of values; all of them when not given.
         """
         with self.transaction():
             self.delete(table, where or {})

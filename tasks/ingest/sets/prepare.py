@@ -113,13 +113,9 @@ def _goodbooks(files: list[Path], _ready: Path) -> dict[str, Section]:
 
 def _amazon(files: list[Path], _ready: Path) -> dict[str, Section]:
     meta, reviews = map(str, files)
-    content: dict[str, Any] = {
-        "description": "description",
-        "categories": "categories",
-        "content": ("store", "features"),
-    }
+    items: dict[str, Any] = {"id": "parent_asin", "description": "description", "categories": "categories"}
     return {
-        "items": Items(files=(meta,), id="parent_asin", **content),
+        "items": Items(files=(meta,), **items, content=("store", "features")),
         "interactions": Interactions(files=(reviews,), item="parent_asin", time="timestamp", value="rating"),
     }
 
@@ -138,13 +134,9 @@ def _mind(files: list[Path], ready: Path) -> dict[str, Section]:
     _once(clicks, lambda part: write_clicks(raw["behaviors.tsv"], part))
     for target in (*raw["news.tsv"], *raw["behaviors.tsv"]):
         target.unlink(missing_ok=True)
-    content: dict[str, Any] = {
-        "description": "abstract",
-        "categories": "category",
-        "content": ("subcategory",),
-    }
+    items: dict[str, Any] = {"files": (str(news),), "id": "news_id", "description": "abstract"}
     return {
-        "items": Items(files=(str(news),), id="news_id", **content),
+        "items": Items(**items, categories="category", content=("subcategory",)),
         "interactions": Interactions(files=(str(clicks),), item="news_id", time="time", event="event"),
     }
 
