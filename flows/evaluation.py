@@ -10,13 +10,13 @@ from warehouse.connection import writing
 
 @flow(name="evaluation", flow_run_name=run_name)
 def evaluation(config: str | None = None) -> None:
-    """Judge the lists of all models, and let readers see the report."""
+    """Evaluate the lists of all models, and let readers see the report."""
     settings = settings_of(config)
     with writing(settings.data_folder, "polyrec run, stage evaluation", settings.lock_timeout_s):
         with stage(config, "evaluation") as run:
             if steps.is_new(run):
-                steps.judge(run, VALIDATION)
+                steps.evaluate(run, VALIDATION)
                 steps.record_look(run)
-                steps.judge(run, TEST)
+                steps.evaluate(run, TEST)
                 steps.report(run)
         steps.refresh_snapshot(run)

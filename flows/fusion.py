@@ -11,7 +11,7 @@ def fusion(config: str | None = None) -> None:
     """Search the weights and publish lists; nothing when scores and settings are those of the last time.
 
     Lists are those of the champion, which tonight's search replaces only when it is better; they are
-    judged on validation and on test before they are published.
+    evaluated on validation and on test before they are published.
     """
     with stage(config, "fusion") as run:
         if steps.is_new(run):

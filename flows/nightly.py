@@ -17,7 +17,7 @@ from warehouse.connection import writing
 
 @flow(name="nightly", flow_run_name=run_name)
 def nightly(config: str | None = None) -> None:
-    """From the source's files to published and judged lists; then the past is cut back."""
+    """From the source's files to published and evaluated lists; then the past is cut back."""
     with (
         one_reading(config) as settings,
         writing(settings.data_folder, "polyrec run", settings.lock_timeout_s) as warehouse,

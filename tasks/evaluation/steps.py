@@ -1,4 +1,4 @@
-"""Evaluation: judge every model's lists on validation and, once, on test; compare; report."""
+"""Evaluation: every model's lists on validation and, once, on test; compare; report."""
 
 import polars as pl
 from prefect.artifacts import create_markdown_artifact
@@ -32,7 +32,7 @@ def is_new(run: StageRun) -> bool:
     """Whether the lists, the split or the settings differ from those of the last evaluation."""
     run.fingerprint = fingerprint(
         run.warehouse.query("split_parts"),
-        # Not serving.current: a rollback brings lists back, not what is judged.
+        # Not serving.current: a rollback brings lists back, but evaluates nothing.
         run.warehouse.query("last_made").select("fusion_id", "data_fingerprint"),
         run.settings.evaluation.model_dump(),
         run.settings.seed,
@@ -42,9 +42,9 @@ def is_new(run: StageRun) -> bool:
     return not run.unchanged
 
 
-@step("judge", "judge {part}")
-def judge(run: StageRun, part: str) -> None:
-    """Judge all lists of a part: figures with intervals, of users, by group, fusion against each model."""
+@step("evaluate", "evaluate {part}")
+def evaluate(run: StageRun, part: str) -> None:
+    """Evaluate all lists of a part: figures with intervals, of users, by group, fusion against each model."""
     warehouse, settings = run.warehouse, run.settings.evaluation
     longest = max(settings.all_k)
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
@@ -56,13 +56,13 @@ def judge(run: StageRun, part: str) -> None:
     for (model,), of_model in rows.group_by("model", maintain_order=True):
         known = of_model.filter(pl.col(USER).is_in(user_ids))
         lists[str(model)] = lists_from_frame(known, user_ids, item_ids, longest)
-    judged = {model: evaluate_at(items, truths) for model, items in lists.items()}
-    spread = spreads(run, judged)
-    write_metrics(run, part, judged, spread)
-    write_per_user(run, part, judged, user_ids)
+    models = {model: evaluate_at(items, truths) for model, items in lists.items()}
+    spread = spreads(run, models)
+    write_metrics(run, part, models, spread)
+    write_per_user(run, part, models, user_ids)
     best = best_single(warehouse.query("metrics"), f"ndcg_at_{settings.k}")
-    write_comparisons(run, part, judged, spread, best)
-    write_groups(run, part, lists, truth, judged, best)
+    write_comparisons(run, part, models, spread, best)
+    write_groups(run, part, lists, truth, models, best)
 
 
 @step("look at test")

@@ -119,8 +119,8 @@ def evaluate_lists(items: Codes, truth: Truth) -> Evaluation:
     if not truth.categories.any():
         for needs_categories in ("ild", "calibration", "serendipity"):
             del per_user[needs_categories]
-    judged = n_relevant > 0
-    named = {f"{name}_at_{k}": np.where(judged, values, np.nan) for name, values in per_user.items()}
+    with_relevant = n_relevant > 0
+    named = {f"{name}_at_{k}": np.where(with_relevant, values, np.nan) for name, values in per_user.items()}
 
     shown = exposure.exposure_matrix(items, n_items)
     shown_hits = exposure.exposure_matrix(items, n_items, hits)

@@ -18,7 +18,7 @@ def folds_of(users: Sequence[str], seed: int) -> NDArray[np.int64]:
     """
     keys = _keys(users, seed)
     fold = np.zeros(len(users), dtype=np.int64)
-    fold[_order(users, keys)[_size_of_fold_0(users) :]] = 1
+    fold[_order(users, keys)[(len(users) + 1) // 2 :]] = 1
     return fold
 
 
@@ -30,7 +30,7 @@ def last_of_fold_0(users: Sequence[str], seed: int) -> str:
         seed: of the folds.
     """
     keys = _keys(users, seed)
-    return keys[_order(users, keys)[_size_of_fold_0(users) - 1]]
+    return keys[_order(users, keys)[(len(users) + 1) // 2 - 1]]
 
 
 def fold_of(users: Sequence[str], seed: int, last: str) -> NDArray[np.int64]:
@@ -50,7 +50,3 @@ def _keys(users: Sequence[str], seed: int) -> list[str]:
 
 def _order(users: Sequence[str], keys: Sequence[str]) -> list[int]:
     return sorted(range(len(users)), key=lambda at: (keys[at], users[at]))
-
-
-def _size_of_fold_0(users: Sequence[str]) -> int:
-    return (len(users) + 1) // 2

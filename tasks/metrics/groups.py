@@ -30,11 +30,6 @@ class Grouping:
     """(U,) or (N,) position in the names; -1 for what is in no group."""
 
     @property
-    def of_users(self) -> bool:
-        """Whether users are grouped; else items are."""
-        return self.kind == HISTORY
-
-    @property
     def members(self) -> dict[str, int]:
         """Name of a group to how many it has."""
         return {name: int((self.group == code).sum()) for code, name in enumerate(NAMES[self.kind])}
@@ -62,7 +57,7 @@ def groupings(truth: Truth, item_age: Floats) -> list[Grouping]:
     """Users by their history, and the items that may be recommended by age and popularity.
 
     Args:
-        truth: of the judged part; popularity counts the users of the fit window who have an item.
+        truth: of the part; popularity counts the users of the fit window who have an item.
         item_age: (N,) the higher the older; NaN where it is not known.
     """
     n_items = shape_of(truth.relevant)[1]
@@ -85,7 +80,7 @@ def group_values(
 
     Args:
         items: (U, k or more) lists.
-        truth: what they are judged against.
+        truth: what they are evaluated against.
         per_user: from evaluate_lists.
         grouping: of users or of items.
     """
@@ -94,9 +89,9 @@ def group_values(
     hits = contains(truth.relevant, items[:, :k])
     for code, name in enumerate(NAMES[grouping.kind]):
         inside = grouping.group == code
-        if grouping.of_users:
-            for measure in OF_USERS:
-                if (metric := f"{measure}_at_{k}") in per_user:
+        if grouping.kind == HISTORY:
+            for of_users in OF_USERS:
+                if (metric := f"{of_users}_at_{k}") in per_user:
                     out[name, metric] = np.where(inside, per_user[metric], np.nan)
         else:
             n_relevant = np.diff(truth.relevant[:, inside].indptr).astype(np.int64)
@@ -108,7 +103,7 @@ def group_values(
 
 def group_shares(items: Codes, truth: Truth, grouping: Grouping) -> dict[tuple[str, str], float]:
     """(group, metric) to a share: of what lists show, and of what is relevant. Groups of items only."""
-    if grouping.of_users:
+    if grouping.kind == HISTORY:
         return {}
     n_items = shape_of(truth.relevant)[1]
     shown = np.asarray(exposure_matrix(items[:, : truth.k], n_items).sum(axis=0))

@@ -1,4 +1,4 @@
-"""Lists as they are exchanged (user_id, item_id, rank) to lists as they are judged (dense codes)."""
+"""Lists as they are exchanged (user_id, item_id, rank) to lists as they are evaluated (dense codes)."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def lists_from_frame(
 
     Args:
         frame: user_id, item_id and rank (from 1); rows beyond rank k are left out.
-        user_ids: the users to judge, in the order of the rows; one without rows gets an empty list.
+        user_ids: the users, in the order of the rows; one without rows gets an empty list.
         item_ids: the catalogue, sorted.
         k: length of the lists.
     """
@@ -35,7 +35,7 @@ def lists_from_frame(
 
 
 def check_lists(items: Codes, n_users: int, n_items: int, k: int) -> None:
-    """Refuse lists that would be judged wrongly: too short an array, unknown codes, an item twice."""
+    """Refuse lists that would be evaluated wrongly: too short an array, unknown codes, an item twice."""
     if items.ndim != 2 or items.shape[0] != n_users or items.shape[1] < k:
         raise ValueError(
             f"lists have shape {items.shape}, need ({n_users}, {k} or more); pad short lists with -1"

@@ -31,7 +31,10 @@ def step(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], T
             answer = work(*args, **kwargs)
             if context := TaskRunContext.get():
                 changed = {key: value for key, value in counts.items() if before.get(key) != value}
-                told = [f"{key} {value:,.6g}" for key, value in changed.items()]
+                told = [
+                    f"{key} {value:,.{0 if float(value).is_integer() else 3}f}"
+                    for key, value in changed.items()
+                ]
                 told.append(f"{time.perf_counter() - start:.1f} s")
                 get_run_logger(context).info("%s: %s", context.task_run.name, ", ".join(told))
             return answer

@@ -1,6 +1,7 @@
 """The main job on a small slice, with the real models: what it leaves behind."""
 
 import json
+import re
 from pathlib import Path
 from typing import cast
 
@@ -11,10 +12,13 @@ import polars as pl
 import pytest
 from mlflow.entities import Run
 
+from tasks.run.stage import StageRun
+from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from tests.flows.nights import STAGES, TEXTS, lists_of, report_of
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, TRIALS, USERS, Home
 from warehouse.columns import FITS, LISTS, PARTS_OF_FIT
+from warehouse.connection import writing
 from warehouse.snapshot import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -199,3 +203,31 @@ class TestTracked:
         artifact = cast("Artifact | None", Artifact.get(key))
         assert artifact is not None
         assert artifact.data
+
+    def test_flow_runs_and_steps_are_named_by_what_they_are(self, finished: Home) -> None:
+        from prefect import get_client
+
+        assert finished
+        with get_client(sync_client=True) as client:
+            flows = [run.name for run in client.read_flow_runs()]
+            tasks = {run.name for run in client.read_task_runs()}
+        for flow in ("nightly", *STAGES):
+            assert any(re.fullmatch(rf"{flow} \d{{4}}-\d\d-\d\d #[1-9]\d*", name) for name in flows)
+        assert len(set(flows)) == len(flows)
+        assert {"plan texts", "interest vectors of train", "evaluate test", "compact"} <= tasks
+
+    def test_a_step_logs_what_it_counted(
+        self, finished: Home, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        from prefect import flow
+
+        @step("count", "count {fit}")
+        def count(run: StageRun, fit: str) -> None:
+            run.counts[f"rows_{fit}"] = 1234567
+
+        with writing(tmp_path, "a test") as warehouse, caplog.at_level("INFO", logger="prefect"):
+            run = StageRun("matching", finished.settings, warehouse, None)
+            flow(name="counting")(lambda: count(run, "train"))()
+        assert any("count train: rows_train 1,234,567" in message for message in caplog.messages), (
+            caplog.messages
+        )
