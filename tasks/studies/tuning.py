@@ -89,11 +89,11 @@ class _Tuning:
         )
         if len(self.evaluator.users) < 2:
             raise PolyrecError(
-                f"only {len(self.evaluator.users)} users have events of validation that count, need 2 or more to "
+                f"only {len(users)} users have events of validation that count, need 2 or more to "
                 "choose on one fold and evaluate on the other; set another [data] protocol, or loosen "
                 "min_value in [evaluation]"
             )
-        self.fold = folds_of([window.user_ids[int(user)] for user in self.evaluator.users], settings.seed)
+        self.fold = folds_of([window.user_ids[int(user)] for user in users], settings.seed)
         # Of all that figures depend on beside a matcher's settings: other trials are not comparable.
         self.digest = fingerprint(window.digest, events, k)
         self.split_hash = source.split_hash
