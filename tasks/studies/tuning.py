@@ -84,10 +84,10 @@ class _Tuning:
             window = read_window(source.warehouse, settings, TRAIN)
             events = relevant_events(source.warehouse, settings, VALIDATION)
         relevant = interaction_matrix(events, window.user_ids, window.item_ids)
-        self.evaluator = Evaluator(
-            window.data, relevant, window.recommendable, k, settings.matching.block_users
-        )
-        if len(self.evaluator.users) < 2:
+        block = settings.matching.block_users
+        self.evaluator = Evaluator(window.data, relevant, window.recommendable, k, block)
+        users = self.evaluator.users
+        if len(users) < 2:
             raise PolyrecError(
                 f"only {len(users)} users have events of validation that count, need 2 or more to "
                 "choose on one fold and evaluate on the other; set another [data] protocol, or loosen "

@@ -27,17 +27,7 @@ from tasks.run.progress import progress
 from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.settings.corpus import Corpus
-from warehouse.columns import (
-    FIT,
-    HISTORY_OF_FIT,
-    ITEM,
-    MATCHER,
-    SCORE,
-    SLOT,
-    TEXT_ID,
-    TRAIN,
-    USER,
-)
+from warehouse.columns import FIT, HISTORY_OF_FIT, ITEM, MATCHER, SCORE, SLOT, TEXT_ID, TRAIN, USER
 from warehouse.errors import PolyrecError
 from warehouse.spool import Spool, number_of_shards, shard_key
 
