@@ -75,13 +75,8 @@ class ApproximateTexts:
     ) -> tuple[FloatArray, IntArray]:
         """Return (B, m) scores and items, best first, equal scores by lower code; -inf and -1 beyond.
 
-        Items without text are never found, nor anything for a user without interests.
-
-        Args:
-            users: (B, D) or (B, I, D) float32, zeros where a user has fewer interests.
-            m: how many.
-            hidden: (B, N), an entry where an item must not be in a user's list.
-            allowed: (N,) items that may be in any list; all of them when None.
+        Items without text are never found, nor anything for a user without interests. Users (B, D) or
+        (B, I, D), `hidden` (B, N) and `allowed` (N,) are as in `BlockedTexts.blocks`.
         """
         interests = users[:, None] if users.ndim == 2 else users
         present = (interests != 0).any(axis=2)  # (B, I)

@@ -4,8 +4,6 @@ Attention as in Bahdanau et al., "Neural Machine Translation by Jointly Learning
 ICLR 2015, over the K texts of an item in the place of words.
 """
 
-from itertools import pairwise
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from torch.nn import functional
 from tasks.arrays.vectors import centred, unit
 from tasks.matching.contract import FloatArray, IntArray, TrainingData
 from tasks.matching.cosine import TextCosine, similarities
-from tasks.matching.deterministic import deterministic
+from tasks.matching.deterministic import descend, deterministic
 from tasks.matching.reductions import LOWEST, NONE, attended
 from tasks.matching.training_prefixes import pasts, with_past
 from tasks.matching.whitening import mapped
@@ -121,16 +119,12 @@ class CosineAttention(TextCosine[CosineAttentionSettings]):
             )
             for _ in range(self.settings.epochs):
                 order = torch.randperm(len(queries), generator=generator)
-                for start, stop in pairwise([*range(0, len(order), BATCH), len(order)]):
-                    chosen = order[start:stop]
+                for chosen in order.split(BATCH):
                     logits = (queries[chosen] @ weight.T + bias)[:, None, :] + slope * values[chosen]
                     attention = torch.softmax(logits.masked_fill(missing[chosen], -torch.inf), dim=2)
                     scores = (attention * values[chosen]).sum(dim=2) * scale.exp()  # (B, 1 + NEGATIVES)
-                    first = torch.zeros(len(chosen), dtype=torch.int64)
-                    loss = functional.cross_entropy(scores, first)
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
+                    loss = functional.cross_entropy(scores, torch.zeros(len(chosen), dtype=torch.int64))
+                    descend(optimiser, loss)
         return {
             "slot_bias": bias.detach().numpy(),
             "slot_weight": weight.detach().numpy(),

@@ -35,12 +35,7 @@ SettingsT = TypeVar("SettingsT", bound=Section)
 
 
 class ArrayMatcher(Matcher, Generic[SettingsT]):
-    """A matcher that keeps everything it learned in named arrays.
-
-    Args:
-        settings: its section of [matching], whole.
-        name: where two matchers of one class differ by their name.
-    """
+    """A matcher that keeps everything it learned in named arrays; some classes serve under several names."""
 
     reads_texts = False
     proposes = True
@@ -78,10 +73,9 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
 
     def save(self, folder: Path) -> None:
         """Write the arrays, then the description: a folder with a description is whole."""
-        if not self._arrays:
-            raise self._not_fitted()
+        arrays = {key: np.ascontiguousarray(array) for key, array in self._fitted().items()}
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({key: np.ascontiguousarray(array) for key, array in self._arrays.items()}, folder / ARRAYS)
+        save_file(arrays, folder / ARRAYS)
         write_description(folder, self.name, self.parameters())
 
     def load_arrays(self, folder: Path) -> None:
@@ -90,9 +84,7 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
 
     def _array(self, key: str) -> NDArray[Any]:
         """Return one fitted array."""
-        if not self._arrays:
-            raise self._not_fitted()
-        return self._arrays[key]
+        return self._fitted()[key]
 
     def _sparse(self, name: str, n_columns: int) -> sparse.csr_matrix:
         """Return a fitted matrix that was kept by `sparse_parts`."""
@@ -109,8 +101,10 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
             )
         return users
 
-    def _not_fitted(self) -> RuntimeError:
-        return RuntimeError(f"matcher {self.name} is not fitted; call fit or load first")
+    def _fitted(self) -> dict[str, NDArray[Any]]:
+        if not self._arrays:
+            raise RuntimeError(f"matcher {self.name} is not fitted; call fit or load first")
+        return self._arrays
 
 
 class HistoryMatcher(ArrayMatcher[SettingsT]):

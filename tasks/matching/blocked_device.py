@@ -32,15 +32,9 @@ def top_items_on_device(
 ) -> Iterator[TopItems]:
     """Yield the top m items of every user, block by block: the maximum over interests and texts.
 
-    Args:
-        users: (U, D) or (U, I, D) float32, zeros where a user has fewer interests.
-        texts: (N, K, D) float32, zeros where a text is missing.
-        m: how many.
-        device: as torch names it, such as "cuda".
-        hidden: (U, N), an entry where an item must not be in a user's list.
-        allowed: (N,) items that may be in any list; all of them when None.
-        user_block: users whose products live at once.
-        item_block: items whose products live at once.
+    Users (U, D) or (U, I, D), texts (N, K, D), `hidden` (U, N) and `allowed` (N,) are as in `BlockedTexts`;
+    the device is called as torch does, such as "cuda". Products of one block of users with one of items live
+    at once.
     """
     users = users[:, None] if users.ndim == 2 else users
     for start in range(0, len(users), user_block):

@@ -69,14 +69,9 @@ class Bound:
 def choose_bound(
     texts: FloatArray, queries: FloatArray, m: int, n_items: int, costs: Costs = COSTS[torch.float32]
 ) -> Bound:
-    """Choose the axes, and how many coordinates make search cheapest, on a sample.
+    """Choose the axes, and how many coordinates make search for the best m of N items cheapest.
 
-    Args:
-        texts: (S, K, D) float32, texts of some items.
-        queries: (Q, D) float32, some of what will be asked.
-        m: how many items are wanted.
-        n_items: N, of which `texts` is a sample.
-        costs: what the choice counts with.
+    It looks at texts (S, K, D) of some of the items, and at some of the queries to come, (Q, D).
     """
     n_dimensions = texts.shape[2]
     margin = float(ROUNDINGS * n_dimensions * 2.0**-24)

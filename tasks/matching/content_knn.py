@@ -10,9 +10,9 @@ from scipy import sparse
 
 from tasks.arrays.recency import rating_weights
 from tasks.matching.base import HistoryMatcher, sparse_parts
-from tasks.matching.content_vectors import content_vectors
 from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.retrieve import top_items
+from tasks.matching.whitening import content_vectors
 from tasks.settings.matchers import ContentKnnSettings
 
 BLOCK_ITEMS = 256  # similarities of so many items with all others live at once

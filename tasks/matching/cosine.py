@@ -76,13 +76,9 @@ class TextCosine(ArrayMatcher[TextCosineT]):
     def _reduced(
         self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None
     ) -> FloatArray:
-        """Reduce over slots: (R, N), -inf where an item has no text.
+        """Reduce interests (R, D), none of them zero, with texts (K, N, D), which are `there` (K, N) or not.
 
-        Args:
-            interests: (R, D), none of them zero.
-            texts: (K, N, D).
-            there: (K, N).
-            items: which items the N are, when they are not all.
+        Returns (R, N), -inf where an item has no text; `items` says which N they are, when they are not all.
         """
         raise NotImplementedError
 

@@ -12,13 +12,7 @@ from tasks.arrays.codes import category_matrix, codes, text_tensor
 from tasks.items.item import items_of
 from tasks.items.recommendable import recommendable_items
 from tasks.matching.relevance_labels import read_relevance
-from tasks.matching.training_data import (
-    FloatArray,
-    Names,
-    RelevanceLabels,
-    SearchRecords,
-    TrainingData,
-)
+from tasks.matching.training_data import FloatArray, Names, RelevanceLabels, SearchRecords, TrainingData
 from tasks.run.fingerprint import fingerprint
 from tasks.settings import Settings
 from warehouse.columns import (
@@ -153,10 +147,7 @@ def relevance_labels_of(
 ) -> RelevanceLabels:
     """Relevance labels by code; those of texts that are no longer live are left out.
 
-    Args:
-        rows: text_id, context (a JSON array of item ids), relevance.
-        text_ids: text_ids[n][k] is the text in slot k of item n.
-        item_ids: N ids, sorted.
+    `rows` are those of `read_relevance`; `text_ids[n][k]` is the text in slot k of item n.
     """
     places = [(text, n, k) for n, of_item in enumerate(text_ids) for k, text in enumerate(of_item) if text]
     live = pl.DataFrame(places, schema={TEXT_ID: pl.String, "item": pl.Int64, "slot": pl.Int64}, orient="row")

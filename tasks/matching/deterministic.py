@@ -9,6 +9,13 @@ import torch
 THREADS = 1
 
 
+def descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """Take one step down the gradient of a loss."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
 @contextmanager
 def deterministic(seed: int) -> Iterator[torch.Generator]:
     """Seed torch, fix its threads and allow only deterministic algorithms; afterwards all is as it was.

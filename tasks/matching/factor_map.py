@@ -9,9 +9,9 @@ import numpy as np
 from scipy import linalg
 
 from tasks.matching.base import LinearMatcher, check_dense_items
-from tasks.matching.content_vectors import content_vectors
 from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.ease import Ease
+from tasks.matching.whitening import content_vectors
 from tasks.settings.matchers import EaseSettings, FactorMapSettings
 
 
@@ -50,12 +50,7 @@ def predicted_columns(
 ) -> FloatArray:
     """(H, N) float32: columns for every item, by kernel ridge regression on those of the known items.
 
-    Args:
-        content: (N, D) of unit length.
-        known: (W,) codes.
-        columns: (H, W), those of the known items.
-        ridge: added to the kernel's diagonal.
-        width: of the kernel.
+    `content` (N, D) is of unit length, `known` (W,) holds codes, `columns` is (H, W).
     """
     if not len(known):
         return np.zeros((len(columns), len(content)), dtype=np.float32)

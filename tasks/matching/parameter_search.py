@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tasks.arrays.types import Floats
 from tasks.matching.contract import Matcher, Parameter
@@ -66,7 +61,7 @@ class Search:
         space = {name: _distribution(space) for name, space in spaces.items()}
         self._study = ResumableStudy(1, space, seed, RANDOM_TRIALS, file)
         self.trials: list[Trial] = []
-        """Every trial that was judged, in order."""
+        """Every trial that could be fitted, in order."""
         self.failed = 0
         """How many trials could not be fitted."""
         for row in self._study.known:
@@ -75,7 +70,7 @@ class Search:
     def run(
         self,
         make: Make,
-        judge: Callable[[Matcher], Figures],
+        evaluate: Callable[[Matcher], Figures],
         as_set: Mapping[str, Parameter],
         trials: int | None = None,
         minutes: float | None = None,
@@ -85,7 +80,7 @@ class Search:
 
         Args:
             make: a matcher of some settings.
-            judge: fits and judges it.
+            evaluate: fits it and evaluates its lists.
             as_set: the settings as they are.
             trials: how many at most.
             minutes: no further one is begun after so many.
@@ -96,7 +91,7 @@ class Search:
         start, done, error = perf_counter(), 0, None
         known = next((trial for trial in self.trials if trial.parameters == dict(as_set)), None)
         if known is None:
-            known = self._try_as_set(make, judge, as_set)
+            known = self._try_as_set(make, evaluate, as_set)
             done += 1
             if on_trial:
                 on_trial(known)
@@ -107,7 +102,7 @@ class Search:
             done += 1
             figures = None
             try:
-                figures = judge(make(plain(proposed)))
+                figures = evaluate(make(plain(proposed)))
             except UNFIT as problem:
                 error = problem
             trial = self._add(_row(proposed, False, figures))
@@ -130,11 +125,11 @@ class Search:
             return dict(optuna.importance.get_param_importances(self._study.study, evaluator=evaluator))
 
     def _try_as_set(
-        self, make: Make, judge: Callable[[Matcher], Figures], as_set: Mapping[str, Parameter]
+        self, make: Make, evaluate: Callable[[Matcher], Figures], as_set: Mapping[str, Parameter]
     ) -> Trial:
-        """Judge the settings as they are; where the search can come upon them, it learns from that."""
+        """Evaluate the settings as they are; where the search can come upon them, it learns from that."""
         parameters = dict(as_set)
-        figures = judge(make(parameters))
+        figures = evaluate(make(parameters))
         if not all(contains(space, parameters[name]) for name, space in self.spaces.items()):
             return Trial(-1, parameters, True, figures)
         trial = self._add(_row(parameters, True, figures))
@@ -169,7 +164,7 @@ def best(trials: Sequence[Trial], users: NDArray[np.bool_] | None = None) -> Tri
 
 
 def out_of_fold_value(trials: Sequence[Trial], fold: NDArray[np.int64]) -> OutOfFold:
-    """Choose the best trial on each fold of the users, (V,) 0 or 1, and judge it on the other."""
+    """Choose the best trial on each fold of the users, (V,) 0 or 1, and evaluate it on the other."""
     chosen = best(trials, fold == 0), best(trials, fold == 1)
     ndcg = np.where(fold == 1, chosen[0].figures.ndcg, chosen[1].figures.ndcg)
     return OutOfFold(chosen, (float(ndcg[fold == 1].mean()), float(ndcg[fold == 0].mean())), ndcg)

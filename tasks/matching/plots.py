@@ -13,13 +13,9 @@ TRIED, SET, BEST = "#64748b", "#0f172a", "#c2410c"
 
 
 def search_figure(name: str, trials: Sequence[Trial], spaces: Mapping[str, Space], k: int) -> go.Figure:
-    """One panel with the trials in order and the best so far, one a setting with all values tried.
+    """One panel with the trials in order and the best so far, then one a setting with all values tried.
 
-    Args:
-        name: of the matcher.
-        trials: at least one.
-        spaces: the searched settings.
-        k: length of the lists.
+    There must be one trial at least; `k` is the length of the lists.
     """
     titles = ["in order", *spaces]
     figure = make_subplots(rows=1, cols=len(titles), shared_yaxes=True, subplot_titles=titles)

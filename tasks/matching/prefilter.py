@@ -33,13 +33,9 @@ def multiply_alone() -> None:
 
 
 class Prefilter:
-    """Texts as the prefilter multiplies them.
+    """Texts (N, K, D) as the prefilter multiplies them: shortened by a bound, in float32 or bfloat16.
 
-    Args:
-        texts: (N, K, D) float32; kept, so it may be memory-mapped.
-        step: block t is items t, t + step, t + 2 step, and so on.
-        bound: how vectors are shortened.
-        number_format: float32 or bfloat16.
+    Block t is items t, t + step, t + 2 step, and so on. The texts are kept, and may be memory-mapped.
     """
 
     def __init__(self, texts: FloatArray, step: int, bound: Bound, number_format: torch.dtype) -> None:

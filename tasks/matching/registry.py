@@ -17,8 +17,7 @@ from tasks.matching.external import External
 from tasks.matching.factor_map import FactorMap
 from tasks.matching.ials import Ials
 from tasks.matching.infinite_ae import InfiniteAutoencoder
-from tasks.matching.inverse_popularity import InversePopularity
-from tasks.matching.popularity import Popularity
+from tasks.matching.popularity import InversePopularity, Popularity
 from tasks.matching.relevance_student import RelevanceStudent
 from tasks.matching.sasrec import Sasrec
 from tasks.matching.search_keyword import SearchKeyword
@@ -42,17 +41,8 @@ class Kind(NamedTuple):
 
 # Whose section is called as they are.
 OWN_SECTION: tuple[type[ArrayMatcher[Any]], ...] = (
-    *(
-        CategoryPopularity,
-        ContentKnn,
-        CosineAttention,
-        Ease,
-        FactorMap,
-        Ials,
-        InfiniteAutoencoder,
-        Popularity,
-    ),
-    *(RelevanceStudent, Sasrec, SearchKeyword, SearchSemantic, Slit, TwoTower),
+    *(CategoryPopularity, ContentKnn, CosineAttention, Ease, FactorMap, Ials, InfiniteAutoencoder),
+    *(Popularity, RelevanceStudent, Sasrec, SearchKeyword, SearchSemantic, Slit, TwoTower),
 )
 KINDS: dict[str, Kind] = {
     **{matcher.name: Kind(matcher, matcher.name) for matcher in OWN_SECTION},

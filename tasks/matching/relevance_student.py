@@ -10,15 +10,8 @@ from torch import nn
 
 from tasks.arrays.vectors import centred, unit
 from tasks.matching.base import ArrayMatcher
-from tasks.matching.contract import (
-    FloatArray,
-    IntArray,
-    PairBatch,
-    TrainingData,
-    UserBatch,
-    VisitorBatch,
-)
-from tasks.matching.deterministic import deterministic
+from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData, UserBatch, VisitorBatch
+from tasks.matching.deterministic import descend, deterministic
 from tasks.matching.training_data import RelevanceLabels
 from tasks.settings.matchers import RelevanceStudentSettings
 
@@ -30,8 +23,7 @@ class RelevanceStudent(ArrayMatcher[RelevanceStudentSettings]):
 
     A history is the mean vector of the items that the language model was told of: as many of a user's last.
     Relevance is learned about each user's mean, since only differences between a user's items order a list.
-    Without any label every score is 0, and so it is for a user without history and
-    an item without text.
+    A score is 0 without labels, for a user without history and for an item without text.
     """
 
     name = "relevance_student"
@@ -91,9 +83,7 @@ class RelevanceStudent(ArrayMatcher[RelevanceStudentSettings]):
             for _ in range(self.settings.epochs):
                 for batch in torch.randperm(len(target)).split(BATCH):
                     loss = (network(history[batch], text[batch]) - target[batch]).square().mean()
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
+                    descend(optimiser, loss)
         return network
 
     def score(self, users: UserBatch) -> FloatArray:

@@ -2,29 +2,33 @@
 
 Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. All places of a history are trained
 with a softmax over items, as Klenitskiy and Vasilev recommend ("Turning Dross Into Gold Loss: is BERT4Rec
-really better than SASRec?", RecSys 2023); targets are drawn from the near future as in Pancha et al.,
+really better than SASRec?", RecSys 2023); targets are drawn from what follows soon, as in Pancha et al.,
 "PinnerFormer", KDD 2022.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import islice
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 from tasks.arrays.vectors import centred, unit
 from tasks.matching.augmentation import augmented
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import FloatArray, IntArray, TrainingData, UserBatch, VisitorBatch
-from tasks.matching.deterministic import deterministic
-from tasks.matching.early_stopping import ndcg_of, set_aside
+from tasks.matching.deterministic import descend, deterministic
+from tasks.matching.retrieve import top_items
 from tasks.matching.sasrec_network import Network
 from tasks.matching.sequences import in_order, later_events, newest_items, windows
+from tasks.metrics.ranking import contains, mean_defined, ndcg
 from tasks.settings.matchers import SasrecSettings
 
 USERS_AT_ONCE = 256
+SHARE = 10  # for early stopping, one event in so many is set aside
+LENGTH = 10  # of the lists that say when to stop
 DEVIATION = 0.05  # of item vectors before training
 AVERAGED = 0.99  # what a step keeps of the mean of the weights
 
@@ -116,9 +120,7 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
             network.train()
             for items, targets in self._batches(data, rng):
                 loss = self._loss(network, items, targets, rng)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
+                descend(optimiser, loss)
                 steps += 1
                 kept = min(AVERAGED, steps / (steps + 9))
                 for mean, parameter in zip(averaged.parameters(), network.parameters(), strict=True):
@@ -175,3 +177,34 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
                 out[some] = hidden[np.arange(len(hidden)), np.maximum(size[some] - 1, 0)]
         out[size == 0] = 0
         return out
+
+
+def set_aside(data: TrainingData) -> tuple[TrainingData, csr_array]:
+    """Return the earlier events, and (U, N) bool: the later ones of users who have earlier ones.
+
+    Later are the blocks that begin in the last tenth of each history.
+    """
+    n_events = np.bincount(data.user, minlength=data.n_users)[data.user]
+    later = data.position_back < np.maximum(n_events // SHARE, 1)
+    earlier = data.with_events(~later)
+    held = later & np.isin(data.user, earlier.user)
+    pairs = np.unique(np.stack([data.user[held], data.item[held]]), axis=1)
+    shape = (data.n_users, data.n_items)
+    relevant = csr_array((np.ones(pairs.shape[1], dtype=bool), (pairs[0], pairs[1])), shape=shape)
+    relevant.sort_indices()
+    return earlier, relevant
+
+
+def ndcg_of(score: Callable[[IntArray], FloatArray], data: TrainingData, relevant: csr_array) -> float:
+    """Mean NDCG@10 of the later events (U, N); 0 when there are none.
+
+    `score` gives (B, N) scores of users (B,); what they have among the earlier events `data` is left out.
+    """
+    n_relevant = np.diff(relevant.indptr)
+    users = np.flatnonzero(n_relevant)
+    values = [np.zeros(0)]
+    for start in range(0, len(users), USERS_AT_ONCE):
+        some = users[start : start + USERS_AT_ONCE]
+        lists = top_items(score(some), LENGTH, data.seen[some].toarray() == 0)
+        values.append(ndcg(contains(relevant[some], lists), n_relevant[some]))
+    return mean_defined(np.concatenate(values)) if len(users) else 0.0

@@ -12,12 +12,7 @@ class Network(nn.Module):
     Places are told apart by a bias that falls linearly with the distance (Press et al., "Train Short, Test
     Long: Attention with Linear Biases", ICLR 2022), which makes an item weigh half at every so many places
     back. Each head learns its own half-life, in the place of a vector for every position.
-
-    Args:
-        n_items: N.
-        factors: D.
-        blocks: how many blocks there are.
-        dropout: the share of values set to 0 in training.
+    `factors` is D, the length of an item's vector.
     """
 
     def __init__(self, n_items: int, factors: int, blocks: int, dropout: float) -> None:

@@ -17,19 +17,12 @@ MANIFEST = "fit.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the matchers of a folder have in common.
+    """What the matchers of a folder have in common: each has a folder of its own, called by its name."""
 
-    Args:
-        fingerprint: of all that they were fitted from.
-        matchers: their names; each has a folder of its own.
-        item_ids: what item codes stand for.
-        recommendable: (N,) bool: which items lists may hold.
-    """
-
-    fingerprint: str
+    fingerprint: str  # of all that they were fitted from
     matchers: Sequence[str]
-    item_ids: list[str]
-    recommendable: NDArray[np.bool_]
+    item_ids: list[str]  # what item codes stand for
+    recommendable: NDArray[np.bool_]  # (N,) which items lists may hold
 
 
 def clear(folder: Path) -> None:

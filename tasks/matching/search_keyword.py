@@ -4,6 +4,8 @@ Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond"
 with scores computed at indexing time: Lù, "BM25S", 2024.
 """
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,7 +16,6 @@ from scipy import sparse
 from tasks.matching.base import ArrayMatcher, sparse_parts
 from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
 from tasks.matching.search_queries import latest_queries
-from tasks.matching.search_words import words_of
 from tasks.matching.training_data import Names
 from tasks.settings.matchers import SearchKeywordSettings
 
@@ -108,3 +109,26 @@ def _counts(queries: Sequence[str], column: dict[str, int]) -> sparse.csr_matrix
     row, place, count = np.array(found, dtype=np.int64).reshape(-1, 3).T
     shape = (len(queries), len(column))
     return sparse.csr_matrix((count.astype(np.float32), (row, place)), shape=shape)
+
+
+# Scripts that put no spaces between words: Thai, Lao, Khmer, kana, Han. Pairs of letters stand for them.
+UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+WORD = re.compile(rf"[{UNSPACED}]+|[^\W_{UNSPACED}]+")
+PAIRED = re.compile(rf"[{UNSPACED}]{{2,}}")
+
+
+def words_of(text: str) -> list[str]:
+    """Words in lower case, without accents, in their order.
+
+    >>> words_of("Amélie's WORLD, 2001"), words_of("\u6771\u4eac\u7269\u8a9e")
+    (['amelie', 's', 'world', '2001'], ['\u6771\u4eac', '\u4eac\u7269', '\u7269\u8a9e'])
+    """
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    # Marks of European scripts alone are accents: in others, marks are vowels.
+    plain = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", letters))
+    return [word for run in WORD.findall(plain) for word in _cut(run)]
+
+
+def _cut(run: str) -> list[str]:
+    """A word as it is; a run of letters without spaces as its pairs."""
+    return [run[at : at + 2] for at in range(len(run) - 1)] if PAIRED.fullmatch(run) else [run]

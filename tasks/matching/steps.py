@@ -27,18 +27,7 @@ from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.run.tracking import Tracking
 from tasks.settings.matching import Matching
-from warehouse.columns import (
-    ALL,
-    FIT,
-    ITEM,
-    MATCHER,
-    PARTS_OF_FIT,
-    SCORE,
-    TEXT_ID,
-    TRAIN,
-    USER,
-    VALIDATION,
-)
+from warehouse.columns import ALL, FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEXT_ID, TRAIN, USER, VALIDATION
 from warehouse.spool import Spool, number_of_shards, shard_key
 
 TABLE = "matching.scores"

@@ -31,10 +31,6 @@ class Best:
     """The best items so far, and the bar: what an item must score to matter.
 
     A bar from elsewhere may be an estimate: see `missed`.
-
-    Args:
-        n_users: B.
-        m: items a user.
     """
 
     def __init__(self, n_users: int, m: int) -> None:
@@ -96,13 +92,8 @@ def nothing_to_match(
 ) -> TopItems:
     """Add users without interests, for whom every item scores 0: they get the first items by code.
 
-    Args:
-        top: of the users that have interests.
-        rows: (A,) which rows of the block these are.
-        n_users: B, of the block.
-        n_items: N.
-        hidden: (B, N), an entry where an item must not be in a user's list.
-        allowed: (N,) items that may be in any list.
+    `top` is of the users that have interests, the `rows` (A,) of the block; `hidden` (B, N) and `allowed`
+    (N,) are those of `BlockedTexts.blocks`.
     """
     m = top.items.shape[1]
     scores = np.full((n_users, m), -np.inf, dtype=np.float32)

@@ -16,13 +16,7 @@ from tasks.settings.matching import Matching
 
 
 class TopKIndex:
-    """The best items of one matcher's search space, exact or, for very many texts, nearly so.
-
-    Args:
-        space: what is searched.
-        settings: of matching.
-        seed: of what the index draws.
-    """
+    """The best items of one matcher's search space, exact or, for very many texts, nearly so."""
 
     def __init__(self, space: SearchSpace, settings: Matching, seed: int) -> None:
         self._space, m = space, settings.candidates
@@ -43,13 +37,9 @@ class TopKIndex:
     def top(
         self, users: IntArray, m: int, hidden: sparse.csr_matrix, allowed: NDArray[np.bool_] | None
     ) -> IntArray:
-        """Return (B, m) item codes, best first; -1 where there are fewer.
+        """Return (B, m) item codes for user codes (B,), best first; -1 where there are fewer.
 
-        Args:
-            users: (B,) codes.
-            m: how many.
-            hidden: (B, N), an entry where an item must not be in a user's list.
-            allowed: (N,) items that may be in any list.
+        `hidden` (B, N) and `allowed` (N,) are as in `BlockedTexts.blocks`.
         """
         interests = self._space.users[users]
         if self._index:

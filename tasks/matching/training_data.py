@@ -162,15 +162,12 @@ class TrainingData:
         """The same without the given events: what a model may learn from; histories are all events."""
         if self.given is None or not self.given.any():
             return self
-        kept = ~self.given
-        return replace(
-            self,
-            user=self.user[kept],
-            item=self.item[kept],
-            value=self.value[kept],
-            time=self.time[kept],
-            given=None,
-        )
+        return self.with_events(~self.given)
+
+    def with_events(self, kept: NDArray[np.bool_]) -> "TrainingData":
+        """The same with some of the events (E,) alone, none of them given."""
+        events = {name: getattr(self, name)[kept] for name in ("user", "item", "value", "time")}
+        return replace(self, **events, given=None)
 
     @cached_property
     def position_back(self) -> IntArray:
@@ -195,8 +192,8 @@ class TrainingData:
         user, item = user[kept], item[kept]
         back = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))
         out = np.full((self.n_users, length), -1, dtype=np.int64)
-        near = back < length
-        out[user[near], length - 1 - back[near]] = item[near]
+        last = back < length
+        out[user[last], length - 1 - back[last]] = item[last]
         return out
 
     @cached_property

@@ -33,8 +33,8 @@ class Figures:
         return float(self.ndcg.mean())
 
 
-class Judge:
-    """Fits matchers on one window and judges their lists; the same figures as a report has."""
+class Evaluator:
+    """Fits matchers on one window and evaluates their lists: the figures are those of a report."""
 
     def __init__(
         self, data: TrainingData, relevant: csr_array, recommendable: Flags, k: int, block_users: int
@@ -42,11 +42,11 @@ class Judge:
         """Take the train fit, the events of validation (U, N) and what may be recommended (N,)."""
         self.data, self.recommendable, self.k, self._block = data, recommendable, k, block_users
         self.users: NDArray[np.int64] = np.flatnonzero(np.diff(relevant.indptr) > 0)
-        """(V,) codes of the judged users."""
+        """(V,) codes of the users with relevant items."""
         self._relevant = relevant[self.users]
 
     def __call__(self, matcher: Matcher) -> Figures:
-        """Fit a matcher and judge it."""
+        """Fit a matcher and evaluate its lists."""
         start = perf_counter()
         matcher.fit(self.data)
         fitted = perf_counter()

@@ -8,7 +8,7 @@ large-dimensional covariance matrices", Journal of Multivariate Analysis 88, 200
 import numpy as np
 
 from tasks.arrays.vectors import centred, unit
-from tasks.matching.contract import FloatArray
+from tasks.matching.contract import FloatArray, TrainingData
 
 
 def whitening_matrix(vectors: FloatArray, whitening: float) -> FloatArray | None:
@@ -37,3 +37,16 @@ def whitened(vectors: FloatArray, whitening: float) -> FloatArray:
     """Centre vectors (..., D), even out their variance and scale them to length 1; zero vectors stay zero."""
     directions = centred(vectors)
     return mapped(directions, whitening_matrix(directions, whitening))
+
+
+def content_vectors(data: TrainingData, text_share: float, whitening: float = 0.0) -> FloatArray:
+    """(N, 2 D) float32 of unit length: an item's own vector beside the mean of its texts, both whitened.
+
+    A cosine of two such vectors is (1 - text_share) times that of the items' own vectors plus text_share
+    times that of their mean texts; where an item lacks one of them, the other counts alone, and one that has
+    neither is zero.
+    """
+    own = whitened(data.item_vectors, whitening)  # (N, D)
+    texts = whitened(centred(data.text_vectors).sum(axis=1), whitening)
+    weights = np.sqrt(np.array([1 - text_share, text_share], dtype=np.float32))
+    return unit(np.concatenate([weights[0] * own, weights[1] * texts], axis=1))

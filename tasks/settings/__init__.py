@@ -1,4 +1,4 @@
-"""Every setting of a run: one file a section of polyrec.toml."""
+"""Every setting of a run: a class for each section of polyrec.toml."""
 
 from tasks.settings.root import PROJECT, Settings, load_settings
 from warehouse.errors import PolyrecError

@@ -58,10 +58,7 @@ def today() -> date:
 def contradiction(rules: Sequence[Rule], meeting: Meeting, since: date) -> str | None:
     """The first two rules that cannot both be obeyed, in words; None where there are none.
 
-    Args:
-        rules: all of them, in any order.
-        meeting: how targets lie to one another.
-        since: what was valid on one day before it is past and forgiven.
+    What contradicted one another on days before `since` is past and forgiven.
     """
     names = [rule.name for rule in rules]
     if twice := [name for name in names if names.count(name) > 1]:
@@ -76,28 +73,24 @@ def contradiction(rules: Sequence[Rule], meeting: Meeting, since: date) -> str |
 
 def _why(a: Rule, b: Rule, meeting: Meeting) -> str | None:
     """Why a cannot be obeyed beside b."""
+    # Of rules that keep items out, only those that name some: what a column of stock says changes daily.
     match a.kind, b.kind:
         case "pin", "pin":
             if a.rank == b.rank and a.items != b.items:
                 return f"both pin an item to rank {a.rank}"
             if a.rank != b.rank and a.items == b.items:
                 return f"they pin item {a.items[0]!r} to rank {a.rank} and to rank {b.rank}"
-        case "pin", ("block" | "out_of_stock") if _keeps_out(b) and meeting.items_meet(a, b):
+        case "pin", ("block" | "out_of_stock") if b.about_items and meeting.items_meet(a, b):
             return f"item {a.items[0]!r} is pinned by one and kept out by the other"
         case "pin", "cap" if b.at_most == 0 and (a.rank or 0) <= b.n_first and meeting.items_meet(a, b):
             return f"item {a.items[0]!r} is pinned by one and capped at 0 by the other"
         case "new_share", "cap" if b.at_most == 0 and b.n_first >= a.n_first and meeting.covers(b, a):
             return "one wants new items where the other caps all of them at 0"
-        case "new_share", ("block" | "out_of_stock") if _keeps_out(b) and meeting.covers(b, a):
+        case "new_share", ("block" | "out_of_stock") if b.about_items and meeting.covers(b, a):
             return "one wants new items where the other keeps all of them out"
         case "boost", "bury" if meeting.items_meet(a, b):
             return "one boosts what the other buries"
     return None
-
-
-def _keeps_out(rule: Rule) -> bool:
-    """Whether a rule names what it keeps out: what a column of stock says changes from day to day."""
-    return rule.about_items
 
 
 def _valid_together(a: Rule, b: Rule, since: date) -> bool:

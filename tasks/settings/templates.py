@@ -22,13 +22,6 @@ class Columns(dict[str, str]):
 
     _lacking = ""
 
-    @classmethod
-    def of_everything(cls) -> "Columns":
-        """Columns that lack none, for a trial."""
-        full = cls()
-        full._lacking = "Some words"
-        return full
-
     def __missing__(self, name: str) -> str:
         return self._lacking
 
@@ -46,12 +39,14 @@ EMPTY: MappingProxyType[str, Any] = MappingProxyType(
 )
 """What a template may use, as an item gives it that has nothing: text, but for the year, if it is known, a
 number; the categories; and the columns by name."""
+_EVERY_COLUMN = Columns()
+_EVERY_COLUMN._lacking = "Some words"
 _FULL = EMPTY | {
     "title": "A title",
     "year": 1995,
     "categories": ("One", "Two"),
     "description": "Some words.",
-    "content": Columns.of_everything(),
+    "content": _EVERY_COLUMN,
 }
 
 
@@ -66,15 +61,8 @@ def _printed(value: object) -> object:
     raise TypeError("{{ }} would print a list; join its parts with | join(', '), or name one of them")
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, finalize=_printed, autoescape=False
-    )
-    del environment.filters["random"], environment.globals["lipsum"]
-    return environment
-
-
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=_printed, autoescape=False)
+del _ENVIRONMENT.filters["random"], _ENVIRONMENT.globals["lipsum"]
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from tasks.matching.journal import take_over
 from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
-from tasks.matching.validation_metrics import Judge
+from tasks.matching.validation_metrics import Evaluator
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import folds_of
 from tasks.run.fingerprint import fingerprint
@@ -53,7 +53,7 @@ def tune(
         "split_hash": tuning.split_hash,
         "seed": settings.seed,
         "k": tuning.k,
-        "users": len(tuning.judge.users),
+        "users": len(tuning.evaluator.users),
         "searches": [tuning.search(name) for name in names],
     }
 
@@ -84,14 +84,16 @@ class _Tuning:
             window = read_window(source.warehouse, settings, TRAIN)
             events = relevant_events(source.warehouse, settings, VALIDATION)
         relevant = interaction_matrix(events, window.user_ids, window.item_ids)
-        self.judge = Judge(window.data, relevant, window.recommendable, k, settings.matching.block_users)
-        if len(self.judge.users) < 2:
+        block = settings.matching.block_users
+        self.evaluator = Evaluator(window.data, relevant, window.recommendable, k, block)
+        users = self.evaluator.users
+        if len(users) < 2:
             raise PolyrecError(
-                f"only {len(self.judge.users)} users have events of validation that count, need 2 or more to "
+                f"only {len(users)} users have events of validation that count, need 2 or more to "
                 "choose on one fold and evaluate on the other; set another [data] protocol, or loosen "
                 "min_value in [evaluation]"
             )
-        self.fold = folds_of([window.user_ids[int(user)] for user in self.judge.users], settings.seed)
+        self.fold = folds_of([window.user_ids[int(user)] for user in users], settings.seed)
         # Of all that figures depend on beside a matcher's settings: other trials are not comparable.
         self.digest = fingerprint(window.digest, events, k)
         self.split_hash = source.split_hash
@@ -119,7 +121,7 @@ class _Tuning:
 
                 as_set = search.run(
                     lambda chosen: build(name, with_values(settings.matching, name, chosen)),
-                    self.judge,
+                    self.evaluator,
                     {key: values[key] for key in spaces},
                     self.trials,
                     self.minutes,

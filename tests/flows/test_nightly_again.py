@@ -21,7 +21,7 @@ from tasks.settings import PROJECT
 from tests.flows.nights import STAGES, TEXTS, lists_of, report_of
 from tests.flows.processes import clean_environment
 from tests.homes import MATCHERS, SLOTS, Home, new_home, run_flow
-from warehouse.columns import DIVERSE_LISTS, FITS, LISTS
+from warehouse.columns import FITS, LISTS
 from warehouse.connection import writing
 from warehouse.forgetting import rows_of
 from warehouse.snapshot import reading
@@ -101,16 +101,11 @@ def texts_before_a_kill(home: Home, prefect_api: str) -> int:
     return kept
 
 
-def test_lists_of_an_older_version_are_published_again_without_a_search(
-    finished: Home, tmp_path: Path
-) -> None:
+def test_what_is_published_needs_no_search(finished: Home, tmp_path: Path) -> None:
     home = finished.copy(tmp_path)
     with writing(home.data, "a test") as warehouse:
         run = StageRun("fusion", home.settings, warehouse, None)
-        (published,) = warehouse.query("current_publication")["publication_id"]
         assert not is_new.fn(run)
-        warehouse.delete(DIVERSE_LISTS, {"publication_id": published})
-        assert is_new.fn(run)
         assert known_model.fn(run) == warehouse.query("current_publication")["fusion_id"].item()
 
 

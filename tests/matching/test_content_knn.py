@@ -5,8 +5,8 @@ import pytest
 
 from tasks.arrays.vectors import unit
 from tasks.matching.content_knn import ContentKnn, nearest
-from tasks.matching.content_vectors import content_vectors
 from tasks.matching.contract import TrainingData, UserBatch
+from tasks.matching.whitening import content_vectors
 from tasks.settings.matchers import ContentKnnSettings
 from tests.matching.refusal import refusal
 from tests.matching.toys import training_data

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from tasks.matching.journal import take_over
 from tasks.matching.parameter_search import RANDOM_TRIALS, Search, Trial
-from tests.matching.test_parameter_search import AS_SET, SPACES, judge, make
+from tests.matching.test_parameter_search import AS_SET, SPACES, evaluate, make
 
 SEED = 3
 
@@ -58,7 +58,7 @@ def told(trials: list[Trial]) -> list[tuple[Any, ...]]:
 
 def test_old_trials_are_gone_on_with(tmp_path: Path) -> None:
     today = Search(SPACES, SEED, tmp_path / "today" / "search.jsonl")
-    today.run(make, judge, AS_SET, trials=5)
+    today.run(make, evaluate, AS_SET, trials=5)
     file = tmp_path / "old" / "search.jsonl"
     old_journal(file, today.trials)
     take_over(file)
@@ -66,7 +66,7 @@ def test_old_trials_are_gone_on_with(tmp_path: Path) -> None:
     old = Search(SPACES, SEED, file)
     assert told(old.trials) == told(today.trials) and old.failed == 1
     assert np.isnan(old.trials[0].figures.ild)
-    old.run(make, judge, AS_SET, trials=2)
+    old.run(make, evaluate, AS_SET, trials=2)
     assert len(old.trials) == 7 and not file.with_suffix(".journal").exists()
 
 

@@ -12,7 +12,7 @@ from tasks.matching import registry
 from tasks.matching.contract import Matcher
 from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.matching.plots import search_figure
-from tasks.matching.validation_metrics import Figures, Judge
+from tasks.matching.validation_metrics import Evaluator, Figures
 from tasks.settings.matching import Matching
 from tasks.settings.space import Choice, Real, Whole, contains
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, checkerboard
@@ -28,7 +28,7 @@ def make(values: Mapping[str, Any]) -> Any:
     return dict(values)
 
 
-def judge(values: Any) -> Figures:
+def evaluate(values: Any) -> Figures:
     """Best at depth 7 and rate 0.1."""
     value = (
         1
@@ -45,7 +45,7 @@ def values_of(search: Search) -> list[tuple[Any, ...]]:
 
 def test_the_search_begins_with_what_is_set_and_finds_better() -> None:
     search = Search(SPACES, seed=0)
-    as_set = search.run(make, judge, AS_SET, trials=40)
+    as_set = search.run(make, evaluate, AS_SET, trials=40)
     first = search.trials[0]
     assert (first.number, first.as_set, first.parameters) == (0, True, AS_SET)
     assert as_set.number == 0
@@ -61,14 +61,14 @@ def test_the_search_begins_with_what_is_set_and_finds_better() -> None:
 
 def test_one_seed_gives_the_same_trials_in_one_go_or_in_several(tmp_path: Path) -> None:
     whole = Search(SPACES, seed=3)
-    whole.run(make, judge, AS_SET, trials=16)
+    whole.run(make, evaluate, AS_SET, trials=16)
     for trials in (5, 11):
         again = Search(SPACES, 3, tmp_path / "searches" / "toy.jsonl")
-        assert again.run(make, judge, AS_SET, trials=trials).as_set
+        assert again.run(make, evaluate, AS_SET, trials=trials).as_set
     assert values_of(again) == values_of(whole)
     np.testing.assert_array_equal(again.trials[0].figures.ndcg, whole.trials[0].figures.ndcg)
     other = Search(SPACES, seed=4)
-    other.run(make, judge, AS_SET, trials=16)
+    other.run(make, evaluate, AS_SET, trials=16)
     assert values_of(other)[1:] != values_of(whole)[1:]
 
 
@@ -78,23 +78,23 @@ def test_a_search_that_was_killed_goes_on_and_ends_as_one_that_was_not(tmp_path:
     def killed(values: Any) -> Figures:
         if values != AS_SET:
             raise KeyboardInterrupt
-        return judge(values)
+        return evaluate(values)
 
     with pytest.raises(KeyboardInterrupt):
         Search(SPACES, 0, file).run(make, killed, AS_SET, trials=3)
     search = Search(SPACES, 0, file)
     assert (len(search.trials), search.failed) == (1, 0)
-    search.run(make, judge, AS_SET, trials=4)
+    search.run(make, evaluate, AS_SET, trials=4)
     assert [trial.number for trial in search.trials] == [0, 1, 2, 3, 4]
     whole = Search(SPACES, 0)
-    whole.run(make, judge, AS_SET, trials=5)
+    whole.run(make, evaluate, AS_SET, trials=5)
     assert values_of(search) == values_of(whole)
     assert sum(trial.as_set for trial in search.trials) == 1
 
 
 def test_settings_outside_the_space_are_judged_apart() -> None:
     search = Search(SPACES, seed=0)
-    as_set = search.run(make, judge, {**AS_SET, "depth": 50}, trials=3)
+    as_set = search.run(make, evaluate, {**AS_SET, "depth": 50}, trials=3)
     assert (as_set.number, as_set.parameters["depth"]) == (-1, 50)
     assert len(search.trials) == 2
 
@@ -103,7 +103,7 @@ def test_settings_that_cannot_be_fitted_are_passed_over_unless_all_are() -> None
     def picky(values: Any) -> Figures:
         if values["loss"] == "bad":
             raise ValueError("no such loss")
-        return judge(values)
+        return evaluate(values)
 
     search, seen = Search(SPACES, seed=0), []
     search.run(make, picky, AS_SET, trials=12, on_trial=seen.append)
@@ -114,7 +114,7 @@ def test_settings_that_cannot_be_fitted_are_passed_over_unless_all_are() -> None
     def broken(values: Any) -> Figures:
         if values != AS_SET:
             raise ValueError("no such loss")
-        return judge(values)
+        return evaluate(values)
 
     with pytest.raises(PolyrecError, match="could be fitted; the last one: no such loss"):
         Search(SPACES, seed=0).run(make, broken, AS_SET, trials=4)
@@ -122,10 +122,10 @@ def test_settings_that_cannot_be_fitted_are_passed_over_unless_all_are() -> None
 
 def test_no_minutes_is_one_trial_and_no_end_is_refused() -> None:
     search = Search(SPACES, seed=0)
-    search.run(make, judge, AS_SET, minutes=0)
+    search.run(make, evaluate, AS_SET, minutes=0)
     assert len(search.trials) == 1
     with pytest.raises(ValueError, match="a search needs an end"):
-        search.run(make, judge, AS_SET)
+        search.run(make, evaluate, AS_SET)
 
 
 def test_out_of_fold_shows_the_luck_of_the_winner() -> None:
@@ -149,7 +149,7 @@ def test_a_matcher_is_judged_by_what_was_held_back() -> None:
 
     def figures(shown: np.ndarray) -> Figures:
         matcher: Matcher = registry.build("ease", Matching.model_validate({"ease": {"regularisation": 1}}))
-        return Judge(data, relevant, shown, k=1, block_users=3)(matcher)
+        return Evaluator(data, relevant, shown, k=1, block_users=3)(matcher)
 
     found = figures(shown)
     assert found.ndcg.tolist() == [1.0] * len(HELD_BACK)

@@ -10,10 +10,9 @@ from bm25s import BM25
 from tasks.arrays.vectors import centred, unit
 from tasks.matching import search_semantic
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
-from tasks.matching.search_keyword import SearchKeyword
+from tasks.matching.search_keyword import SearchKeyword, words_of
 from tasks.matching.search_queries import latest_queries
 from tasks.matching.search_semantic import SearchSemantic
-from tasks.matching.search_words import words_of
 from tasks.matching.training_data import Names, SearchRecords
 from tasks.settings.matchers import SearchKeywordSettings, SearchSemanticSettings, SearchSettings
 from tests.matching.refusal import refusal

@@ -6,8 +6,7 @@ import torch
 
 from tasks.matching.contract import TrainingData, UserBatch, VisitorBatch
 from tasks.matching.deterministic import deterministic
-from tasks.matching.towers import Examples, train_towers
-from tasks.matching.two_tower import TwoTower, principal_components
+from tasks.matching.two_tower import Examples, TwoTower, principal_components, train_towers
 from tasks.settings.matchers import TwoTowerSettings
 from tests.matching.refusal import refusal
 from tests.matching.toys import N_USERS, checkerboard

@@ -17,7 +17,7 @@ from torch import nn
 from tasks.items.content import neutral
 from tasks.matching.base import ARRAYS, read_description, write_description
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
-from tasks.matching.training_data import Names
+from tasks.matching.deterministic import descend
 from tasks.matching.training_prefixes import block_bounds
 from tasks.models.encoder import encoder_folder
 from tasks.settings.matchers import CrossEncoderSettings
@@ -49,7 +49,10 @@ class CrossEncoder:
         """
         if data.names is None:
             raise ValueError("a cross-encoder reads words; give TrainingData names")
-        self._texts = _item_texts(data.names)
+        self._texts = [  # title, then texts, of every item
+            [neutral(title), *filter(None, texts)]
+            for title, texts in zip(data.names.titles, data.names.texts, strict=True)
+        ]
         self._latest = data.latest(self.settings.items)
         rng = np.random.default_rng(data.seed)
         events = _Events(data, candidates, self.settings.items)
@@ -66,9 +69,7 @@ class CrossEncoder:
                 histories, items = events.draw(rng, self.settings.groups, self.settings.negatives)
                 logits = self._logits(histories, items.ravel()).view(items.shape)  # (G, 1 + negatives)
                 loss = nn.functional.cross_entropy(logits, torch.zeros(len(items), dtype=torch.long))
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
+                descend(optimiser, loss)
                 schedule.step()
                 if on_step is not None:
                     on_step(loss.item())
@@ -129,14 +130,6 @@ class CrossEncoder:
         return self._network
 
 
-def _item_texts(names: Names) -> list[list[str]]:
-    """Title, then texts, of every item."""
-    return [
-        [neutral(title), *(text for text in texts if text)]
-        for title, texts in zip(names.titles, names.texts, strict=True)
-    ]
-
-
 class _Events:
     """What can be a positive: events of users who have candidates, with something strictly earlier."""
 
@@ -184,14 +177,8 @@ class _Network(nn.Module):
 
     def forward(self, first: list[str], second: list[str], max_tokens: int) -> torch.Tensor:
         """Score P pairs of texts: (P,)."""
-        read = self._tokenizer(
-            first,
-            second,
-            truncation="longest_first",
-            max_length=max_tokens,
-            padding=True,
-            return_tensors="pt",
-        )
+        cut = {"truncation": "longest_first", "max_length": max_tokens}
+        read = self._tokenizer(first, second, padding=True, return_tensors="pt", **cut)
         vectors = self.encoder(**read).last_hidden_state  # (P, S, D)
         mask = read["attention_mask"][:, :, None].float()
         return self.head((vectors * mask).sum(dim=1) / mask.sum(dim=1))[:, 0]

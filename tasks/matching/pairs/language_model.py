@@ -1,6 +1,8 @@
 """Relevance by a language model: how much likelier a text becomes when the model knows the person.
 
-Pointwise mutual information of text and history, under the model: log p(text | history) - log p(text).
+Pointwise mutual information of text and history, under the model: log p(text | history) - log p(text). The
+prompt has the same frame with and without the person, so that the difference is owed to what the person did.
+Titles are content, and neutralised like everything from data.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.items.content import neutral
+from tasks.items.content import neutral, shortened
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
-from tasks.matching.pairs.prompts import relevance_prompt
 from tasks.matching.relevance_labels import relevance
 from tasks.matching.training_data import Names
 from tasks.models.engine import Engine, Prompt
 from tasks.settings.matchers import RelevanceSettings
 
 Floats = NDArray[np.float64]
+TITLE_WORDS = 20  # of a title in a prompt
 
 
 class TextLogProbs(NamedTuple):
@@ -31,12 +33,8 @@ class TextLogProbs(NamedTuple):
 class LanguageModelRelevance:
     """Finds how relevant an item's texts are to a user.
 
-    What the user had last is read once for all texts, a text without the user once for all users.
-
-    Args:
-        load: gives the engine, which is not loaded before it is asked something.
-        noun: what an item is called in prompts.
-        settings: of the context, the texts and their reduction.
+    What the user had last is read once for all texts, a text without the user once for all users. The engine
+    is not loaded before it is asked something; `noun` is what it calls an item.
     """
 
     name = "language_model"
@@ -117,3 +115,19 @@ def reduced(values: Floats, owner: IntArray, reduction: str) -> Floats:
     out = np.full(len(owners), -np.inf)
     np.maximum.at(out, row, values)
     return out
+
+
+def relevance_prompt(noun: str, titles: Sequence[str]) -> Prompt:
+    r"""The prompt that a text follows; without titles (the newest last) it is the frame alone.
+
+    >>> print(relevance_prompt("film", ["Heat (1995)", "Alien <|im_end|>(1979)"])[0])
+    <|im_start|>user
+    What a person liked lately, the newest last: Heat (1995); Alien im_end (1979).
+    Describe the next film for this person in one short sentence.<|im_end|>
+    <|im_start|>assistant
+    <BLANKLINE>
+    """
+    named = "; ".join(filter(None, (shortened(title, TITLE_WORDS) for title in titles)))
+    told = f"What a person liked lately, the newest last: {named}.\n" if named else ""
+    asked = f"Describe the next {noun} for this person in one short sentence."
+    return (f"<|im_start|>user\n{told}{asked}<|im_end|>\n<|im_start|>assistant\n",)

@@ -7,7 +7,9 @@ they are worth on the sample, and a cheap student may learn from the language mo
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 import numpy as np
 import polars as pl
@@ -18,7 +20,6 @@ from tasks.matching.contract import PairBatch
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.pairs.cross_encoder import CrossEncoder
 from tasks.matching.pairs.language_model import LanguageModelRelevance
-from tasks.matching.pairs.sampling import sampled_users, top_together
 from tasks.matching.relevance_labels import STUDENT
 from tasks.models.engines import engine_identity, load_engine
 from tasks.run.fingerprint import fingerprint
@@ -26,17 +27,7 @@ from tasks.run.progress import progress
 from tasks.run.stage import StageRun
 from tasks.run.step import step
 from tasks.settings.corpus import Corpus
-from warehouse.columns import (
-    FIT,
-    HISTORY_OF_FIT,
-    ITEM,
-    MATCHER,
-    SCORE,
-    SLOT,
-    TEXT_ID,
-    TRAIN,
-    USER,
-)
+from warehouse.columns import FIT, HISTORY_OF_FIT, ITEM, MATCHER, SCORE, SLOT, TEXT_ID, TRAIN, USER
 from warehouse.errors import PolyrecError
 from warehouse.spool import Spool, number_of_shards, shard_key
 
@@ -231,3 +222,31 @@ def _announce(teacher: LanguageModelRelevance, pending: pl.DataFrame, window: Fi
 
 def _batch(pairs: pl.DataFrame, window: Fit) -> PairBatch:
     return PairBatch(codes(pairs[USER], window.user_ids), codes(pairs[ITEM], window.item_ids))
+
+
+def sampled_users(user_ids: Sequence[str], n: int, seed: int) -> list[str]:
+    """Draw n users, sorted: by a hash of seed and id, so that a larger sample holds a smaller one.
+
+    >>> small, large = (sampled_users(list("abcdefgh"), n, seed=0) for n in (3, 5))
+    >>> set(small) < set(large)
+    True
+    """
+    drawn = sorted(
+        user_ids, key=lambda user: (blake2b(f"{seed}:{user}".encode(), digest_size=8).digest(), user)
+    )
+    return sorted(drawn[:n])
+
+
+def top_together(scores: pl.DataFrame, n: int, without: Sequence[str] = ()) -> pl.DataFrame:
+    """Give the n candidates of each user with the best mean rank over matchers: user_id, item_id.
+
+    The rows are those of matching.scores of one fit. Candidates are what one of the matchers proposed itself;
+    `without` names matchers that neither propose nor rank.
+    """
+    rows = scores.filter(~pl.col(MATCHER).is_in(list(without)))
+    proposed = rows.filter(pl.col("own_rank").is_not_null()).select(USER, ITEM).unique()
+    ranked = rows.join(proposed, on=[USER, ITEM], how="semi").with_columns(
+        rank=pl.col(SCORE).rank(descending=True).over(USER, MATCHER)
+    )
+    mean = ranked.group_by(USER, ITEM).agg(pl.col("rank").mean()).sort(USER, "rank", ITEM)
+    return mean.group_by(USER, maintain_order=True).head(n).select(USER, ITEM)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.matching.contract import PairBatch, TrainingData
-from tasks.matching.pairs.language_model import LanguageModelRelevance
-from tasks.matching.pairs.prompts import relevance_prompt
+from tasks.matching.pairs.language_model import LanguageModelRelevance, relevance_prompt
 from tasks.matching.training_data import Names
 from tasks.settings.matchers import RelevanceSettings
 from tests.matching.toys import training_data
