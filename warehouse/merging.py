@@ -133,15 +133,11 @@ def rows_aside(warehouse: Warehouse, kind: str) -> pl.DataFrame:
 
 
 def write_quarantine(warehouse: Warehouse, kinds: Mapping[str, Staged]) -> None:
-    """Put the bad and the merged rows of all kinds in the place of those of the last ingest.
-
-    The last counts go too. Of forgotten people and quick tries no content is kept.
+    """Write the bad and the merged rows of all kinds; of forgotten people and quick tries without content.
 
     One statement a table: rows that DuckDB 2.0 inserts over several threads cannot be read when an insert of
     no rows into the same table went before in the same transaction.
     """
-    for table in ("quarantine.rows", "quarantine.merged", "ops.ingest_counts"):
-        warehouse.delete(table, {})
     no_content = f"ends_with(reason, {text_of(FORGOTTEN)}) or contains(reason, {text_of(LEFT_OUT)})"
     kept = f"case when {no_content} then '{{}}' else content end"
     bad, merged = [], []
@@ -193,6 +189,12 @@ def check_quarantine(warehouse: Warehouse, totals: pl.DataFrame) -> None:
             raise WarehouseError(
                 f"{table} reads back {found:,} rows where {totals[column].sum():,} were written; run again"
             )
+
+
+def clear_quarantine(warehouse: Warehouse) -> None:
+    """Forget what the last ingest set aside."""
+    for table in ("quarantine.rows", "quarantine.merged", "ops.ingest_counts"):
+        warehouse.delete(table, {})
 
 
 def _source(staged: Staged) -> str:

@@ -140,6 +140,7 @@ def refusals(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Problem]
 
 def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:
     """Write what is not used to quarantine, and count: kind, source, rows_in, used, quarantined, merged."""
+    merging.clear_quarantine(warehouse)
     merging.write_quarantine(warehouse, found.staged)
     counts = pl.concat([merging.write_counts(warehouse, table) for table in found.staged.values()])
     check_sums(counts)
