@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tasks.arrays.vectors import centred
 from tasks.embedding.interests import Histories, interest_vectors
 from tasks.matching.contract import TrainingData
-from tasks.settings.root import Embedding
+from tasks.settings.embedding import Embedding
 
 
 def described(

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,10 +18,12 @@ from pydantic_settings import SettingsError as EnvironmentSettingsError
 
 from tasks.settings.corpus import Corpus
 from tasks.settings.data import Catalogue, Data, Retention
+from tasks.settings.embedding import Embedding
+from tasks.settings.evaluation import Evaluation
 from tasks.settings.fusion import Fusion
 from tasks.settings.matching import Matching
 from tasks.settings.renamed import replacement
-from tasks.settings.section import Section
+from tasks.settings.visitors import Visitors
 from warehouse.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -30,48 +32,6 @@ if TYPE_CHECKING:
 PREFIX = "POLYREC_"
 MOST_SHOWN = 200  # characters of a value in a message
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-class Embedding(Section):
-    """How texts, items and users become vectors."""
-
-    encoder: Literal["minilm"] = "minilm"
-    """The text encoder."""
-    description_words: int = Field(default=40, ge=0, le=120)
-    """So many words of a description, and of each column declared as content, are encoded."""
-    interests: int = Field(default=4, ge=1, le=16)
-    """At most so many interest vectors a user."""
-    half_life_items: float = Field(default=40.0, gt=0)
-    """An item this many positions back in a history weighs half as much in an interest vector."""
-
-
-class Evaluation(Section):
-    """What is measured, and how surely."""
-
-    k: int = Field(default=10, ge=1, le=100)
-    """Length of the lists that are evaluated."""
-    more_k: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (5, 20)
-    """Lengths at which every metric is given, too; nothing is chosen by these."""
-    min_value: float | None = None
-    """Held-back events of a lower value are not relevant; by default all are, whatever their value."""
-    resamples: int = Field(default=2000, ge=100)
-    """Bootstrap resamples over users behind every interval."""
-
-    @property
-    def all_k(self) -> tuple[int, ...]:
-        """Every length that is evaluated, the headline's first."""
-        return (self.k, *sorted({*self.more_k} - {self.k}))
-
-
-class Visitors(Section):
-    """How lists are made for people whom no fit knows: from a query, a profile or a few items."""
-
-    query_weight: float = Field(default=0.7, ge=0, le=1)
-    """What a query weighs against everything else that is known of the visitor."""
-    keyword_share: float = Field(default=0.3, ge=0, le=1)
-    """Of a query's weight, keyword search has this share; semantic search has the rest."""
-    popularity_weight: float = Field(default=0.1, ge=0, le=1)
-    """Popularity weighs at least so much for a visitor without history."""
 
 
 class Settings(BaseSettings):

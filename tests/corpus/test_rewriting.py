@@ -17,7 +17,7 @@ from tasks.items.item import Item, items_by_id
 from tasks.models.engine import Generation
 from tasks.settings import Settings
 from tasks.settings.corpus import Corpus, Quality
-from tasks.settings.root import Embedding
+from tasks.settings.embedding import Embedding
 from tests.corpus.injections import KINDS
 from tests.corpus.scripted import ScriptedEngine, openings_of, words_as_vector
 from tests.corpus.test_writing import catalogue
