@@ -61,7 +61,7 @@ def corpus_stage(warehouse: Warehouse, settings: Settings) -> StageRun:
     for key, part in shards.items():
         steps.write_shard.fn(run, key, part)
     steps.make_live.fn(run, wanted)
-    steps.measure.fn(run)
+    steps.compute_metrics.fn(run)
     return run
 
 
