@@ -2,20 +2,14 @@
 
 import re
 
-_EASE = {
-    "nearness": "temporal_co_occurrence",
-    "near_half_life_items": "co_occurrence_half_life_items",
-    "content": "side_information_weight",
-}
+from warehouse.saved_matchers import EASE, MATCHERS, PARAMETERS
+
 KEYS = {
     f"matching.{section}.{old}": f"matching.{section}.{new}"
-    for section in ("ease", "ease_plain")
-    for old, new in _EASE.items()
+    for section in EASE
+    for old, new in PARAMETERS.items()
 }
 """Keys whose values mean the same under another name."""
-MATCHERS = {"rarity": "inverse_popularity"}
-"""Names in [matching] matchers, and of commands that take a matcher."""
-
 MOST_ACCURATE = "most_accurate"
 _N = r"(\d+(?:\.\d+)?)"
 _LOSS = re.compile(rf"most_diverse_within_{_N}_percent_ndcg")
