@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 3  # that of tasks/matching/base.py after m016_words
+OLD_FORMAT, FORMAT = 2, 3  # those of tasks/matching/base.py before and after m016_words
 MATCHERS = {"rarity": "inverse_popularity"}
 PARAMETERS = {
     "nearness": "temporal_co_occurrence",
@@ -20,7 +20,7 @@ def convert_saved_matchers(folder: Path) -> None:
     """Convert the matchers below a warehouse's folder; done again, it changes nothing.
 
     Each file is replaced whole: a description after its arrays, a manifest after the matchers that it names.
-    Matchers without a manifest, or with one that cannot be read, are no whole fit and stay as they are.
+    Matchers without a manifest are no whole fit and stay as they are, and so do those of any other format.
     """
     for manifest in (folder / "matchers").glob("*/fit.json"):
         values = _read(manifest)
@@ -33,9 +33,9 @@ def convert_saved_matchers(folder: Path) -> None:
 
 
 def _convert(file: Path, n_items: int) -> None:
-    """Convert one matcher, given the file that describes it."""
+    """Convert one matcher, given the file that describes it; `n_items` are those of its fit."""
     described = _read(file)
-    if described["format"] == FORMAT:
+    if described["format"] != OLD_FORMAT:
         return
     from safetensors.numpy import load_file, save_file
 

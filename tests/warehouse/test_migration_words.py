@@ -3,7 +3,11 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tasks.matching.base import read_description
 from warehouse.columns import LISTS
 from warehouse.connection import DATABASE, writing
 from warehouse.errors import WarehouseError
@@ -36,6 +41,32 @@ PARAMETERS = {
 }
 KEPT = "planted instruction: stays"
 ITEMS = ["1", "2", "3"]
+PROJECT = Path(__file__).resolve().parents[2]
+READ = """
+import sys
+from pathlib import Path
+from warehouse.snapshot import reading
+with reading(Path(sys.argv[1])) as snapshot:
+    print(snapshot.path.name)
+"""
+READ_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from warehouse import migrate
+from warehouse.snapshot import reading
+
+owner = migrate if sys.argv[2] == "load_sql" else Path
+original, left = getattr(owner, sys.argv[2]), iter(range(int(sys.argv[3])))
+
+def step_or_die(*args):
+    if next(left, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*args)
+
+setattr(owner, sys.argv[2], step_or_die)
+with reading(Path(sys.argv[1])):
+    pass
+"""
 
 
 def old_model() -> dict[str, str]:
@@ -219,23 +250,24 @@ def test_saved_matchers_are_of_today(old_home: Path) -> None:
         assert manifest == {"fingerprint": "print", "matchers": names, "item_ids": ITEMS, "kept_out": [1]}
         assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "fit.json"])
         for name in names:
-            described = json.loads((folder / name / "model.json").read_text())
-            assert (described["format"], described["name"]) == (3, name)
             arrays = load_file(folder / name / "model.safetensors")
             assert ("n_items" in arrays) == ("history_start" in arrays)
             assert arrays.get("n_items", [3]) == [3]
             assert (arrays["item_item"] == np.eye(3)).all() and arrays["n_users"] == [4]
             expected = {**PARAMETERS[OLD if name == NEW else name]}
             expected.pop("reduction", None)
-            assert described["parameters"] == (EASE_NOW if name.startswith("ease") else expected)
+            described = name, EASE_NOW if name.startswith("ease") else expected
+            assert read_description(folder / name) == described
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-class Killed(BaseException):
-    """Nothing catches it."""
+@pytest.mark.parametrize("number", [1, 4])
+def test_matchers_of_another_format_stay_as_they_are(old_home: Path, number: int) -> None:
+    file = old_home / "matchers" / "all" / "ease" / "model.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": number}))
+    before = file.read_bytes()
+    with reading(old_home):
+        pass
+    assert file.read_bytes() == before
 
 
 def whole(folder: Path) -> tuple[dict[str, bytes], list[tuple[Any, ...]]]:
@@ -245,27 +277,35 @@ def whole(folder: Path) -> tuple[dict[str, bytes], list[tuple[Any, ...]]]:
     return saved, rows(folder, "select * from serving.recommendations order by all")
 
 
-@pytest.mark.parametrize(("step", "calls"), [("rename", 1), ("replace", 9), ("replace", 20)])
-def test_a_stop_on_the_way_is_made_good(
-    old_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int
-) -> None:
+@pytest.mark.parametrize(
+    ("step", "calls"), [("load_sql", 2), ("rename", 1), ("replace", 9), ("replace", 20), ("replace", 24)]
+)
+def test_a_kill_on_the_way_is_made_good(old_home: Path, tmp_path: Path, step: str, calls: int) -> None:
     wanted = shutil.copytree(old_home, tmp_path / "wanted")
     with reading(wanted):
         pass
-    original: Callable[..., Any] = getattr(Path, step)
-    left = iter(range(calls))
-
-    def stop(*args: Any) -> Any:
-        if next(left, None) is None:
-            raise Killed
-        return original(*args)
-
-    monkeypatch.setattr(Path, step, stop)
-    with pytest.raises(Killed), reading(old_home):
-        pass
-    monkeypatch.undo()
+    command = [sys.executable, "-c", READ_AND_DIE, str(old_home), step, str(calls)]
+    killed = subprocess.run(command, cwd=PROJECT, check=False)
+    assert killed.returncode == -signal.SIGKILL
     with reading(old_home):
         assert whole(old_home) == whole(wanted)
+
+
+def test_readers_wait_for_a_writer_and_one_of_them_brings_the_home_up_to_date(old_home: Path) -> None:
+    command = [sys.executable, "-c", READ, str(old_home)]
+    with ExitStack() as resources:
+        with writing(old_home, "a long run"):
+            readers = [
+                resources.enter_context(
+                    subprocess.Popen(
+                        command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                    )
+                )
+                for _ in range(2)
+            ]
+            for reader in readers:
+                assert reader.stderr is not None and "a long run" in reader.stderr.readline()
+        assert [reader.communicate(timeout=60)[0] for reader in readers] == ["snapshot-p.2.duckdb\n"] * 2
 
 
 def of_a_newer_version(folder: Path) -> None:
