@@ -7,6 +7,7 @@ import numpy as np
 
 from serving.explain_user import UserFusion
 from serving.lists import titles
+from serving.published import known_item
 from serving.sentences import label, lacking, sentence, shares, without
 from tasks.fusion.shapley import membership_values
 from tasks.items.item import Item
@@ -27,14 +28,8 @@ def explain(
 ) -> dict[str, Any]:
     """Everything that is known of why an item is, or is not, recommended to a user.
 
-    Args:
-        snapshot: what is published.
-        settings: of the project; only the counterfactual asks for its fitted matchers.
-        user_id: to whom.
-        item_id: what.
-        k: length of the list that membership and counterfactual are about.
-        membership: whether to say what each model adds to the item's being among the first k.
-        counterfactual: whether to look for the past action without which the item would score least.
+    `membership` says what each model adds to the item's being among the first k; `counterfactual` is the past
+    action without which the item would score least, and it alone needs the project's fitted matchers.
 
     Raises:
         PolyrecError: user or item is unknown, k is out of range, or nothing proposed the item.
@@ -43,7 +38,7 @@ def explain(
     if not 1 <= k <= len(fusion.item_ids):
         why = f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}"
         raise PolyrecError(f"{why}; give another --k")
-    item = _item(snapshot, item_id)
+    item = known_item(snapshot, item_id)
     found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
     row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}
     column = fusion.item_ids.index(item_id) if item_id in fusion.item_ids else None
@@ -76,15 +71,6 @@ def explain(
         "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
         "reason": sentence(parts, text, like, _cause(without_one)),
     }
-
-
-def _item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
-    rows = snapshot.query("titles", items=[item_id])
-    if rows.is_empty():
-        raise PolyrecError(
-            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
-        )
-    return rows.row(0, named=True)
 
 
 def _models(fusion: UserFusion, column: int | None, parts: Mapping[str, float]) -> list[dict[str, Any]]:

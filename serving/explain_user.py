@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from serving.lists import reranking_context
-from serving.published import published_fusion
+from serving.published import check_user, published_fusion
 from tasks.arrays.types import Floats
 from tasks.fusion.candidate_store import candidates_of_row
 from tasks.fusion.candidates import Candidates
@@ -40,10 +40,7 @@ class UserFusion:
         Raises:
             PolyrecError: the user is unknown, or has no candidates.
         """
-        if snapshot.query("user", user_id=user_id).is_empty():
-            raise PolyrecError(
-                f"no user {user_id!r} in the published lists; see the ids with `polyrec export`"
-            )
+        check_user(snapshot, user_id)
         rows = snapshot.query("candidates_of_user", user_id=user_id)
         if rows.is_empty():
             raise PolyrecError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from serving.published import published_fusion
+from serving.published import check_user, known_item, published_fusion
 from serving.sentences import sentence
 from tasks.items.item import Item
 from tasks.rules.applying import around_rules
@@ -43,14 +43,9 @@ def recommend(
 ) -> dict[str, Any]:
     """A user's list with reasons, and their latest history.
 
-    Args:
-        snapshot: what is published.
-        user_id: whose list.
-        k: how many items.
-        diversity: re-rank the published items by this dial, 0 to 1; the published one when None. "diverse"
-            is the second list that was published, at the diverse point of the search.
-        history: how many of the latest events to show.
-        reranker: re-rank them by this method; the published one when None. With neither, the published order.
+    The k items come in the published order, unless a dial (0 to 1) or a re-ranker is given: then they are
+    re-ranked by these, by the published ones where one is None. "diverse" is the second list that was
+    published, at the diverse point of the search. `history` says how many of the latest events to show.
 
     Raises:
         PolyrecError: the user or the re-ranker is unknown, or k or diversity is out of range.
@@ -59,8 +54,7 @@ def recommend(
     check_reranking(diversity, reranker)
     if k < 1:
         raise PolyrecError(f"k must be at least 1, got {k}; give another --k")
-    if snapshot.query("user", user_id=user_id).is_empty():
-        raise PolyrecError(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
+    check_user(snapshot, user_id)
     longest = snapshot.query("longest_list")["longest"][0] or 0
     if k > longest:
         raise PolyrecError(
@@ -116,12 +110,7 @@ def texts_of(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     Raises:
         PolyrecError: the item is unknown.
     """
-    item = snapshot.query("item", item_id=item_id)
-    if item.is_empty():
-        raise PolyrecError(
-            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
-        )
-    row = item.row(0, named=True)
+    row = known_item(snapshot, item_id)
     columns = (SLOT, "angle", "text", "log_prob", "n_tokens", "engine", "pass", TEXT_ID)
     return {
         "item_id": item_id,

@@ -27,15 +27,10 @@ class ListsModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Return the first k items of each user; a user without a list has no rows.
+        """The first k items of each user of column user_id, in their order; one without a list has no rows.
 
-        Args:
-            context: Unused: everything was read when the model was loaded.
-            model_input: Column user_id.
-            params: k, the length of the lists (10 when not given); none is longer than what was published.
-
-        Returns:
-            Columns user_id, rank (from 1), item_id, score: users in the order asked for.
+        Columns are user_id, rank (from 1), item_id, score. k is in params (10 when not given); no list is
+        longer than what was published.
         """
         k = (params or {}).get("k", 10)
         if k < 1:

@@ -6,7 +6,7 @@ from typing import Any
 from tasks.matching.saved import Manifest, read_manifest
 from tasks.settings import Settings
 from warehouse.columns import ALL, ITEM
-from warehouse.errors import WarehouseError
+from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.snapshot import Snapshot
 
 AGAIN = "make them again with `polyrec run`"
@@ -16,6 +16,26 @@ def published_fusion(snapshot: Snapshot) -> dict[str, Any]:
     """The row of serving.fusion_models behind the lists, as `FusionModel.from_record` takes it."""
     fusion_id = snapshot.query("current_publication")["fusion_id"][0]
     return snapshot.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
+
+
+def known_item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
+    """The row of an item of the published catalogue.
+
+    Raises:
+        PolyrecError: there is no such item.
+    """
+    rows = snapshot.query("titles", items=[item_id])
+    if rows.is_empty():
+        raise PolyrecError(
+            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
+        )
+    return rows.row(0, named=True)
+
+
+def check_user(snapshot: Snapshot, user_id: str) -> None:
+    """Refuse a user whom the published lists do not know."""
+    if snapshot.query("user", user_id=user_id).is_empty():
+        raise PolyrecError(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
 
 
 def fitted_matchers(snapshot: Snapshot, settings: Settings) -> tuple[Path, Manifest]:

@@ -1,4 +1,4 @@
-"""Facts about a recommendation in one plain sentence: filled templates, nothing is written freely."""
+"""What is known of a recommendation, in one plain sentence: filled templates, nothing is written freely."""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,14 +55,10 @@ def sentence(
     like: str | None = None,
     cause: str | None = None,
 ) -> str:
-    """Why an item is recommended, in one sentence.
+    """Why an item is recommended, in one sentence: the models' contributions to its score, its text, a title.
 
-    Args:
-        contributions: what each model adds to the score.
-        text: the recommendation text that matched.
-        like: the title of the item in the history that is most like it.
-        cause: the title of the item in the history without which it would stand further down; goes before
-            `like`.
+    `like` is the title of the item in the history that is most like it. `cause`, of that without which it
+    would stand further down, goes before `like`.
 
     >>> sentence({"sasrec": 0.6, "ease": 0.2, "popularity": -0.2}, "A tense voyage.", like="Alien (1979)")
     'Like "Alien (1979)" in your history; its text says: "A tense voyage."; mostly from the order of your \
@@ -92,7 +88,7 @@ def _models(of_all: Mapping[str, float]) -> str:
     if not named:
         return ""
     how = "mostly" if sum(share for _, share in named) >= MOST_OF_IT else "in part"
-    return f"{how} from {_and([f'{label(name)} ({share:.0%})' for name, share in named])}"
+    return f"{how} from {_and([f'{label(name)} ({share:z.0%})' for name, share in named])}"
 
 
 def _and(parts: Sequence[str]) -> str:
@@ -118,13 +114,13 @@ def lacking(score: float, lowest_listed: float | None, length: int) -> str:
     'Its score is 0.900; the lowest of the 100 listed items has 1.250, so it lacks 0.350.'
     """
     if lowest_listed is None:
-        return f"Its score is {score:.3f}; nothing is listed at all."
+        return f"Its score is {score:z.3f}; nothing is listed at all."
     if score > lowest_listed:
         return (
-            f"Its score is {score:.3f}, above the lowest of the {length} listed items ({lowest_listed:.3f}): "
-            "diversity or a rule put another in its place."
+            f"Its score is {score:z.3f}, above the lowest of the {length} listed items "
+            f"({lowest_listed:z.3f}): diversity or a rule put another in its place."
         )
     return (
-        f"Its score is {score:.3f}; the lowest of the {length} listed items has {lowest_listed:.3f}, "
-        f"so it lacks {lowest_listed - score:.3f}."
+        f"Its score is {score:z.3f}; the lowest of the {length} listed items has {lowest_listed:z.3f}, "
+        f"so it lacks {lowest_listed - score:z.3f}."
     )

@@ -101,14 +101,10 @@ class Visitors:
     def recommend(
         self, visitor: Visitor, k: int = 10, diversity: Dial = None, reranker: str | None = None
     ) -> dict[str, Any]:
-        """A list with its reasons.
+        """A list of k items with its reasons.
 
-        Args:
-            visitor: what is known.
-            k: how many items.
-            diversity: of the re-ranking, 0 to 1; that of the published fusion when None, that of its diverse
-                point, with the weights that go with it, for "diverse".
-            reranker: the method; that of the published fusion when None.
+        Dial (0 to 1) and re-ranker are those of the published fusion when None; "diverse" is the dial of its
+        diverse point, with the weights that go with it.
 
         Raises:
             PolyrecError: nothing is known, an item is not in the catalogue, k or dial is out of range, or

@@ -86,8 +86,8 @@ def champion_line(report: Mapping[str, Any]) -> str:
         return f"{line}."
     return (
         f"{line} ({_heading(told['metric'])} on validation, out of fold: "
-        f"challenger {told['challenger']:.3f}, champion {told['champion']:.3f}, "
-        f"difference {told['difference']:+.3f}, 95% interval {told['low']:+.3f} to {told['high']:+.3f}, "
+        f"challenger {told['challenger']:z.3f}, champion {told['champion']:z.3f}, "
+        f"difference {told['difference']:+z.3f}, 95% interval {told['low']:+z.3f} to {told['high']:+z.3f}, "
         f"{told['users']:,} users)."
     )
 
@@ -100,7 +100,7 @@ def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
             yield _part(title, rows)
     if weights := fusion.get("weights"):
         ordered = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
-        rows: list[tuple[Cell, ...]] = [(name, f"{weight:.3f}") for name, weight in ordered]
+        rows: list[tuple[Cell, ...]] = [(name, f"{weight:z.3f}") for name, weight in ordered]
         yield Sheet("Fusion weights", ("model", "weight"), rows)
     if methods := fusion.get("model_selection"):
         title = "Fusion methods by score alone, out of fold on validation"
@@ -140,8 +140,8 @@ def _part(title: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Sheet:
 
     def cell(values: Mapping[str, Any], name: str) -> tuple[str, str]:
         bounds = values["intervals"].get(name)
-        value = f"{values[name]:.3f}" if name in values else "-"
-        return value, f"{bounds[0]:.3f}-{bounds[1]:.3f}" if bounds else ""
+        value = f"{values[name]:z.3f}" if name in values else "-"
+        return value, f"{bounds[0]:z.3f}-{bounds[1]:z.3f}" if bounds else ""
 
     shown = [(model, *(cell(values, name) for name in names)) for model, values in rows]
     return Sheet(title, ("model", *map(_heading, names)), shown)
@@ -153,8 +153,8 @@ def _method(entry: Mapping[str, Any]) -> tuple[Cell, ...]:
     name = method if method == normaliser else f"{method} ({normaliser})"
     name += ", kept" if entry["kept"] else ""
     first = entry["against"] == f"{method} {normaliser}"
-    difference = (f"{entry['difference']:+.4f}", f"({entry['low']:+.4f} to {entry['high']:+.4f})")
-    return name, f"{entry['ndcg']:.4f}", "" if first else difference
+    difference = (f"{entry['difference']:+z.4f}", f"({entry['low']:+z.4f} to {entry['high']:+z.4f})")
+    return name, f"{entry['ndcg']:z.4f}", "" if first else difference
 
 
 def _groups(report: Mapping[str, Any], ndcg: str) -> list[tuple[Cell, ...]]:
@@ -165,9 +165,9 @@ def _groups(report: Mapping[str, Any], ndcg: str) -> list[tuple[Cell, ...]]:
             for name, parts in groups.items():
                 if against := parts.get(part, {}).get("vs_best_single"):
                     single, fused = (parts[part]["models"][model] for model in (against["model"], FUSION))
-                    interval = f"({against['low']:+.3f} to {against['high']:+.3f})"
-                    values = (f"{model[ndcg]['value']:.3f}" for model in (single, fused))
-                    difference = (f"{against['difference']:+.3f}", interval)
+                    interval = f"({against['low']:+z.3f} to {against['high']:+z.3f})"
+                    values = (f"{model[ndcg]['value']:z.3f}" for model in (single, fused))
+                    difference = (f"{against['difference']:+z.3f}", interval)
                     found.append((f"{KINDS[kind]}: {name}", f"{fused['users']:,}", *values, difference))
         if found:
             return found
@@ -187,8 +187,8 @@ def comparison(report: Mapping[str, Any]) -> str:
         verdict = "the interval holds zero, so neither is shown to be better"
     name = f" {against['model']}" if against.get("model") else ""
     return (
-        f"On test, fusion's NDCG minus that of the best single model{name}: {against['difference']:+.4f} "
-        f"({against['low']:+.4f} to {against['high']:+.4f}), paired on the same users: {verdict}."
+        f"On test, fusion's NDCG minus that of the best single model{name}: {against['difference']:+z.4f} "
+        f"({against['low']:+z.4f} to {against['high']:+z.4f}), paired on the same users: {verdict}."
     )
 
 

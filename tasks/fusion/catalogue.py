@@ -1,4 +1,4 @@
-"""What the steps of fusion read of the warehouse: codes, vectors, candidates, what lists are judged by."""
+"""What the steps of fusion read of the warehouse: codes, vectors, candidates, lists' validation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Catalogue:
         return interaction_matrix(events, self.user_ids, self.item_ids)
 
     def validation(self, run: StageRun) -> Validation:
-        """What lists of the settings' re-ranker are judged by."""
+        """What lists of the settings' re-ranker are validated against."""
         fusion = run.settings.fusion
         context = self.context(run, TRAIN, fusion.reranker, fusion.category_cap)
         return Validation(self.relevant(run), self.user_ids, self.categories, context, self.recommendable)

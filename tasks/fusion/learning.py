@@ -42,14 +42,10 @@ class Examples(NamedTuple):
 def learn_gate(
     examples: Examples, features: Floats, weights: Floats, matchers: Sequence[str], seed: int
 ) -> Gate:
-    """The gate whose weights make relevant candidates likeliest.
+    """The gate whose weights make relevant candidates of U users with features (U, F) likeliest.
 
-    Args:
-        examples: of U users.
-        features: (U, F) of the users.
-        weights: (M,) on the scale of the loss, see `likeliest_weights`.
-        matchers: the M names.
-        seed: of the first numbers, of the samples and of who is held out.
+    Weights (M,) are on the scale of the loss, see `likeliest_weights`. The seed is that of the first numbers,
+    of the samples and of who is held out.
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     deviation = np.where(deviation > 1e-9, deviation, 1.0)

@@ -15,14 +15,8 @@ def accurate_model(
 ) -> FusionModel:
     """A fusion that makes these users' relevant candidates likeliest, without regard to diversity.
 
-    Where no user has a relevant candidate, all matchers weigh alike and no network is learned.
-
-    Args:
-        method: of `METHODS`; "gated" needs candidates with user features.
-        normaliser: its name; reciprocal rank fusion has its own.
-        candidates: of these U users.
-        relevant: (U, C), whether a candidate is relevant.
-        seed: of the networks.
+    Where no user has a relevant candidate, as `relevant` (U, C) says, all matchers weigh alike and no network
+    is learned. "gated" needs candidates with user features; reciprocal rank fusion has its own normaliser.
     """
     if LEARNED in candidates.matchers:
         raise SettingsError(f"no matcher may be called {LEARNED!r}; give it another name in [matching]")

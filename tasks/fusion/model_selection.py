@@ -54,19 +54,14 @@ def winner(
     plan: Plan,
     resamples: int = RESAMPLES,
 ) -> Winner:
-    """Choose by folds of the users: what one fold teaches is judged on the other.
+    """Choose by folds of the users: what one fold teaches is validated on the other.
 
     First the normaliser, each under a weighted sum, against z-scores; then the method, against the weighted
     sum. What is more elaborate is kept where the paired lower bound of its NDCG is above zero; of several
     such the best.
 
-    Args:
-        candidates: of the U users whom the choice may see.
-        relevant: (U, C), whether a candidate is relevant.
-        n_relevant: (U,) relevant items of each, candidates or not.
-        user_ids: (U,) external ids of these users.
-        plan: method and normaliser, each a name or "auto"; length of the lists; seed.
-        resamples: behind the intervals.
+    `relevant` (U, C) says whether a candidate of the U users is relevant; `n_relevant` (U,) counts relevant
+    items, candidates or not.
     """
     methods = METHODS if plan.method == AUTO else (plan.method,)
     normalisers = tuple(NORMALISERS) if plan.normaliser == AUTO else (plan.normaliser,)
@@ -85,7 +80,7 @@ def winner(
 
 
 class _Selection:
-    """Pairs of method and normaliser, each judged once."""
+    """Pairs of method and normaliser, each evaluated once."""
 
     def __init__(
         self,

@@ -32,15 +32,10 @@ class Likeness:
         past_user: NDArray[np.integer],
         past_item: NDArray[np.integer],
     ) -> NDArray[np.int64]:
-        """(R,) item codes: the nearest of the user's past items, -1 where none is alike.
+        """(R,) item codes: the nearest past item of the user, of equals the latest, -1 where none is alike.
 
-        Of equals the latest is taken.
-
-        Args:
-            user: (R,) codes of whom the items are recommended to, sorted.
-            item: (R,) codes of what is recommended.
-            past_user: (E,) codes, sorted.
-            past_item: (E,) codes, oldest first within a user.
+        Items (R,) are recommended to users (R,); past users and items are those of events (E,). All are
+        codes; users are sorted, and a user's events are in order of time.
         """
         out = np.full(len(user), -1, dtype=np.int64)
         whom = np.unique(user)

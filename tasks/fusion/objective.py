@@ -1,4 +1,4 @@
-"""What one trial of the weight search measures: the lists that some weights and a dial give, judged at k."""
+"""The metrics of one trial of the weight search: of the lists that some weights and a dial give, at k."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from tasks.metrics.ranking import contains, mean_defined, ndcg
 
 @dataclass(frozen=True)
 class Validation:
-    """What lists are judged by, for all U users and N items."""
+    """What lists are validated against, for all U users and N items."""
 
     relevant: csr_array
     """(U, N) bool: events of the part to choose on."""
@@ -38,13 +38,10 @@ class Objective:
     """NDCG@k and diversity over some users; everything that no weight changes is made once."""
 
     def __init__(self, candidates: Candidates, model: FusionModel, validation: Validation, k: int) -> None:
-        """Normalise the scores and look up which candidates are relevant.
+        """Normalise the scores of U' users and look up which candidates are relevant.
 
-        Args:
-            candidates: of the U' users to judge; those without a relevant item are left out of the means.
-            model: says what is weighed; its weights and dial do not count.
-            validation: what lists are judged by.
-            k: length of the lists.
+        Users without a relevant item are left out of the means. The model says what is weighed; its own
+        weights and dial do not count.
         """
         of_users = validation.relevant[candidates.users]
         self.n_relevant: Codes = np.diff(of_users.indptr).astype(np.int64)
@@ -66,10 +63,7 @@ class Objective:
     def __call__(self, weights: Floats, diversity: float, category_cap: int = 0) -> TrialMetrics:
         """NDCG@k and ild as means over the users with relevant items, and the catalogue that their lists use.
 
-        Args:
-            weights: (F,) non-negative, of the model's columns.
-            diversity: 0 to 1.
-            category_cap: at most so many items of one category; 0 is no cap.
+        Weights (F,) are of the model's columns, non-negative; the dial is 0 to 1; a cap of 0 is none.
         """
         places = self.lists(weights, diversity, category_cap)
         hits = (places >= 0) & np.take_along_axis(self._is_relevant, places, axis=1)

@@ -13,7 +13,7 @@ class Plan:
     """What is searched, and how points are chosen."""
 
     k: int
-    """Length of the lists that trials are judged by."""
+    """Length of the lists that trials are evaluated by."""
     trials: int
     """Of each of the searches."""
     max_diversity: float

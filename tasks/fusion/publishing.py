@@ -90,16 +90,9 @@ def publish(
     A kill before the transaction ends leaves the old lists, and later the new ones; readers go on with a
     whole snapshot of either. `reconcile` does what was left to do.
 
-    Args:
-        warehouse: open for writing.
-        registry: keeps the model.
-        publication: what is published.
-        tables: table to rows about this publication, each with its publication_id; serving.recommendations
-            among them.
-        fusion: matchers, normaliser, weights, ...: whatever JSON can hold.
-        keep: the newest so many publications keep their lists.
-        tags: of the model version and its run.
-        metrics: of that run.
+    `tables` maps a table to its rows about this publication, each with its publication_id;
+    serving.recommendations is among them. `fusion` is what the registered model says of itself, in values
+    that JSON can hold; tags and metrics are those of its run. The newest `keep` publications keep lists.
     """
     told = {"publication_id": publication.publication_id, "lists_hash": publication.lists_hash}
     run_id, version = registry.register_lists(
@@ -194,13 +187,8 @@ def roll_back(
 ) -> Publication:
     """Serve the lists of an older publication again, as a new one, without what is forbidden today.
 
-    Args:
-        warehouse: open for writing.
-        registry: keeps the model.
-        publication_id: which one; the one before the current when None.
-        hard_rules: rows of serving.recommendations to those that may be shown today.
-        now: the time, with its zone.
-        keep: the newest so many publications keep their lists.
+    It is the one before the current when no id is given. `hard_rules` takes rows of serving.recommendations
+    to those that may be shown today; `now` has a zone; the newest `keep` publications keep their lists.
 
     Raises:
         PolyrecError: there is no such publication, or nothing of it may be shown today.

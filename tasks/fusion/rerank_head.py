@@ -65,16 +65,10 @@ class RerankContext:
         items: NDArray[np.integer] | None = None,
         table_items: int = TABLE_ITEMS,
     ) -> "RerankContext":
-        """The context of a catalogue of N items.
+        """The context of a catalogue of N items with vectors (N, D) and categories (N, C).
 
-        Args:
-            vectors: (N, D), see `mean_text_vectors`.
-            categories: (N, C) bool.
-            history: (U, N) bool, whose tastes count; None: nobody's.
-            reranker: a name of RERANKERS.
-            category_cap: 0 is no cap.
-            items: codes of those that are re-ranked, which are then known by their places; all when None.
-            table_items: up to so many items, all similarities are kept.
+        Tastes are those of the history (U, N). Where `items` are given, codes of those that are re-ranked,
+        they are then known by their places. Of up to `table_items` items all similarities are kept.
         """
         wanted = None if history is None else tastes(history, categories)
         if items is not None:

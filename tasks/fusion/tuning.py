@@ -64,30 +64,26 @@ def tune(
 ) -> Tuning:
     """Choose on each fold of the users and make lists for the other; then choose on all, to publish.
 
-    Args:
-        candidates: of the train fit; with user features where the method is "gated" or "auto".
-        validation: what lists are judged by.
-        plan: what is searched.
-        on_trial: called after every trial.
-        publish: whether to choose on all; a figure that is out of fold needs the folds only.
-        length: of the lists that are made at last; k when None. Their first k items are the same.
-        folder: where trials are kept while a search lasts, so that it can go on; nowhere when None.
-        key: names whatever else decides what a trial is worth, such as the re-ranker.
+    Candidates are of the train fit, with user features where the method is "gated" or "auto". Without
+    `publish` only the folds choose, which is all that a figure out of fold needs. The lists that are made at
+    last have a length of their own, k when None; their first k items are the same. In the folder, where there
+    is one, trials are kept while a search lasts, so that it can go on; the key names whatever else decides
+    what a trial is worth, such as the re-ranker.
     """
-    judged = candidates.take(np.flatnonzero(np.diff(validation.relevant.indptr)[candidates.users] > 0))
-    if len(judged.users) < 2:
+    validated = candidates.take(np.flatnonzero(np.diff(validation.relevant.indptr)[candidates.users] > 0))
+    if len(validated.users) < 2:
         raise ValueError(
-            f"only {len(judged.users)} users have both candidates and validation events, need 2 or more "
-            "to choose on one fold and judge on the other; raise [data] max_users"
+            f"only {len(validated.users)} users have both candidates and validation events, need 2 or more "
+            "to choose on one fold and validate on the other; raise [data] max_users"
         )
-    fold = folds_of([validation.user_ids[int(user)] for user in judged.users], plan.seed)
+    fold = folds_of([validation.user_ids[int(user)] for user in validated.users], plan.seed)
     rows = {name: np.flatnonzero(fold == code) for code, name in enumerate(FOLDS)}
     lists = (np.full((len(fold), length or plan.k), -1, np.int32) for _ in "ab")
-    tuning = Tuning(judged.users, {}, {}, {}, {}, {}, *lists)
+    tuning = Tuning(validated.users, {}, {}, {}, {}, {}, *lists)
     for name, mine in (rows | ({FINAL: np.arange(len(fold))} if publish else {})).items():
-        _choose(tuning, name, judged.take(mine), validation, plan, on_trial, folder and (folder, key))
+        _choose(tuning, name, validated.take(mine), validation, plan, on_trial, folder and (folder, key))
     for name, other in (FOLDS, FOLDS[::-1]):
-        mine, model = judged.take(rows[name]), tuning.models[other]
+        mine, model = validated.take(rows[name]), tuning.models[other]
         tuning.items[rows[name]] = model.lists(mine, validation.context, length or plan.k)
         tuning.diverse_items[rows[name]] = model.as_diverse.lists(mine, validation.context, length or plan.k)
     return tuning

@@ -38,14 +38,10 @@ def search(
     prefers trials that are in nothing below the best matcher alone. The last third looks around the points
     that the plan would take so far.
 
-    Args:
-        evaluate: what a trial measures.
-        columns: the F names of what is weighed: matchers, and the learned ranker where there is one.
-        plan: how many trials, the first ones included, the largest dial, the points and the seed.
-        caps: on a category, that are tried; the first is the usual one.
-        accurate: (F,) weights to start from, learned without regard to diversity.
-        on_trial: called after every trial, those read from the file included.
-        file: where trials are kept while the search lasts; in memory only when None.
+    Columns are the F names of what is weighed: matchers, and the learned ranker where there is one. Of the
+    caps on a category that are tried the first is the usual one. Accurate weights (F,) to start from were
+    learned without regard to diversity. `on_trial` is called after every trial, those read from the file
+    included; without a file, trials are in memory only.
     """
     matchers = [name for name in columns if name != LEARNED]
     if not matchers:

@@ -47,9 +47,7 @@ def apply_hard_rules(lists: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
     Kept out is what a user had since, what is blocked, out of stock or beyond an age limit, and what the
     catalogue does not hold or does not recommend any more. A list may become shorter, or empty.
 
-    Args:
-        lists: user_id, rank, item_id and any further columns; rows stay in their order.
-        book: of today: `tasks.rules.book.check_rules(warehouse, settings)`.
+    Lists have columns user_id, rank, item_id and any further ones; rows stay in their order.
     """
     items = pl.DataFrame({ITEM: pl.Series(book.item_ids, dtype=pl.String)}).with_row_index("item_code")
     users = pl.DataFrame({USER: pl.Series(book.user_ids, dtype=pl.String)}).with_row_index("user_code")
@@ -66,9 +64,7 @@ def apply_hard_rules(lists: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
 def around_rules(published: pl.DataFrame, reranked: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order of `reranked`, but for those that a rule put in their place: these stay there.
 
-    Args:
-        published: a user's rows with rank and rules, by rank.
-        reranked: the same rows, or the first of them, in another order.
+    Published are a user's rows with rank and rules, by rank; re-ranked, the same or the first of them.
     """
     moved = pl.col(RULES).list.len() > 0
     fixed, others = published.filter(moved), reranked.filter(~moved.fill_null(False))

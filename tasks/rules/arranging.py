@@ -31,12 +31,8 @@ def arrange(book: RuleBook, users: Codes, items: Codes, wanted: Counts, k: int) 
     first ranks are over. A share of new items takes the last of its first ranks, if too few come by
     themselves. Where nothing is left that all of them let stand, shares give way, then caps.
 
-    Args:
-        book: the rules of the day.
-        users: (B,) codes.
-        items: (B, W) codes of what each user may be shown, best first; -1 is passed over.
-        wanted: (B,) how many items each list has, if there are so many; at most k.
-        k: the longest list.
+    Users (B,) and items (B, W) are codes: of what each user may be shown, best first; -1 is passed over.
+    `wanted` (B,) is how many items each list has, if there are so many, and at most k.
     """
     state = _State(book, users, items, wanted, k)
     for place in range(state.depth):

@@ -122,14 +122,10 @@ class RuleBook:
 def read_rules(
     tables: Reader, settings: Settings, recommendable: Flags, day: date | None = None, strict: bool = True
 ) -> RuleBook:
-    """The rules that are valid on a day, beside the data.
+    """The rules that are valid on a day (today, UTC, when None), beside the data.
 
-    Args:
-        tables: the warehouse, or a snapshot.
-        settings: with rules of their own.
-        recommendable: (N,) which items lists may hold by the catalogue's own rules.
-        day: today (UTC) when None.
-        strict: whether a column that there is not is an error.
+    `recommendable` (N,) says which items lists may hold by the catalogue's own rules; `strict`, whether a
+    column that there is not is an error.
 
     Raises:
         PolyrecError: rules contradict one another, or name a column that there is not.

@@ -24,11 +24,8 @@ def rule_effects(lists: pl.DataFrame, users: Codes, items: Codes, book: RuleBook
     exclude_seen, the items that the user had. moved: the rows of the list that name the rule. unmet: the
     items that a cap has too many, that a share of new ones lacks, or a pin that is not in its place.
 
-    Args:
-        lists: user_id, rank, item_id, rules.
-        users: (U,) codes, ascending.
-        items: (U, C) codes of the users' candidates, -1 padded.
-        book: the rules of the day.
+    Lists have columns user_id, rank, item_id, rules. Users (U,) are codes, ascending; items (U, C) are codes
+    of their candidates, -1 padded.
     """
     names = pl.Series(book.user_ids, dtype=pl.String).gather(users)
     frames = [pl.DataFrame(schema=SCHEMA)]

@@ -39,21 +39,22 @@ class Columns:
             PolyrecError: no row has the column.
         """
         if column in self._rows.columns and column not in self._objects:
-            values = self._rows[column].to_list()
-            return [
-                tuple(one) if isinstance(one, list) else () if one is None else (str(one),) for one in values
-            ]
-        found = [of_row.get(column) for of_row in self._dicts()]
+            found = self._rows[column].to_list()
+        else:
+            found = [of_row.get(column) for of_row in self._dicts()]
+            self._check(rule, column, found)
+        return [
+            tuple(map(str, value)) if isinstance(value, list) else () if value is None else (str(value),)
+            for value in found
+        ]
+
+    def _check(self, rule: Rule, column: str, found: Sequence[object]) -> None:
         if self._strict and all(value is None for value in found):
             own = [name for name in self._rows.columns if name not in self._objects]
             known = sorted({*own, *(key for of_row in self._dicts() for key in of_row)})
             raise PolyrecError(
                 f"rule {rule.name!r}: there is no column {column!r}; write one of: {', '.join(known)}"
             )
-        return [
-            tuple(map(str, value)) if isinstance(value, list) else () if value is None else (str(value),)
-            for value in found
-        ]
 
     def where(self, rule: Rule, column: str, has: Callable[[str], bool]) -> Flags:
         """Which rows have a value for which `has` is true."""
@@ -71,11 +72,8 @@ class Columns:
 def item_targets(rule: Rule, items: Columns, log: pl.DataFrame, has_times: bool) -> Flags:
     """(N,) the items that a rule is about: those for which all that it says holds.
 
-    Args:
-        rule: of any kind.
-        items: the catalogue, in the order of ids.
-        log: events and first_time of each item; null without events.
-        has_times: whether events have a time that was delivered, and not only an order.
+    The log has the number of events and the first and last time of each item, null without events;
+    `has_times` says whether events have a time that was delivered, and not only an order.
     """
     out = np.ones(len(items.ids), dtype=bool)
     if rule.items:

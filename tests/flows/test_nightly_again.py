@@ -152,7 +152,7 @@ class TestAgain:
 
         # The language model is let go of once it has written.
         assert engines._loaded.cache_info().currsize == 0
-        assert again.query("item", item_id="7")["title"].item() == "Seven Apes"
+        assert again.query("titles", items=["7"])["title"].item() == "Seven Apes"
         corpus, embedding = again.counts("corpus"), again.counts("embedding")
         assert (corpus["generated"], corpus["reused"]) == (SLOTS, TEXTS - SLOTS)
         assert (embedding["encoded_items"], embedding["encoded_texts"]) == (1, SLOTS)

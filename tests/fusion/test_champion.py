@@ -32,14 +32,14 @@ def test_models_are_for_those_whom_their_choice_did_not_see() -> None:
     assert again == folds
 
 
-def judged(difference: float, promote: str = "when_better") -> Decision:
+def decided(difference: float, promote: str = "when_better") -> Decision:
     champion = np.random.default_rng(0).random(200)
     challenger = champion + difference + np.random.default_rng(1).normal(0, 0.05, 200)
     return decide(champion, challenger, promote, "ndcg_at_10", 500, 0)  # type: ignore[arg-type]
 
 
 def test_only_a_sure_gain_replaces_the_champion() -> None:
-    better, alike, worse = judged(0.05), judged(0.0), judged(-0.05)
+    better, alike, worse = decided(0.05), decided(0.0), decided(-0.05)
     assert (better.outcome, alike.outcome, worse.outcome) == ("promoted", "kept", "kept")
     assert better.low is not None and better.low > 0
     assert alike.low is not None and alike.high is not None and alike.low < 0 < alike.high
@@ -54,8 +54,8 @@ def test_the_same_model_again_is_kept() -> None:
 
 
 def test_the_operator_has_the_last_word() -> None:
-    assert judged(-0.05, "always").outcome == "promoted"
-    never = judged(0.05, "never")
+    assert decided(-0.05, "always").outcome == "promoted"
+    never = decided(0.05, "never")
     assert never.keeps and 'promote = "never"' in never.reason
     assert never.low is not None and never.low > 0  # what it would have gained is told all the same
 

@@ -144,8 +144,8 @@ def test_items_that_are_equal_in_everything_stay_in_the_order_of_their_positions
 
 @pytest.mark.parametrize(("name", "sign"), [("mmr", 1), ("dpp", 1), ("calibrated", -1)])
 def test_the_dial_turns_one_way(name: str, sign: int) -> None:
-    scores, items, context, measure = toys.dial_toy(name)
-    values = [measure(rerank(scores, items, context, dial, k=10)) for dial in (0, 0.25, 0.5, 0.75, 1)]
+    scores, items, context, metric = toys.dial_toy(name)
+    values = [metric(rerank(scores, items, context, dial, k=10)) for dial in (0, 0.25, 0.5, 0.75, 1)]
     assert np.all(np.diff(np.array(values)) * sign > 0), values
 
 

@@ -63,10 +63,10 @@ def test_a_trial_measures_what_the_evaluator_reports(diversity: float, all_shown
     np.testing.assert_array_equal(
         picked_items(candidates.items, objective.lists(weights, diversity, 0)), lists
     )
-    judged = np.flatnonzero(np.diff(relevant.indptr))
-    history = csr_array((len(judged), len(toys.ITEM_IDS)), dtype=bool)
-    truth = Truth(relevant[judged], history, categories, k=5, recommendable=shown)
-    metrics = evaluate_lists(lists[judged], truth).metrics
+    validated = np.flatnonzero(np.diff(relevant.indptr))
+    history = csr_array((len(validated), len(toys.ITEM_IDS)), dtype=bool)
+    truth = Truth(relevant[validated], history, categories, k=5, recommendable=shown)
+    metrics = evaluate_lists(lists[validated], truth).metrics
     expected = metrics["ndcg_at_5"], metrics["ild_at_5"], metrics["effective_catalogue_at_5"]
     assert objective(weights, diversity) == pytest.approx(expected, rel=1e-12)
 

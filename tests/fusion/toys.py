@@ -116,9 +116,9 @@ def dial_toy(reranker: str) -> tuple[np.ndarray, np.ndarray, RerankContext, Call
         ItemSimilarity(vectors), ItemCategories(categories), tastes(history, categories), reranker
     )
 
-    def measure(places: Positions) -> float:
+    def metric(places: Positions) -> float:
         if reranker == "calibrated":
             return float(np.nanmean(calibration(places, history, categories)))
         return float(ild_embedding(places, vectors).mean())
 
-    return scores, items, given, measure
+    return scores, items, given, metric

@@ -30,7 +30,7 @@ def run(finished: Home, tmp_path: Path) -> Run:
 
 
 def shown(home: Home) -> dict[str, set[str]]:
-    """The items of published lists, of fusion's lists to judge, and of each fit's candidates."""
+    """The items of published lists, of fusion's lists to evaluate, and of each fit's candidates."""
     matchers = list(home.settings.matching.matchers)
     frames = {fit: home.query("candidate_scores", fit=fit, matchers=matchers) for fit in FITS}
     frames |= {part: home.query("part_lists", model="fusion", part=part) for part in ("validation", "test")}

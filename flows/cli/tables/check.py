@@ -46,7 +46,7 @@ def _used(answer: Mapping[str, Any]) -> list[str]:
     counts = ", ".join(f"{answer[name]:,} {name}" for name in ("users", "items", "interactions"))
     lines = [f"Used: {counts}"]
     if answer["sparsity"] is not None:
-        lines[0] += f"; of all pairs of user and item, {answer['sparsity']:.2%} have no interaction"
+        lines[0] += f"; of all pairs of user and item, {answer['sparsity']:z.2%} have no interaction"
     time, coverage = answer["time_range"], answer["text_coverage"]
     if time["order_is_time"]:
         lines.append("Time: none is delivered; the order of the rows is the time")
@@ -54,7 +54,7 @@ def _used(answer: Mapping[str, Any]) -> list[str]:
         read = f", numbers read as {time['numbers_are']}" if time["numbers_are"] else ""
         lines.append(f"Time: {time['first']} to {time['last']}{read}")
     if coverage:
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in coverage.items())
+        shares = ", ".join(f"{name} {share:z.1%}" for name, share in coverage.items())
         lines.append(f"Items with a text: {shares}")
     return lines
 

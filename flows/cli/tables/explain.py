@@ -27,7 +27,7 @@ def _place(answer: Mapping[str, Any]) -> str:
     listed = f"Rank {answer['rank']} of the list; " if answer["rank"] else "Not in the list; "
     by_score = f"place {answer['place_by_score']} of {answer['candidates']} candidates by score"
     known = by_score if answer["place_by_score"] else "put there by a rule"
-    return f"{listed}{known}, {answer['score']:.3f}."
+    return f"{listed}{known}, {answer['score']:z.3f}."
 
 
 def _models(answer: Mapping[str, Any]) -> Table:
@@ -38,14 +38,14 @@ def _models(answer: Mapping[str, Any]) -> Table:
         columns.append(figure(f"adds to being in first {membership['k']}"))
     rows: list[list[Cell]] = []
     for row in answer["models"]:
-        cells: list[Cell] = [row["label"], f"{row['contribution']:+.3f}", f"{row['share']:+.0%}"]
-        cells.append("" if row["normalised"] is None else f"{row['normalised']:+.2f}")
+        cells: list[Cell] = [row["label"], f"{row['contribution']:+z.3f}", f"{row['share']:+z.0%}"]
+        cells.append("" if row["normalised"] is None else f"{row['normalised']:+z.2f}")
         cells.append("" if row["own_rank"] is None else str(row["own_rank"]))
         if membership:
-            cells.append(f"{membership['models'][row['model']]:+.3f}")
+            cells.append(f"{membership['models'][row['model']]:+z.3f}")
         rows.append(cells)
     if abs(answer["base"]) > 1e-6:
-        start: list[Cell] = ["what every item starts from", f"{answer['base']:+.3f}"]
+        start: list[Cell] = ["what every item starts from", f"{answer['base']:+z.3f}"]
         rows.append(start + [""] * (len(columns) - 2))
     return Table("", columns, rows)
 

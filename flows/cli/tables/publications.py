@@ -48,5 +48,5 @@ def age(hours: float) -> str:
     ('30 min', '30 h', '4 days')
     """
     if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"
+        return f"{hours * 60:z.0f} min"
+    return f"{hours:z.0f} h" if hours < 72 else f"{hours / 24:z.0f} days"

@@ -16,22 +16,22 @@ def list_table(answer: Mapping[str, Any]) -> Group:
     columns = [figure(""), Column("item", least=20, most=28), text("why", least=24), figure("score")]
     parts: list[Any] = [Table(f"Recommended to {whom}", columns, [_row(row) for row in answer["items"]])]
     if known:
-        past = [(_date(row["time"]), row["title"], f"{row['value']:g}") for row in answer["history"]]
+        past = [(_date(row["time"]), row["title"], f"{row['value']:zg}") for row in answer["history"]]
         parts.append(Table(f"Latest history of {whom}", [word("date"), text("item"), figure("value")], past))
     elif answer["history"]:
         titles = [(row["title"],) for row in answer["history"]]
         parts.append(Table("What the visitor chose, latest first", [text("item")], titles))
     if not known:
-        parts.append(paragraph(f"Answered in {answer['milliseconds']:.0f} ms"))
+        parts.append(paragraph(f"Answered in {answer['milliseconds']:z.0f} ms"))
     return Group(*parts)
 
 
 def _row(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    added = [f"{name} {value:+.2f}" for name, value in row["contributions"].items() if abs(value) >= 0.005]
+    added = [f"{name} {value:+z.2f}" for name, value in row["contributions"].items() if abs(value) >= 0.005]
     rules = f"rules: {', '.join(row['rules'])}" if row.get("rules") else ""
     why = row["reason"] + (f" ({row['angle']})" if row["text"] else "")
     item = lines(row["title"], ", ".join(row["categories"]))
-    return str(row["rank"]), item, lines(why, ", ".join(added), rules), f"{row['score']:.2f}"
+    return str(row["rank"]), item, lines(why, ", ".join(added), rules), f"{row['score']:z.2f}"
 
 
 def _date(seconds: int) -> str:

@@ -13,18 +13,18 @@ def relevance_table(answer: Mapping[str, Any]) -> Group:
     name, column = f"ndcg_at_{answer['k']}", f"NDCG@{answer['k']}"
     title = f"{answer['pairs']:,} pairs of {answer['users']:,} users ({answer['judged_users']:,} with labels)"
     alone = [
-        (row["model"], f"{row[name]:.4f}", f"{row['low']:.4f} to {row['high']:.4f}")
+        (row["model"], f"{row[name]:z.4f}", f"{row['low']:z.4f} to {row['high']:z.4f}")
         for row in (*answer["models"], *answer["variants_of_the_language_model"])
     ]
     fused = [
-        (row["with"] or "nothing", f"{row[name]:.4f}", _gain(row) if row["with"] else "")
+        (row["with"] or "nothing", f"{row[name]:z.4f}", _gain(row) if row["with"] else "")
         for row in answer["fusion"]
     ]
-    costs = [("language_model", "", f"{answer['language_model']['ms_a_pair']:.1f}")]
+    costs = [("language_model", "", f"{answer['language_model']['ms_a_pair']:z.1f}")]
     for model, cost in (("relevance_student", answer["student"]), ("cross_encoder", answer["cross_encoder"])):
-        costs.append((model, f"{cost['fit_seconds']:.1f}", f"{cost['ms_a_pair']:.4f}"))
+        costs.append((model, f"{cost['fit_seconds']:z.1f}", f"{cost['ms_a_pair']:z.4f}"))
     found = answer["student"]["rank_correlation"]
-    learned = (f"{found['value']:.3f}", f"{found['low']:.3f} to {found['high']:.3f}")
+    learned = (f"{found['value']:z.3f}", f"{found['low']:z.3f} to {found['high']:z.3f}")
     return Group(
         Table(title, [word("model"), figure(column), figure("95% interval")], alone),
         Table(
@@ -42,4 +42,4 @@ def relevance_table(answer: Mapping[str, Any]) -> Group:
 
 
 def _gain(row: Mapping[str, Any]) -> tuple[str, str]:
-    return f"{row['difference']:+.4f}", f"({row['low']:+.4f} to {row['high']:+.4f})"
+    return f"{row['difference']:+z.4f}", f"({row['low']:+z.4f} to {row['high']:+z.4f})"

@@ -27,7 +27,7 @@ def draws_table(mean: Mapping[str, Any]) -> Group:
     for model, parts in mean.items():
         for part, figures in parts.items():
             rows = [
-                (name, f"{found['mean']:.3f}", f"{found['standard_error']:.3f}")
+                (name, f"{found['mean']:z.3f}", f"{found['standard_error']:z.3f}")
                 for name, found in figures.items()
             ]
             tables.append(Table(f"{model}, {PARTS[part]}", columns, rows))

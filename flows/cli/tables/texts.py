@@ -14,7 +14,7 @@ def texts_table(answer: Mapping[str, Any]) -> Table:
             row["angle"],
             row["text"],
             str(row["pass"]),
-            "" if row["log_prob"] is None else f"{row['log_prob']:.2f}",  # some servers give none
+            "" if row["log_prob"] is None else f"{row['log_prob']:z.2f}",  # some servers give none
             str(row["n_tokens"]),
         )
         for row in answer["texts"]
@@ -43,6 +43,6 @@ def quality_table(figures: Mapping[str, Any]) -> Table:
     rows = []
     for name, value in figures.items():
         for inner, found in value.items() if isinstance(value, Mapping) else [("", value)]:
-            shown = "-" if found is None else f"{found:.4g}" if isinstance(found, float) else f"{found:,}"
+            shown = "-" if found is None else f"{found:z.4g}" if isinstance(found, float) else f"{found:,}"
             rows.append((f"{name.replace('_', ' ')}{inner and f': {inner}'}", shown))
     return Table("Published texts", [text("figure", least=30), figure("value")], rows)

@@ -30,10 +30,10 @@ def _search(answer: Mapping[str, Any], search: Mapping[str, Any]) -> list[Render
     shown = [
         (
             "as set" if row["as_set"] else str(row["number"]),
-            *(f"{one:.4g}" if isinstance(one, float) else str(one) for one in row["parameters"].values()),
-            *(f"{row['figures'][name]:.4f}" for name in metrics),
-            f"{row['fit_seconds']:.2f}",
-            f"{row['score_seconds']:.2f}",
+            *(f"{one:z.4g}" if isinstance(one, float) else str(one) for one in row["parameters"].values()),
+            *(f"{row['figures'][name]:z.4f}" for name in metrics),
+            f"{row['fit_seconds']:z.2f}",
+            f"{row['score_seconds']:z.2f}",
         )
         for row in rows
     ]
@@ -55,15 +55,15 @@ def _lines(search: Mapping[str, Any], ndcg: str) -> list[str]:
     a, b = fold["chosen_on_a"], fold["chosen_on_b"]
     inside = gain["low"] <= 0 <= gain["high"]
     lines = [
-        f"Best on all, in fold: {search['best']['figures'][ndcg]:.4f}; out of fold: {fold['value']:.4f}",
-        f"  best on fold A (trial {a['number']}), on fold B: {a['value_on_b']:.4f}",
-        f"  best on fold B (trial {b['number']}), on fold A: {b['value_on_a']:.4f}",
-        f"Out of fold minus as set, same users: {gain['difference']:+.4f} "
-        f"({gain['low']:+.4f} to {gain['high']:+.4f})" + (": no gain is shown" if inside else ""),
+        f"Best on all, in fold: {search['best']['figures'][ndcg]:z.4f}; out of fold: {fold['value']:z.4f}",
+        f"  best on fold A (trial {a['number']}), on fold B: {a['value_on_b']:z.4f}",
+        f"  best on fold B (trial {b['number']}), on fold A: {b['value_on_a']:z.4f}",
+        f"Out of fold minus as set, same users: {gain['difference']:+z.4f} "
+        f"({gain['low']:+z.4f} to {gain['high']:+z.4f})" + (": no gain is shown" if inside else ""),
     ]
     if search["importance"]:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in search["importance"].items())
+        shares = ", ".join(f"{name} {share:z.0%}" for name, share in search["importance"].items())
         lines.append(f"What decides: {shares}")
     before = f", {search['trials_before']} of them from before" if search["trials_before"] else ""
     failed = f", {search['failed']} could not be fitted" if search["failed"] else ""
-    return [*lines, f"{search['trials']} trials{before}{failed}; {search['seconds']:.0f} s"]
+    return [*lines, f"{search['trials']} trials{before}{failed}; {search['seconds']:z.0f} s"]

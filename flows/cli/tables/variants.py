@@ -50,8 +50,8 @@ def _pair(name: str, found: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def _signed(found: Mapping[str, float]) -> tuple[str, str]:
-    return f"{found['difference']:+.4f}", f"[{found['low']:+.4f}, {found['high']:+.4f}]"
+    return f"{found['difference']:+z.4f}", f"[{found['low']:+z.4f}, {found['high']:+z.4f}]"
 
 
 def _number(value: float | None, digits: int = 4) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+    return "" if value is None else f"{value:z.{digits}f}"
