@@ -56,32 +56,36 @@ def wide_variants() -> dict[str, Any]:
 
 def of_variants(answer: Mapping[str, Any]) -> Iterator[str]:
     for row in answer["variants"][:2]:
-        yield from (f"{row['text_distance']:.4f}", f"{row['fit_seconds']:.1f}", f"{row['score_seconds']:.1f}")
+        yield from (
+            f"{row['text_distance']:z.4f}",
+            f"{row['fit_seconds']:z.1f}",
+            f"{row['score_seconds']:z.1f}",
+        )
         for name, found in row["val"]["differences"].items():
-            yield f"{row['val'][name]:.4f}"
+            yield f"{row['val'][name]:z.4f}"
             if not row.get("is_baseline"):
-                yield from (f"{value:+.4f}" for value in found.values())
-    yield from (f"{value:+.4f}" for value in answer["pair"]["val"]["text_distance"].values())
+                yield from (f"{value:+z.4f}" for value in found.values())
+    yield from (f"{value:+z.4f}" for value in answer["pair"]["val"]["text_distance"].values())
 
 
 def of_search(answer: Mapping[str, Any]) -> Iterator[str]:
     (one,) = answer["searches"]
     for trial in (*one["top"], one["as_set"]):
         yield "" if trial["as_set"] else str(trial["number"])
-        yield from (f"{value:.4g}" for value in trial["parameters"].values() if isinstance(value, float))
+        yield from (f"{value:z.4g}" for value in trial["parameters"].values() if isinstance(value, float))
         yield str(trial["parameters"]["time_half_life_days"])
-        yield from (f"{value:.4f}" for value in trial["figures"].values())
-        yield from (f"{trial['fit_seconds']:.2f}", f"{trial['score_seconds']:.2f}")
-    yield from (f"{value:+.4f}" for value in one["gain"].values())
+        yield from (f"{value:z.4f}" for value in trial["figures"].values())
+        yield from (f"{trial['fit_seconds']:z.2f}", f"{trial['score_seconds']:z.2f}")
+    yield from (f"{value:+z.4f}" for value in one["gain"].values())
     yield from ("0.2143", "0.2099", "0.2187", "81%", "19%", "30", "12", "321", "1234.5678", "12.25")
 
 
 def of_labels(answer: Mapping[str, Any]) -> Iterator[str]:
     for row in (*answer["models"], *answer["variants_of_the_language_model"]):
-        yield from (f"{row[name]:.4f}" for name in ("ndcg_at_10", "low", "high"))
+        yield from (f"{row[name]:z.4f}" for name in ("ndcg_at_10", "low", "high"))
     base, more = answer["fusion"]
-    yield from (f"{base['ndcg_at_10']:.4f}", f"{more['ndcg_at_10']:.4f}")
-    yield from (f"{more[name]:+.4f}" for name in ("difference", "low", "high"))
+    yield from (f"{base['ndcg_at_10']:z.4f}", f"{more['ndcg_at_10']:z.4f}")
+    yield from (f"{more[name]:+z.4f}" for name in ("difference", "low", "high"))
     yield from ("270.8", "65.4", "1.4321", "3.2", "0.0123", "0.412", "0.387", "0.437", "3,000", "100", "87")
 
 
@@ -151,7 +155,7 @@ def test_check(tmp_path: Path, width: int) -> None:
     found = check(config, lambda _: None)
     told = json.loads(json.dumps(found.as_json()))
     figures = [f"{told[name]:,}" for name in ("items", "users", "interactions")]
-    figures += [f"{told['sparsity']:.2%}", *(f"{value:.1%}" for value in told["text_coverage"].values())]
+    figures += [f"{told['sparsity']:z.2%}", *(f"{value:z.1%}" for value in told["text_coverage"].values())]
     figures += [f"{one['count']:,}" for one in told["problems"]]
     figures += [f"{row[name]:,}" for row in told["sources"] for name in ("rows_in", "used", "quarantined")]
     assert "1,234" in figures
