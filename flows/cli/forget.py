@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import Config, load
-from flows.cli.printing import print_json, say
+from flows.cli.printing import print_answer, say
 
 
 def forget(
@@ -16,6 +16,7 @@ def forget(
     config: Config = None,
 ) -> None:
     """Remove a person from every table, vector, list and snapshot, and leave them out from now on."""
+    from flows.cli.tables.forget import forgotten
     from tasks.run import forgetting
 
     settings = load(config)
@@ -30,15 +31,4 @@ def forget(
             else f"User {user} was forgotten before; what is left of that is done again."
         )
         typer.confirm("Remove this person for good?", abort=True)
-    gone = forgetting.forget(settings, user)
-    if as_json:
-        print_json(asdict(gone))
-        return
-    say(f"User {user} is forgotten. Removed:")
-    for place, rows in {**gone.tables, **gone.tracked}.items():
-        say(f"  {place}: {rows} row{'' if rows == 1 else 's'}")
-    for name in gone.snapshots:
-        say(f"  snapshots/{name}: the file")
-    for name in gone.matchers:
-        say(f"  matchers/{name}: the file, fitted again by the next run")
-    say("Left alone: the files that data comes from, and what `polyrec export` wrote.")
+    print_answer(asdict(forgetting.forget(settings, user)), as_json, forgotten)

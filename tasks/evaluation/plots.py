@@ -48,8 +48,8 @@ def interval_panels(
     """
     figure = make_subplots(rows=1, cols=len(panels), shared_yaxes=True, subplot_titles=list(panels))
     for column, (heading, points) in enumerate(panels.items(), start=1):
-        above = [high - value if None not in (value, high) else 0 for value, _, high in points]  # type: ignore[operator]
-        below = [value - low if None not in (value, low) else 0 for value, low, _ in points]  # type: ignore[operator]
+        above = [0 if value is None or high is None else high - value for value, _, high in points]
+        below = [0 if value is None or low is None else value - low for value, low, _ in points]
         error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": "#94a3b8"}
         trace = go.Scatter(
             x=[value for value, _, _ in points],

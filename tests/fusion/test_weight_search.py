@@ -135,7 +135,7 @@ def test_no_matcher_is_refused() -> None:
         search(bowl, (), plan(2))
 
 
-def test_halves_are_equal_and_depend_on_ids_and_seed_only() -> None:
+def test_folds_are_equal_and_depend_on_ids_and_seed_only() -> None:
     users = [str(number) for number in range(101)]
     fold = folds_of(users, seed=0)
     assert np.bincount(fold).tolist() == [51, 50]

