@@ -145,7 +145,7 @@ def reading(folder: Path) -> Iterator[Snapshot]:
 
 
 def check_published(snapshot: Snapshot, lists: str) -> None:
-    """Refuse to read lists (the table LISTS or DIVERSE_LISTS) of an older publication without diverse ones.
+    """Refuse to read DIVERSE_LISTS, where `lists` is that table, of a publication that has none.
 
     Raises:
         WarehouseError: it has none.

@@ -17,7 +17,7 @@ def unit(vectors: NDArray[Real]) -> NDArray[Real]:
 
 
 def centred(vectors: Vectors) -> Vectors:
-    """Subtract the mean of vectors (..., D) that are not zero from them, and scale to length 1; zeros stay.
+    """Subtract from vectors (..., D) the mean of those that are not zero, scale to length 1; zeros stay.
 
     Sentence vectors share a large common part. Without it, cosine says what sets texts apart.
     """

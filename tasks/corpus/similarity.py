@@ -16,8 +16,8 @@ SAME = 1e-6
 class Similarity:
     """Texts as vectors, made as those that are matched, beside the vectors of all items.
 
-    Of (N, D) `items`, items[n] is the vector of item_ids[n]. Of a description, and of each declared column,
-    so many `words` are encoded.
+    `items` are (N, D): items[n] is the vector of item_ids[n]. A description and each declared column are
+    encoded up to so many `words`.
     """
 
     def __init__(self, encode: Encode, item_ids: Sequence[str], items: Vectors, words: int) -> None:
@@ -51,7 +51,7 @@ def replacements(
 
     `texts` are the vectors (K, D) of the item's; a slot's candidate has a vector (D,) and the rank of the
     item for it. A candidate takes the place where this rank is at most `most` and the spread of the item's
-    texts rises. Candidates that earlier slots kept count as the item's texts.
+    texts rises. A candidate that took a place in an earlier slot counts as one of these texts.
     """
     now, verdicts = texts.copy(), {}
     for slot in sorted(candidates):

@@ -175,7 +175,8 @@ def write_texts(missing: pl.DataFrame, writer: Writer) -> pl.DataFrame:
     What does not stand is tried again with another seed, all batches' together. Where no attempt stands a
     plain text takes the place; an unsafe attempt is kept beside it, quarantined.
     """
-    corpus, rows = writer.corpus, list[Row]()
+    corpus = writer.corpus
+    rows: list[Row] = []
     waiting: list[tuple[Row, str]] = [(row, "") for row in writer.in_order(missing)]
     for number in range(corpus.attempts):
         again = []

@@ -43,7 +43,8 @@ def words_of(column: str) -> str:
 def computed_columns(warehouse: Warehouse, columns: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Content that looks computed from interactions, which tells the future and changes every night.
 
-    A column of numbers that is named like a count or a mean, or goes along with one; and why it is refused.
+    Yields each column of numbers that is named like a count or a mean, or goes along with one, and why it is
+    refused.
     """
     for column in columns:
         filled, numeric, with_counts, with_means = like_interactions(warehouse, column)

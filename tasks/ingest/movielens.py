@@ -127,7 +127,8 @@ def _items(delivered: pl.DataFrame) -> pl.DataFrame:
     flags = delivered.columns[delivered.columns.index(NO_CATEGORY) + 1 :]
     rows = [
         (
-            *(row["line"], str(row["movie_id"])),
+            row["line"],
+            str(row["movie_id"]),
             *parse_title(row["movie_title"]),
             [flag for flag in flags if row[flag]],
         )

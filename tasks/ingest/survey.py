@@ -58,7 +58,7 @@ class Survey:
         return "latin-1" if latin else "utf-8"
 
     def plainly_quoted(self, delimiter: bytes) -> bool:
-        """Whether every reader takes each quote for the same; next to a long delimiter, none is sure to."""
+        """Whether all readers understand its quotes alike; beside a long delimiter that is not certain."""
         return not self.beside_quotes or (
             len(delimiter) == 1 and self.beside_quotes <= {QUOTE, LF, CR, delimiter[0]}
         )

@@ -11,16 +11,15 @@ GOODBOOKS = "https://raw.githubusercontent.com/zygmuntz/goodbooks-10k/master"
 AMAZON = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023/raw"
 MIND = "https://huggingface.co/datasets/Recommenders/MIND/resolve/main"
 
-AMAZON_CATEGORIES = (
-    *("All_Beauty", "Amazon_Fashion", "Appliances", "Arts_Crafts_and_Sewing", "Automotive"),
-    *("Baby_Products", "Beauty_and_Personal_Care", "Books", "CDs_and_Vinyl"),
-    *("Cell_Phones_and_Accessories", "Clothing_Shoes_and_Jewelry", "Digital_Music", "Electronics"),
-    *("Gift_Cards", "Grocery_and_Gourmet_Food", "Handmade_Products", "Health_and_Household"),
-    *("Health_and_Personal_Care", "Home_and_Kitchen", "Industrial_and_Scientific", "Kindle_Store"),
-    *("Magazine_Subscriptions", "Movies_and_TV", "Musical_Instruments", "Office_Products"),
-    *("Patio_Lawn_and_Garden", "Pet_Supplies", "Software", "Sports_and_Outdoors", "Subscription_Boxes"),
-    *("Tools_and_Home_Improvement", "Toys_and_Games", "Video_Games", "Unknown"),
-)
+_CATEGORIES = """
+All_Beauty Amazon_Fashion Appliances Arts_Crafts_and_Sewing Automotive Baby_Products
+Beauty_and_Personal_Care Books CDs_and_Vinyl Cell_Phones_and_Accessories Clothing_Shoes_and_Jewelry
+Digital_Music Electronics Gift_Cards Grocery_and_Gourmet_Food Handmade_Products Health_and_Household
+Health_and_Personal_Care Home_and_Kitchen Industrial_and_Scientific Kindle_Store Magazine_Subscriptions
+Movies_and_TV Musical_Instruments Office_Products Patio_Lawn_and_Garden Pet_Supplies Software
+Sports_and_Outdoors Subscription_Boxes Tools_and_Home_Improvement Toys_and_Games Video_Games Unknown
+"""
+AMAZON_CATEGORIES = tuple(_CATEGORIES.split())
 
 MOVIELENS_TERMS = (
     "For research; no endorsement by the University of Minnesota or GroupLens may be stated or implied. "

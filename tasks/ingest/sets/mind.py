@@ -4,10 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-NEWS = [
-    *("news_id", "category", "subcategory", "title", "abstract", "url"),
-    *("title_entities", "abstract_entities"),
-]
+_NEWS = "news_id category subcategory title abstract url title_entities abstract_entities"
+NEWS = _NEWS.split()
 BEHAVIOURS = ["impression_id", "user_id", "time", "history", "impressions"]
 
 
