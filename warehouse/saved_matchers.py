@@ -29,7 +29,9 @@ def convert_saved_matchers(folder: Path) -> None:
                 (manifest.parent / old).rename(manifest.parent / new)
         for description in manifest.parent.glob("*/model.json"):
             _convert(description, len(values["item_ids"]))
-        _write(manifest, {**values, "matchers": [MATCHERS.get(name, name) for name in values["matchers"]]})
+        names = [MATCHERS.get(name, name) for name in values["matchers"]]
+        if names != values["matchers"]:
+            _write(manifest, {**values, "matchers": names})
 
 
 def _convert(file: Path, n_items: int) -> None:

@@ -108,26 +108,23 @@ def current_snapshot(folder: Path) -> Path | None:
 def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
     """Point readers at what serving.current says, after a run that was killed between the two.
 
-    Where an older version wrote the snapshot, what readers use beside it is brought up to date first: a
-    snapshot of today says that all of this is done. Returns the new snapshot; None with nothing to do.
+    Unless a snapshot of this version says that it is done, the saved matchers, which readers use beside it,
+    are brought up to date first. Returns the new snapshot; None with nothing to do.
     """
-    current = warehouse.query("current_publication")
-    if current.is_empty():
-        return None
-    publication_id: str = current["publication_id"].item()
     path = current_snapshot(warehouse.folder)
-    of_today = False
+    of_today, shown = False, ""
     if path is not None:
         with (
             suppress(duckdb.IOException),  # there is no such file, or it is damaged
             duckdb.connect(path, read_only=True, config=DUCKDB_CONFIG) as connection,
         ):
-            of_today = _is_of_today(connection)
-        if of_today and path.name.split(".")[0] == f"snapshot-{publication_id}":
-            return None
+            of_today, shown = _is_of_today(connection), path.name.split(".")[0]
     if not of_today:
         convert_saved_matchers(warehouse.folder)
-    return write_snapshot(warehouse, publication_id)
+    current = warehouse.query("current_publication")
+    if current.is_empty() or (of_today and shown == f"snapshot-{current['publication_id'].item()}"):
+        return None
+    return write_snapshot(warehouse, current["publication_id"].item())
 
 
 @contextmanager

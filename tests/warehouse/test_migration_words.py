@@ -260,6 +260,17 @@ def test_saved_matchers_are_of_today(old_home: Path) -> None:
             assert read_description(folder / name) == described
 
 
+def test_matchers_of_a_home_that_published_nothing_are_of_today(old_home: Path) -> None:
+    shutil.rmtree(old_home / "snapshots")
+    with writing(old_home, "a test") as warehouse:
+        warehouse.run("delete from serving.current")
+        assert reconcile_snapshot(warehouse) is None
+        assert read_description(old_home / "matchers" / "all" / NEW) == (NEW, PARAMETERS[OLD])
+        before = whole(old_home)
+        assert reconcile_snapshot(warehouse) is None
+        assert whole(old_home) == before
+
+
 @pytest.mark.parametrize("number", [1, 4])
 def test_matchers_of_another_format_stay_as_they_are(old_home: Path, number: int) -> None:
     file = old_home / "matchers" / "all" / "ease" / "model.json"
