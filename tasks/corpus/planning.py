@@ -40,7 +40,7 @@ def wanted_texts(items: pl.DataFrame, corpus: Corpus, seed: int) -> pl.DataFrame
 
 
 def missing_texts(wanted: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
-    """The wanted texts that none of the standing ones is."""
+    """The wanted texts for which no text stands yet."""
     return wanted.join(standing, on=KEYS, how="anti", maintain_order="left")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 _NEWS = "news_id category subcategory title abstract url title_entities abstract_entities"
-NEWS = _NEWS.split()
+NEWS: list[str] = _NEWS.split()
 BEHAVIOURS = ["impression_id", "user_id", "time", "history", "impressions"]
 
 
