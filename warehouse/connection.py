@@ -271,7 +271,7 @@ def writing(
                 connection = _open_database(folder, timeout_s)
                 warehouse = Warehouse(folder, connection)
                 resources.callback(warehouse.close)
-                migrate(connection)
+                migrate(connection, data_folder=folder)
                 shared.warehouse = warehouse
                 shared.resources = resources.pop_all()
         shared.users += 1

@@ -6,19 +6,27 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import WarehouseError
+from warehouse.saved_matchers import MIGRATION, convert_saved_matchers
 from warehouse.sql import load_sql
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, folder: Path = MIGRATIONS) -> list[str]:
+def migrate(
+    connection: duckdb.DuckDBPyConnection, folder: Path = MIGRATIONS, data_folder: Path | None = None
+) -> list[str]:
     """Apply the migrations that this warehouse has not seen; returns their names.
+
+    Matchers that are saved in `data_folder`, the warehouse's own, are brought up to date before its tables:
+    after a kill in between, both are done again.
 
     Raises:
         WarehouseError: an applied migration was edited since or is not known here, or a new one fails.
     """
     connection.execute(load_sql("create_applied_migrations"))
     new = unseen(connection, folder)
+    if data_folder is not None and MIGRATION in new:
+        convert_saved_matchers(data_folder)
     for name, (text, content_hash) in new.items():
         connection.begin()
         try:

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-OLD_FORMAT, FORMAT = 2, 3  # those of tasks/matching/base.py before and after m016_words
+MIGRATION = "m016_words"  # of the tables, which gives the same names to what they hold
+OLD_FORMAT, FORMAT = 2, 3  # those of tasks/matching/base.py before and after it
 MATCHERS = {"rarity": "inverse_popularity"}
 PARAMETERS = {
     "nearness": "temporal_co_occurrence",
@@ -39,6 +38,7 @@ def _convert(file: Path, n_items: int) -> None:
     described = _read(file)
     if described["format"] != OLD_FORMAT:
         return
+    import numpy as np
     from safetensors.numpy import load_file, save_file
 
     name: str = described["name"]

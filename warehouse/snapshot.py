@@ -16,7 +16,6 @@ from warehouse.columns import DIVERSE_LISTS
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError
 from warehouse.migrate import unseen
-from warehouse.saved_matchers import convert_saved_matchers
 from warehouse.sql import DUCKDB_CONFIG, QUERIES, quoted, run_query, text_of
 
 POINTER = "current"
@@ -108,23 +107,21 @@ def current_snapshot(folder: Path) -> Path | None:
 def reconcile_snapshot(warehouse: Warehouse) -> Path | None:
     """Point readers at what serving.current says, after a run that was killed between the two.
 
-    Unless a snapshot of this version says that it is done, the saved matchers, which readers use beside it,
-    are brought up to date first. Returns the new snapshot; None with nothing to do.
+    One that an older version wrote is written again. Returns the new snapshot; None with nothing to do.
     """
+    current = warehouse.query("current_publication")
+    if current.is_empty():
+        return None
+    publication_id: str = current["publication_id"].item()
     path = current_snapshot(warehouse.folder)
-    of_today, shown = False, ""
-    if path is not None:
+    if path is not None and path.name.split(".")[0] == f"snapshot-{publication_id}":
         with (
             suppress(duckdb.IOException),  # there is no such file, or it is damaged
             duckdb.connect(path, read_only=True, config=DUCKDB_CONFIG) as connection,
         ):
-            of_today, shown = _is_of_today(connection), path.name.split(".")[0]
-    if not of_today:
-        convert_saved_matchers(warehouse.folder)
-    current = warehouse.query("current_publication")
-    if current.is_empty() or (of_today and shown == f"snapshot-{current['publication_id'].item()}"):
-        return None
-    return write_snapshot(warehouse, current["publication_id"].item())
+            if _is_of_today(connection):
+                return None
+    return write_snapshot(warehouse, publication_id)
 
 
 @contextmanager

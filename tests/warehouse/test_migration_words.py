@@ -21,7 +21,13 @@ from warehouse.columns import LISTS
 from warehouse.connection import DATABASE, writing
 from warehouse.errors import WarehouseError
 from warehouse.migrate import MIGRATIONS, migrate
-from warehouse.snapshot import current_snapshot, point_readers_at, reading, reconcile_snapshot
+from warehouse.snapshot import (
+    current_snapshot,
+    point_readers_at,
+    reading,
+    reconcile_snapshot,
+    write_snapshot,
+)
 
 OLD, NEW = "rarity", "inverse_popularity"
 EASE = {"regularisation": 500.0, "content": 10.0, "nearness": 0.5, "near_half_life_items": 8.0}
@@ -260,15 +266,18 @@ def test_saved_matchers_are_of_today(old_home: Path) -> None:
             assert read_description(folder / name) == described
 
 
-def test_matchers_of_a_home_that_published_nothing_are_of_today(old_home: Path) -> None:
-    shutil.rmtree(old_home / "snapshots")
+@pytest.mark.parametrize("published", [True, False])
+def test_a_writer_brings_saved_matchers_up_to_date(old_home: Path, published: bool) -> None:
+    """Without a publication there is nothing for readers, and a writer may write their snapshot itself."""
+    if not published:
+        shutil.rmtree(old_home / "snapshots")
     with writing(old_home, "a test") as warehouse:
-        warehouse.run("delete from serving.current")
-        assert reconcile_snapshot(warehouse) is None
-        assert read_description(old_home / "matchers" / "all" / NEW) == (NEW, PARAMETERS[OLD])
-        before = whole(old_home)
-        assert reconcile_snapshot(warehouse) is None
-        assert whole(old_home) == before
+        if published:
+            write_snapshot(warehouse, "p")
+        else:
+            warehouse.run("delete from serving.current")
+            assert reconcile_snapshot(warehouse) is None
+    assert read_description(old_home / "matchers" / "all" / NEW) == (NEW, PARAMETERS[OLD])
 
 
 @pytest.mark.parametrize("number", [1, 4])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-_NEWS = "news_id category subcategory title abstract url title_entities abstract_entities"
-NEWS: list[str] = _NEWS.split()
+NEWS = ["news_id", "category", "subcategory", "title", "abstract", "url"]
+NEWS += ["title_entities", "abstract_entities"]
 BEHAVIOURS = ["impression_id", "user_id", "time", "history", "impressions"]
 
 
