@@ -11,7 +11,8 @@ from flows.cli.printing import alert_of_published, warn
 def check(as_json: Json = False, config: Config = None) -> None:
     """Read what `run` would ingest, load nothing, and say what it holds and what is wrong.
 
-    Ends with code 0 when the data can be used, 1 when it can but not all of it, 2 when it cannot.
+    Ends with code 0 when the data can be used, 1 when it can but not all of
+    it, 2 when it cannot.
     """
     from rich.console import Console
 

@@ -26,8 +26,9 @@ def explain(
 ) -> None:
     """Say why an item is in a user's list, or why it is not.
 
-    Contributions of the models are Shapley values; they add up to the score. The counterfactual leaves each
-    of the latest 100 items of the history out in turn.
+    Contributions of the models are Shapley values; they add up to the score.
+    The counterfactual leaves each of the latest 100 items of the history out in
+    turn.
     """
     from flows.cli.tables.explain import explanation
     from serving.explain import explain as read_explanation

@@ -30,7 +30,8 @@ Config = Annotated[
     typer.Option(
         "--config",
         callback=settings_file,
-        help="Settings, in TOML [default: polyrec.toml here or of the project]",
+        help="Settings, in TOML.",
+        show_default="polyrec.toml here or of the project",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -17,8 +17,9 @@ def publications(
 ) -> None:
     """Show what was published, the newest first: whose model, how many lists, and which are served.
 
-    Lists that no run has renewed or found up to date for max_list_age_hours of [fusion] raise an alert: a
-    line on stderr, the key `alert` in JSON.
+    Lists that no run has renewed or found up to date for so long as
+    `max_list_age_hours` of the section `fusion` raise an alert: a line on
+    stderr, the key `alert` in JSON.
     """
     from datetime import UTC, datetime
 
@@ -48,8 +49,8 @@ def rollback(
 ) -> None:
     """Serve the lists of an older publication again, without what today's hard rules forbid.
 
-    They become a new publication. They stay until scores or settings change; the next search's champion is
-    their fusion model.
+    They become a new publication. They stay until scores or settings change;
+    the next search's champion is their fusion model.
     """
     from flows.cli.tables.publications import rolled_back
     from flows.rollback import roll_back

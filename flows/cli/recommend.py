@@ -35,8 +35,9 @@ def recommend(
 ) -> None:
     """Show a user's list, or a visitor's, the reasons, and the latest history beside it.
 
-    A visitor is anybody whom the last run did not know: --query, --history and --profile say what is known of
-    them, alone or together. Nothing is trained and nothing is kept.
+    A visitor is anybody whom the last run did not know: --query, --history and
+    --profile say what is known of them, alone or together. Nothing is trained
+    and nothing is kept.
     """
     from flows.cli.tables.recommend import list_table
     from serving.lists import dial_of

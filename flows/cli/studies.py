@@ -58,7 +58,7 @@ def tune(
         list[str] | None,
         typer.Argument(
             metavar="MATCHER",
-            help="Which ones; when none is given, all of [matching] matchers that have settings.",
+            help="Which ones; when none is given, all of the settings that have something to search.",
         ),
     ] = None,
     trials: Annotated[

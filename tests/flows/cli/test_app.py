@@ -1,12 +1,16 @@
 """The command line: what it prints, and that what a user can mend is one line and exit code 2."""
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from flows.cli.app import app
 from flows.cli.options import settings_file
 from tasks.settings import PROJECT
 from tests.flows.commands import Answer, refused
@@ -32,6 +36,26 @@ def test_help(polyrec: Callable[..., Answer], command: Sequence[str]) -> None:
     else:
         for name in COMMANDS:
             assert f" {name} " in answer.out
+
+
+def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from every_command(inner, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "command"), list(every_command(get_command(app))))
+def test_help_is_whole_at_eighty_columns(
+    polyrec: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], command: Any
+) -> None:
+    """Typer reads what stands in brackets as markup, and keeps the line ends of later paragraphs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip("│ ") for line in polyrec(*path, "--help").out.splitlines()]
+    words = {word for line in lines for word in line.split()}
+    for text in (command.help, *(one.help or "" for one in command.params)):
+        assert set(text.split()) <= words
+    _, *more = inspect.cleandoc(command.help).split("\n\n")
+    assert all(line in lines for paragraph in more for line in paragraph.splitlines())
 
 
 def test_help_imports_nothing_heavy() -> None:
