@@ -63,23 +63,18 @@ class Findings:
         """Everything as plain values; what is not known is null."""
         found = self.figures
         cells = found.users * found.items if found else 0
-        texts = {"title": "titled", "description": "described", "categories": "categorised"}
         return {
-            **{name: getattr(found, name, None) for name in ("items", "users", "interactions")},
+            "items": found.items if found else None,
+            "users": found.users if found else None,
+            "interactions": found.interactions if found else None,
             "sparsity": 1 - found.pairs / cells if found and cells else None,
-            "time_range": found
-            and {
-                "first": None if self.order_is_time else _moment(found.first),
-                "last": None if self.order_is_time else _moment(found.last),
-                "numbers_are": self.time_unit,
-                "order_is_time": self.order_is_time,
-            },
-            "text_coverage": {name: getattr(found, count) / found.items for name, count in texts.items()}
-            if found and found.items
-            else None,
+            "time_range": self._time_range(found) if found else None,
+            "text_coverage": _text_coverage(found) if found and found.items else None,
             "problems": [
                 {
-                    **{name: getattr(one, name) for name in ("kind", "reason", "count")},
+                    "kind": one.kind,
+                    "reason": one.reason,
+                    "count": one.count,
                     "example": asdict(one.example) if one.example else None,
                 }
                 for one in self.ordered
@@ -87,6 +82,19 @@ class Findings:
             "usable": self.usable,
             "sources": [dict(row) for row in self.sources],
         }
+
+    def _time_range(self, found: Figures) -> dict[str, Any]:
+        return {
+            "first": None if self.order_is_time else _moment(found.first),
+            "last": None if self.order_is_time else _moment(found.last),
+            "numbers_are": self.time_unit,
+            "order_is_time": self.order_is_time,
+        }
+
+
+def _text_coverage(found: Figures) -> dict[str, float]:
+    counts = {"title": found.titled, "description": found.described, "categories": found.categorised}
+    return {name: count / found.items for name, count in counts.items()}
 
 
 def quarantine_problems(reasons: pl.DataFrame, most: int) -> list[Problem]:
