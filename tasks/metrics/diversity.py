@@ -27,9 +27,8 @@ def ild(items: Codes, categories: Flags) -> Floats:
     present = items >= 0
     padded = np.vstack([categories, np.zeros((1, categories.shape[1]), dtype=bool)])  # row -1: no item
     chosen = padded[items].astype(np.float32)  # (U, k, C)
-    shared = (chosen @ chosen.transpose(0, 2, 1)).astype(
-        np.float64
-    )  # (U, k, k), whole numbers: exact in float32
+    # (U, k, k) whole numbers: exact in float32
+    shared = (chosen @ chosen.transpose(0, 2, 1)).astype(np.float64)
     size = chosen.sum(axis=2)
     union = size[:, :, None] + size[:, None, :] - shared
     distance = 1.0 - np.divide(shared, union, out=np.ones(union.shape), where=union > 0)

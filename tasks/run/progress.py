@@ -121,9 +121,11 @@ class Lines:
             return
         self._due = now + LINE_EVERY_S
         rate = self._done / (now - self._start)
-        slow = 0 < rate < 0.1
+        slow = rate < 0.1
         said = f"{rate * 60 if slow else rate:,.1f} a {'minute' if slow else 'second'}"
-        if self._total is not None and rate:
+        if not rate:
+            said = f"{now - self._start:,.0f} seconds so far"
+        elif self._total is not None:
             said += f", {(self._total - self._done) / rate:,.0f} seconds left"
         self._print(said + (f"; now {self._now}" if self._now else ""))
 

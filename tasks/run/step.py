@@ -20,7 +20,7 @@ def step(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], T
 
     Args:
         name: What Prefect calls the step.
-        run_name: What Prefect calls a run of it, such as "match {fit}"; the name when None.
+        run_name: What Prefect calls a run of it, such as "fit {name} on {fit}"; the name when None.
     """
 
     def decorate(work: Callable[P, R]) -> Task[P, R]:

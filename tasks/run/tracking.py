@@ -45,7 +45,7 @@ ABOUT = {
     "matching": "A parent run holds the matchers of one night: a child is one matcher of one fit, with its "
     "settings, its seconds and, for the fit `train`, its figures on validation. Also samples of pairs.",
     "fusion": "A parent run is one search of the fusion's weights: a child is one trial. Compare trials by "
-    "`val_ndcg_at_10` and `val_ild_at_10`; `users` says on whose lists they were tried.",
+    "`val_ndcg_at_<k>` and `val_ild_at_<k>`; `users` says on whose lists they were tried.",
     "publication": "Each run is one publication; its model answers with the lists of that night.",
     "evaluation": "A parent run is one report, ablation or comparison: a child is one model or variant, with "
     "its figures on validation and, after a look at test, on test.",

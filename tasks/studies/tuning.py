@@ -156,9 +156,9 @@ class _Tuning:
 
     def _answer(self, name: str, trials: Sequence[Trial], as_set: Trial) -> dict[str, Any]:
         """What is said of a search."""
-        winner, fold = best(trials), out_of_fold_value(trials, self.fold)
+        winner, out_of_fold = best(trials), out_of_fold_value(trials, self.fold)
         resamples = self.settings.evaluation.resamples
-        gain = paired_difference(fold.ndcg, as_set.figures.ndcg, resamples, self.settings.seed)
+        gain = paired_difference(out_of_fold.ndcg, as_set.figures.ndcg, resamples, self.settings.seed)
         ordered = sorted(trials, key=lambda trial: (-trial.figures.mean_ndcg, trial.number))
         return {
             "matcher": name,
@@ -166,9 +166,9 @@ class _Tuning:
             "as_set": self._row(as_set),
             "best": self._row(winner),
             "out_of_fold": {
-                "value": float(fold.ndcg.mean()),
-                "chosen_on_a": {**self._row(fold.chosen[0]), "value_on_b": fold.value[0]},
-                "chosen_on_b": {**self._row(fold.chosen[1]), "value_on_a": fold.value[1]},
+                "value": float(out_of_fold.ndcg.mean()),
+                "chosen_on_a": {**self._row(out_of_fold.chosen[0]), "value_on_b": out_of_fold.value[0]},
+                "chosen_on_b": {**self._row(out_of_fold.chosen[1]), "value_on_a": out_of_fold.value[1]},
             },
             "gain": as_values(gain),
             "top": [self._row(trial) for trial in ordered[:SHOWN]],

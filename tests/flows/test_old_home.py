@@ -96,7 +96,7 @@ def test_a_run_computes_again_only_what_has_a_renamed_parameter_in_its_hash(
         assert counts["matching"][f"score_rows_{fit}"] > 0
     decided = old.query("decision", decision_id=old.query("last_made")["decision_id"][0]).row(0, named=True)
     assert decided["outcome"] == "kept" and decided["champion"] == decided["challenger"]
-    run_flow(old, "nightly")
+    run_flow(old, "matching")
     assert "score_rows_all" not in old.counts("matching")
 
 

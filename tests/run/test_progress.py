@@ -51,7 +51,7 @@ def test_a_line_though_no_unit_is_done() -> None:
     lines.beat(wait)
     lines.end()
     assert out.getvalue().splitlines() == [
-        "writing [texts]: 0 of 3 items, 0.0 a second; now ease",  # after QUIET_S
+        "writing [texts]: 0 of 3 items, 2 seconds so far; now ease",  # after QUIET_S
         "writing [texts]: 1 of 3 items, 1.9 a minute, 64 seconds left; now slit",  # 30 s later
         "writing [texts]: 2 of 3 items, 1.9 a minute, 31 seconds left; now slit",
         "writing [texts]: 3 of 3 items, done in 77 seconds",
@@ -67,7 +67,7 @@ def test_nobody_knows_how_many() -> None:
     clock.now += LINE_EVERY_S
     advance(60)
     assert out.getvalue() == (
-        "writing [texts]: 0 items, 0.0 a second\nwriting [texts]: 60 items, 1.0 a second\n"
+        "writing [texts]: 0 items, 30 seconds so far\nwriting [texts]: 60 items, 1.0 a second\n"
     )
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_done_yet() -> None:
     advance, out = lines_of(10, clock)
     clock.now += LINE_EVERY_S
     advance(0)
-    assert out.getvalue() == "writing [texts]: 0 of 10 items, 0.0 a second\n"
+    assert out.getvalue() == "writing [texts]: 0 of 10 items, 30 seconds so far\n"
 
 
 def test_short_work_without_a_terminal_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
