@@ -34,8 +34,8 @@ TURNED = {"mmr": ("ild", "ild_embedding"), "dpp": ("ild", "ild_embedding"), "cal
 
 
 @dataclass(frozen=True)
-class Judges:
-    """Validation users with their candidates, and what their lists are judged by."""
+class ValidationUsers:
+    """Users of validation with their candidates, and what their lists are evaluated against."""
 
     candidates: Candidates
     truth: Truth
@@ -44,21 +44,21 @@ class Judges:
     """(U,) 0 or 1."""
 
     @classmethod
-    def read(cls, warehouse: Warehouse, settings: Settings) -> "Judges":
+    def read(cls, warehouse: Warehouse, settings: Settings) -> "ValidationUsers":
         """Read the scores of fit `train` and the events of validation."""
-        truth, judged, item_ids = read_truth(warehouse, settings, VALIDATION)
+        truth, evaluated, item_ids = read_truth(warehouse, settings, VALIDATION)
         matchers = list(settings.matching.matchers)
         rows = warehouse.query("candidate_scores", fit=TRAIN, matchers=matchers)
         user_ids = warehouse.query("users")[USER].to_list()
         candidates = Candidates.from_frame(rows, user_ids, item_ids, matchers)
         code = {user_id: row for row, user_id in enumerate(user_ids)}
-        wanted = np.array([code[user_id] for user_id in judged])
+        wanted = np.array([code[user_id] for user_id in evaluated])
         has_candidates = np.isin(wanted, candidates.users)
         at = np.searchsorted(candidates.users, wanted[has_candidates])
         truth = replace(truth, relevant=truth.relevant[has_candidates], history=truth.history[has_candidates])
         vectors = mean_text_vectors(text_tensor(warehouse.query("live_text_vectors"), item_ids))
         context = RerankContext.assemble(vectors, truth.categories, truth.history)
-        kept = [user_id for user_id, has in zip(judged, has_candidates, strict=True) if has]
+        kept = [user_id for user_id, has in zip(evaluated, has_candidates, strict=True) if has]
         return cls(candidates.take(at), truth, context, folds_of(kept, settings.seed))
 
     @property
@@ -82,8 +82,8 @@ class Judges:
             out[mine] = _rarer(learned, inverse_popularity).scores(self.candidates.take(mine))
         return out
 
-    def judge(self, scores: Floats, reranker: str, dial: float) -> dict[str, float]:
-        """Return the figures of the lists that a re-ranker makes of scores (U, C)."""
+    def metrics(self, scores: Floats, reranker: str, dial: float) -> dict[str, float]:
+        """The metrics of the lists that a re-ranker makes of scores (U, C)."""
         context = replace(self.context, reranker=reranker)
         places = rerank(scores, self.candidates.items, context, dial, self.truth.k)
         found = evaluate_lists(picked_items(self.candidates.items, places), self.truth).metrics
@@ -91,15 +91,15 @@ class Judges:
         return {name: found[metric] for name, metric in named.items() if metric in found}
 
 
-def dial_figures(judges: Judges, seed: int) -> dict[str, Any]:
+def dial_figures(users: ValidationUsers, seed: int) -> dict[str, Any]:
     """Return the table, how steadily each dial turns, and the most catalogue that 2% of the NDCG buys."""
-    shares = SHARES if INVERSE_POPULARITY in judges.candidates.matchers else SHARES[:1]
+    shares = SHARES if INVERSE_POPULARITY in users.candidates.matchers else SHARES[:1]
     rows = []
     for share in shares:
-        scores = judges.scores(share, seed)
+        scores = users.scores(share, seed)
         for name in RERANKERS:
             for dial in DIALS:
-                figures = judges.judge(scores, name, dial)
+                figures = users.metrics(scores, name, dial)
                 rows.append({"inverse_popularity": share, "reranker": name, "dial": dial, **figures})
     return {"rows": rows, "spearman": _spearman(rows), "catalogue_for_2_percent_ndcg": _bought(rows)}
 

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.fusion_dial import METRICS, Judges, dial_figures
+from benchmarks.fusion_dial import METRICS, ValidationUsers, dial_figures
 from benchmarks.fusion_speed import explaining, rerank_speeds
 from benchmarks.output import show
 from benchmarks.pipeline import machine
@@ -100,12 +100,12 @@ def search_speed(settings: Settings, run_id: str) -> float | None:
 
 def measured(warehouse: Warehouse, settings: Settings, fusion_id: str) -> dict[str, Any]:
     """Return what is measured here and now: the dial on validation, and speeds."""
-    judges = Judges.read(warehouse, settings)
+    users = ValidationUsers.read(warehouse, settings)
     catalogue = Catalogue.read(StageRun("fusion", settings, warehouse, None))
-    scores = judges.scores(0.0, settings.seed)
-    speeds = rerank_speeds(scores, judges.candidates.items, judges.context.similarity, ROUNDS, settings.seed)
+    scores = users.scores(0.0, settings.seed)
+    speeds = rerank_speeds(scores, users.candidates.items, users.context.similarity, ROUNDS, settings.seed)
     return {
-        "dial": dial_figures(judges, settings.seed),
+        "dial": dial_figures(users, settings.seed),
         "users_per_s": speeds,
         "explaining": _explaining(warehouse, settings, catalogue, fusion_id),
     }

@@ -9,13 +9,12 @@ import polars as pl
 
 from serving.lists import reranking_context
 from serving.published import check_user, published_fusion
-from tasks.arrays.types import Floats
+from tasks.arrays.types import Floats, Positions
 from tasks.fusion.candidate_store import candidates_of_row
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.similarity import Positions
 from warehouse.columns import ITEM
 from warehouse.errors import PolyrecError
 from warehouse.snapshot import Snapshot

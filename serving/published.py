@@ -26,10 +26,13 @@ def known_item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     """
     rows = snapshot.query("titles", items=[item_id])
     if rows.is_empty():
-        raise PolyrecError(
-            f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`"
-        )
+        raise unknown_item(item_id)
     return rows.row(0, named=True)
+
+
+def unknown_item(item_id: str) -> PolyrecError:
+    """What is raised for an item that is not in the published catalogue."""
+    return PolyrecError(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
 
 
 def check_user(snapshot: Snapshot, user_id: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from serving.lists import DIVERSE, Dial, check_reranking
-from serving.published import AGAIN, fitted_matchers, published_fusion
+from serving.published import AGAIN, fitted_matchers, published_fusion, unknown_item
 from serving.sentences import sentence
 from tasks.arrays.codes import category_matrix
 from tasks.arrays.types import Floats
@@ -186,9 +186,7 @@ class Visitors:
         if not visitor.history and visitor.query is None and visitor.profile is None:
             raise PolyrecError("nothing is known of the visitor; give --query, --history or --profile")
         if unknown := [item_id for item_id in visitor.history if item_id not in self._code]:
-            raise PolyrecError(
-                f"no item {unknown[0]!r} in the published catalogue; see the ids with `polyrec export`"
-            )
+            raise unknown_item(unknown[0])
         latest_first = dict.fromkeys(self._code[item_id] for item_id in reversed(visitor.history))
         return np.array(list(latest_first)[::-1], dtype=np.int64)
 

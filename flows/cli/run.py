@@ -2,8 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -30,22 +30,23 @@ def run(
     if force:
         os.environ["POLYREC_DATA__FORCE"] = "true"
     settings = load(config)
-    flow_of(settings, stage or "nightly")(str(config.resolve()) if config else None)
+    run_flow(stage or "nightly", settings, config)
     if stage in (None, "evaluation"):
-        _print_outcome(settings)
+        print_outcome(settings)
 
 
-def flow_of(settings: "Settings", name: str) -> Callable[[str | None], Any]:
-    """The flow of this name, on this project's Prefect database or its running server."""
+def run_flow(name: str, settings: "Settings", config: Path | None) -> Any:
+    """Run the flow of this name, on this project's Prefect database or its running server."""
     from flows.servers import prefect_environment
 
     # The traceback of a failed flow is in the Prefect UI; here its one line is enough.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     prefect_environment(settings)
-    return getattr(import_module(f"flows.{name}"), name)
+    flow = getattr(import_module(f"flows.{name}"), name)
+    return flow(str(config.resolve()) if config else None)
 
 
-def _print_outcome(settings: "Settings") -> None:
+def print_outcome(settings: "Settings") -> None:
     """The report, three lists, and where to look further."""
     from flows.cli.tables.recommend import list_table
     from flows.cli.tables.report import report_table

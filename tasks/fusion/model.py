@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays.types import Codes, Floats
+from tasks.arrays.types import Codes, Floats, Positions
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.networks import Gate, Ranker
 from tasks.fusion.normalise import RECIPROCAL_RANK, Normaliser
 from tasks.fusion.rerank import picked_items, rerank
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.shapley import shapley_values
-from tasks.fusion.similarity import Positions
 from warehouse.errors import SettingsError
 
 WEIGHTED, GATED, RANKER = "weighted", "gated", "ranker"

@@ -115,7 +115,7 @@ class Normaliser:
 
     name: str
     calibration: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Of "sigmoid": matcher to slope and intercept of p(relevant | z-score), see `calibrate`."""
+    """Of "sigmoid": matcher to slope and intercept of p(relevant | z-score), see `calibration.fitted`."""
 
     def __post_init__(self) -> None:
         """Refuse a name that there is none of."""

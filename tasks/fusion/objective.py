@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from tasks.arrays.types import Codes, Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats, Positions
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel, fused_scores
 from tasks.fusion.points import TrialMetrics
 from tasks.fusion.rerank import picked_items, rerank
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.similarity import Positions
 from tasks.metrics.diversity import ild
 from tasks.metrics.exposure import effective_catalogue
 from tasks.metrics.ranking import contains, mean_defined, ndcg

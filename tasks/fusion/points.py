@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
-from tasks.arrays.types import Floats
 from tasks.fusion.model import LEARNED, Point
 
 ALIKE = 0.05  # a share of NDCG that two folds of the users differ by
@@ -62,10 +59,6 @@ class Trial:
     def point(self) -> Point:
         """What a model takes of it."""
         return Point(self.weights, self.diversity, self.category_cap)
-
-    def vector(self, matchers: Sequence[str]) -> Floats:
-        """(M,) the weights in the order of `matchers`."""
-        return np.array([self.weights[name] for name in matchers])
 
 
 def pareto_front(trials: Sequence[Trial]) -> list[Trial]:

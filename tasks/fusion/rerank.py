@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays.types import Codes, Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats, Positions
 from tasks.fusion.rerank_head import Head, RerankContext, Reranker, Singles
 from tasks.fusion.rerank_methods import Calibrated, Caps, Dpp, Mmr
-from tasks.fusion.similarity import Positions
 
 HEAD = 100
 PAGE = 10  # how many items are looked at together

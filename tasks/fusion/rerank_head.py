@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tasks.arrays.types import Codes, Flags, Floats
-from tasks.fusion.similarity import TABLE_ITEMS, ItemSimilarity, Positions
+from tasks.arrays.types import Codes, Flags, Floats, Positions
+from tasks.fusion.similarity import TABLE_ITEMS, ItemSimilarity
 from tasks.metrics.diversity import category_shares
 
 Singles = NDArray[np.float32]

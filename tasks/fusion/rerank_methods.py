@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from tasks.arrays.types import Flags
+from tasks.arrays.types import Flags, Positions
 from tasks.fusion.rerank_head import Head, Singles
-from tasks.fusion.similarity import Positions
 
 LEAST = np.float32(1e-6)  # of what an item adds: a twin of one above adds nothing, and log 0 is not a number
 SMOOTHING = 0.01  # of a list's shares by the history's, as Steck has it: a missing category costs much

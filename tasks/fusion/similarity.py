@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from tasks.arrays.types import Positions
 from tasks.arrays.vectors import centred, unit
 
 TABLE_ITEMS = 4096  # up to so many items, all similarities are kept: 64 MB
 # Chosen on validation (docs/experiments.md): the same NDCG with lists more varied, each and all together.
 CATEGORY_SHARE = 0.5
 CATEGORY_DIMENSIONS = 128  # of more categories, random projections take the place: a cosine is off by 0.09
-
-Positions = NDArray[np.int64]
-"""Columns of candidates; -1 is none."""
 
 
 def mean_text_vectors(text_vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,13 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.arrays.types import Codes, Flags, Floats
+from tasks.arrays.types import Codes, Flags, Floats, Positions
 from tasks.rules.arranging import arrange
 from tasks.rules.book import RuleBook
 from warehouse.columns import ITEM, RANK, RULES, USER
 
-Positions = NDArray[np.int64]
-"""Columns of candidates; -1 is none."""
 FALLBACK = "fallback"
 """Recorded with an item that stands where rules left a gap."""
 POOL = 1000

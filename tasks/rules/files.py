@@ -9,8 +9,9 @@ from typing import Any, get_origin
 
 import polars as pl
 
-from tasks.rules.book import all_rules, check_rules, loaded_rules, rule_of, today
+from tasks.rules.book import all_rules, check_rules, loaded_rules, rule_of
 from tasks.settings import Settings
+from tasks.settings.rule_conflicts import today
 from tasks.settings.rules import Rule
 from warehouse.connection import Warehouse
 from warehouse.errors import PolyrecError

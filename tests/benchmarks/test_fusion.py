@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.fusion import main
-from benchmarks.fusion_dial import DIALS, Judges, dial_figures
+from benchmarks.fusion_dial import DIALS, ValidationUsers, dial_figures
 from benchmarks.fusion_figures import figures_of_test, search_speed, summary, tables
 from benchmarks.fusion_speed import explaining, heads_of
 from tasks.fusion.model import WEIGHTED, FusionModel
@@ -39,10 +39,10 @@ def report() -> dict[str, Any]:
     }
 
 
-def judges() -> Judges:
+def validation_users() -> ValidationUsers:
     relevant = toys.random_relevance()
     truth = Truth(relevant, toys.random_relevance(1), toys.random_categories(), 5, toys.random_vectors())
-    return Judges(toys.random_candidates(), truth, toys.context(), np.arange(toys.USERS) % 2)
+    return ValidationUsers(toys.random_candidates(), truth, toys.context(), np.arange(toys.USERS) % 2)
 
 
 def test_figures_of_test_are_shares_of_the_best_single_matchers() -> None:
@@ -61,8 +61,8 @@ def test_what_a_run_has_not_is_null() -> None:
     assert set(figures_of_test(early).values()) == {None}
 
 
-def test_dials_are_judged_for_every_reranker() -> None:
-    found = dial_figures(judges(), seed=0)
+def test_dials_are_evaluated_for_every_reranker() -> None:
+    found = dial_figures(validation_users(), seed=0)
     assert [(row["reranker"], row["dial"]) for row in found["rows"]] == [
         (name, dial) for name in RERANKERS for dial in DIALS
     ]
@@ -72,16 +72,16 @@ def test_dials_are_judged_for_every_reranker() -> None:
     assert found["catalogue_for_2_percent_ndcg"]["ndcg"] >= 0.98
 
 
-def test_weights_are_learned_on_the_other_half() -> None:
-    one = judges()
+def test_weights_are_learned_on_the_other_fold() -> None:
+    one = validation_users()
     before = one.scores(0.0, seed=0)
-    swapped = Judges(one.candidates, one.truth, one.context, 1 - one.fold)
+    swapped = ValidationUsers(one.candidates, one.truth, one.context, 1 - one.fold)
     np.testing.assert_array_equal(swapped.scores(0.0, seed=0), before)
     mine = np.flatnonzero(one.fold == 0)
     changed = one.truth.relevant.toarray()
     changed[mine] = ~changed[mine]
     other = Truth(type(one.truth.relevant)(changed), one.truth.history, one.truth.categories, 5)
-    again = Judges(one.candidates, other, one.context, one.fold).scores(0.0, seed=0)
+    again = ValidationUsers(one.candidates, other, one.context, one.fold).scores(0.0, seed=0)
     np.testing.assert_array_equal(again[mine], before[mine])
 
 
@@ -100,7 +100,7 @@ def test_summary_and_tables() -> None:
     weights = dict.fromkeys(toys.MATCHERS, 1 / 3)
     model = FusionModel(WEIGHTED, Normaliser("zscore"), weights, 0.3)
     found = {
-        "dial": dial_figures(judges(), seed=0),
+        "dial": dial_figures(validation_users(), seed=0),
         "users_per_s": {
             name: {"this_catalogue": 9000.0, "large_catalogue": 6000.4} for name in ("mmr", "dpp")
         },

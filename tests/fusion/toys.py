@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.arrays.types import Positions
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import FusionModel
 from tasks.fusion.normalise import Normaliser
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
-from tasks.fusion.similarity import ItemSimilarity, Positions
+from tasks.fusion.similarity import ItemSimilarity
 from tasks.fusion.user_features import FEATURES
 from tasks.metrics.diversity import calibration, ild_embedding
 

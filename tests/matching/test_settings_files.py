@@ -28,5 +28,5 @@ def test_four_trials_of_stratified_item_are_each_matcher_alone_and_all_alike() -
     matchers = settings.matching.matchers
     plan = Plan.of(settings.fusion, settings.evaluation.k, settings.seed)
     trials = search(lambda *_: TrialMetrics(0.1, 0.5, 0.5), matchers, plan)
-    tried = [trial.vector(matchers).tolist() for trial in trials]
+    tried = [list(trial.weights.values()) for trial in trials]
     assert tried == [*np.eye(len(matchers)).tolist(), [1 / len(matchers)] * len(matchers)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.cli.run import _print_outcome
+from flows.cli.run import print_outcome
 from tests.flows.cli.tables import expected
 from tests.flows.cli.tables.printed import WIDTHS, assert_whole
 from tests.flows.commands import Answer
@@ -64,7 +64,7 @@ def test_end_of_a_run(
 ) -> None:
     answer = json.loads(ask("report", "--json").out)
     monkeypatch.setenv("COLUMNS", str(width))
-    _print_outcome(finished.settings)
+    print_outcome(finished.settings)
     printed = capsys.readouterr().out
     assert_whole(printed, width, expected.figures_of_report(answer))
     assert "Look further:" in printed and printed.count("Recommended to user") == 3
