@@ -1,6 +1,7 @@
 """What matchers share whose fitted state is a handful of arrays: pairs from the matrix, saving, loading."""
 
 import json
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -120,9 +121,9 @@ class HistoryMatcher(ArrayMatcher[SettingsT]):
         """N of the fit window."""
         return int(self._array("n_items")[0])
 
+    @abstractmethod
     def score_histories(self, histories: sparse.csr_matrix) -> FloatArray:
         """Return (B, N) float32 for weighted histories (B, N)."""
-        raise NotImplementedError
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""

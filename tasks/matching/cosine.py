@@ -1,5 +1,6 @@
 """Cosine between a user's interests and the K texts of every item, reduced over K."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -73,6 +74,7 @@ class TextCosine(ArrayMatcher[TextCosineT]):
         out[np.isneginf(out)] = 0
         return out
 
+    @abstractmethod
     def _reduced(
         self, interests: FloatArray, texts: FloatArray, there: NDArray[np.bool_], items: IntArray | None
     ) -> FloatArray:
@@ -80,7 +82,6 @@ class TextCosine(ArrayMatcher[TextCosineT]):
 
         Returns (R, N), -inf where an item has no text; `items` says which N they are, when they are not all.
         """
-        raise NotImplementedError
 
     def _importance(self, interests: FloatArray, similarity: FloatArray) -> FloatArray:
         """Say which slot decides: (K, R, P), the higher the more, from similarities (K, R, P)."""

@@ -113,7 +113,7 @@ def _by_slot(
 
 def _interests(rows: pl.DataFrame, user_ids: Sequence[str], n_dimensions: int) -> FloatArray:
     """(U, I, D) float32; zeros where a user has fewer interests."""
-    most = int(rows[INTEREST].max() or 0) + 1 if rows.height else 1  # type: ignore[arg-type]
+    most = int(rows[INTEREST].to_numpy().max(initial=0)) + 1
     out = np.zeros((len(user_ids), most, n_dimensions), dtype=np.float32)
     out[codes(rows[USER], user_ids), rows[INTEREST].to_numpy()] = rows[VECTOR].to_numpy()
     return out

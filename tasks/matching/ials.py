@@ -6,15 +6,14 @@ Benchmarks", RecSys 2022.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from tasks.arrays.recency import recency_weights
+from tasks.arrays.types import Floats
 from tasks.matching.base import ArrayMatcher
 from tasks.matching.contract import FloatArray, TrainingData, UserBatch, VisitorBatch
 from tasks.settings.matchers import IalsSettings
 
-Floats = NDArray[np.float64]
 FLOATS_AT_ONCE = 4_000_000  # of gathered factors: 32 MB
 INITIAL_DEVIATION = 0.1  # of a user's or item's whole vector
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from tasks.arrays.recency import recency_weights
+from tasks.arrays.types import Floats
 from tasks.arrays.vectors import unit
 from tasks.matching.base import HistoryMatcher, check_dense_items, sparse_parts
 from tasks.matching.contract import FloatArray, TrainingData
 from tasks.matching.ease import item_features
 from tasks.settings.matchers import InfiniteAeSettings
 
-Floats = NDArray[np.float64]
 USERS_AT_ONCE = 512
 # What keeps the smaller system solvable where two landmarks are nearly alike, beside a kernel of 1.
 JITTER = 1e-8

@@ -56,7 +56,7 @@ class Search:
         With one seed the trials are the same, in one go or in several.
         """
         if not spaces:
-            raise ValueError("there is no setting to search; annotate one in tasks/settings/matching.py")
+            raise ValueError("there is no setting to search; annotate one in tasks/settings/matchers.py")
         self.spaces = dict(spaces)
         space = {name: _distribution(space) for name, space in spaces.items()}
         self._study = ResumableStudy(1, space, seed, RANDOM_TRIALS, file)

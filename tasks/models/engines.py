@@ -1,18 +1,28 @@
 """Language-model engines by name; each is loaded where it is first needed, and kept until it is forgotten."""
 
+from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
 
 from tasks.models.engine import Engine
 from tasks.models.model_folder import model_digest
-from tasks.settings.corpus import Corpus, Precision
+from tasks.settings.corpus import Corpus
 from tasks.settings.openai import OpenAi
 
 
 def load_engine(corpus: Corpus, folder: Path) -> Engine:
     """Return the engine that the settings name; `folder` keeps models that an engine rewrites for itself."""
-    server = corpus.openai.model_dump_json()  # a table of settings has no hash
-    return _loaded(corpus.engine, folder, corpus.precision, corpus.transformers_model, server)
+    match corpus.engine:
+        case "openvino":
+            from tasks.models.openvino_engine import OpenVinoEngine
+
+            return _loaded(OpenVinoEngine, folder, corpus.precision)
+        case "transformers":
+            from tasks.models.transformers_engine import TransformersEngine
+
+            return _loaded(TransformersEngine, folder, corpus.transformers_model)
+        case "openai":
+            return _loaded(_of_servers, corpus.openai.model_dump_json())  # a table of settings has no hash
 
 
 def engine_identity(corpus: Corpus) -> str:
@@ -38,16 +48,13 @@ def forget_engines() -> None:
 
 
 @cache
-def _loaded(name: str, folder: Path, precision: Precision, model: Path | None, server: str) -> Engine:
-    """An engine; that of servers keeps what it learned of them."""
-    if name == "openvino":
-        from tasks.models.openvino_engine import OpenVinoEngine
+def _loaded(make: Callable[..., Engine], *made_from: Hashable) -> Engine:
+    """An engine, the same one whatever else is set; that of servers keeps what it learned of them."""
+    return make(*made_from)
 
-        return OpenVinoEngine(folder, precision)
-    if name == "transformers":
-        from tasks.models.transformers_engine import TransformersEngine
 
-        return TransformersEngine(folder, model)
+def _of_servers(settings: str) -> Engine:
+    """The engine of servers, from the JSON of its settings."""
     from tasks.models.openai_engine import OpenAiEngine
 
-    return OpenAiEngine(OpenAi.model_validate_json(server))
+    return OpenAiEngine(OpenAi.model_validate_json(settings))

@@ -100,7 +100,7 @@ def test_a_missing_column_or_file_and_what_is_no_parquet_are_named(tmp_path: Pat
         matcher.fit(DATA)
     with pytest.raises(PolyrecError, match="needs the ids of users and items") as error:
         matcher.fit(replace(DATA, names=None))
-    assert isinstance(error.value, PolyrecError)  # one line, no traceback
+    assert "\n" not in str(error.value)
 
 
 def test_a_file_with_other_bytes_is_new_work(tmp_path: Path) -> None:

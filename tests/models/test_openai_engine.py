@@ -10,7 +10,7 @@ import pytest
 from tasks.models.engine import Engine, Prompt, Sampling
 from tasks.models.engines import load_engine
 from tasks.models.openai_engine import OpenAiEngine
-from tasks.settings.corpus import Corpus
+from tasks.settings.corpus import Corpus, Precision
 from tasks.settings.openai import OpenAi
 from tests.models.servers import ModelServer, serving
 from tests.models.toys import ScriptedEngine, ToyEngine
@@ -223,10 +223,12 @@ def test_wrong_address_is_refused_at_once(url: str) -> None:
 
 
 def test_is_loaded_once_for_settings(tmp_path: Any) -> None:
-    def loaded(**server: Any) -> Engine:
-        return load_engine(Corpus(engine="openai", openai=OpenAi(**server)), tmp_path)
+    def loaded(precision: Precision = "bf16", **server: Any) -> Engine:
+        corpus = Corpus(engine="openai", precision=precision, openai=OpenAi(**server))
+        return load_engine(corpus, tmp_path)
 
     engine = loaded(model="toy", extra={"a": [1]})
     assert engine.name == "openai/toy"
     assert loaded(model="toy", extra={"a": [1]}) is engine
+    assert loaded("f32", model="toy", extra={"a": [1]}) is engine  # a setting of another engine
     assert loaded(model="other") is not engine

@@ -89,7 +89,7 @@ def test_file_lists_every_key_under_its_docstring() -> None:
     wanted = dict(fields())
     assert sorted(comments) == sorted(wanted)
     for key, field in wanted.items():
-        assert field.description, f"write a docstring under {key} in tasks/settings/root.py"
+        assert field.description, f"write a docstring under {key} in tasks/settings"
         assert comments[key].startswith(field.description.rstrip(".")), key
         assert len(comments[key]) < 110
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.arrays.types import Floats
 from tasks.items.content import neutral, shortened
 from tasks.matching.contract import FloatArray, IntArray, PairBatch, TrainingData
 from tasks.matching.relevance_labels import relevance
@@ -18,7 +18,6 @@ from tasks.matching.training_data import Names
 from tasks.models.engine import Engine, Prompt
 from tasks.settings.matchers import RelevanceSettings
 
-Floats = NDArray[np.float64]
 TITLE_WORDS = 20  # of a title in a prompt
 
 
