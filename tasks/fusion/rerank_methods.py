@@ -59,10 +59,12 @@ class Dpp:
         users = np.arange(len(picked))
         row: Singles = (self._cosine_to(picked) + np.float32(1)) / np.float32(2)
         # Item by item and no BLAS: equal items then stay equal to the last bit, and ties stay ties.
-        for above in self._rows:
-            row -= above[users, picked, None] * above
-        row /= np.sqrt(np.maximum(self._left[users, picked, None], LEAST))
-        self._left -= row**2
+        # A user who has run out picks the same item again and again, and the factor grows past float32.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for above in self._rows:
+                row -= above[users, picked, None] * above
+            row /= np.sqrt(np.maximum(self._left[users, picked, None], LEAST))
+            self._left -= row**2
         self._rows.append(row)
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tasks.arrays.vectors import unit
 from tasks.fusion.rerank import rerank
 from tasks.fusion.rerank_head import ItemCategories, RerankContext, tastes
 from tasks.fusion.rerank_methods import SMOOTHING
@@ -46,6 +47,19 @@ def test_dpp_survives_more_items_than_dimensions_and_twins() -> None:
     places = rerank(scores, np.arange(24)[None], context, 0.9, k=24, page=1)[0]
     assert sorted(places) == list(range(24))
     assert sorted(vectors[places[:3]].argmax(axis=1)) == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_dpp_is_silent_about_who_runs_out() -> None:
+    vectors = unit(np.random.default_rng(0).normal(size=(60, 80)).astype(np.float32))
+    vectors *= np.float32(1.00001)  # of unit length but for rounding
+    context = RerankContext(ItemSimilarity(vectors), reranker="dpp")
+    scores = np.tile(-np.arange(60, dtype=np.float64), (2, 1))
+    scores[1, 3:] = -np.inf
+    items = np.where(np.isfinite(scores), np.arange(60), -1)
+    whole, short = rerank(scores, items, context, 0.5, k=60, page=1)
+    assert sorted(whole) == list(range(60))
+    assert sorted(short[:3]) == [0, 1, 2] and set(short[3:]) == {-1}
 
 
 def divergence(wanted: np.ndarray, items: list[int], shares: np.ndarray) -> float:
