@@ -11,11 +11,7 @@ import numpy as np
 
 from tasks.arrays.codes import interaction_matrix
 from tasks.items.recommendable import relevant_events
-from tasks.matching.journal import take_over
-from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
-from tasks.matching.plots import search_figure
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
-from tasks.matching.validation_metrics import Evaluator
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import folds_of
 from tasks.run.fingerprint import fingerprint
@@ -23,6 +19,10 @@ from tasks.run.progress import progress
 from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from tasks.studies.comparison import as_values
+from tasks.studies.old_searches import take_over
+from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_value
+from tasks.studies.search_plots import search_figure
+from tasks.studies.validation_metrics import Validation
 from tasks.studies.window import read_window, reading
 from warehouse.columns import TRAIN, VALIDATION
 from warehouse.errors import PolyrecError, SettingsError
@@ -53,7 +53,7 @@ def tune(
         "split_hash": tuning.split_hash,
         "seed": settings.seed,
         "k": tuning.k,
-        "users": len(tuning.evaluator.users),
+        "users": len(tuning.validation.users),
         "searches": [tuning.search(name) for name in names],
     }
 
@@ -85,8 +85,8 @@ class _Tuning:
             events = relevant_events(source.warehouse, settings, VALIDATION)
         relevant = interaction_matrix(events, window.user_ids, window.item_ids)
         block = settings.matching.block_users
-        self.evaluator = Evaluator(window.data, relevant, window.recommendable, k, block)
-        users = self.evaluator.users
+        self.validation = Validation(window.data, relevant, window.recommendable, k, block)
+        users = self.validation.users
         if len(users) < 2:
             raise PolyrecError(
                 f"only {len(users)} users have events of validation that count, need 2 or more to "
@@ -121,7 +121,7 @@ class _Tuning:
 
                 as_set = search.run(
                     lambda chosen: build(name, with_values(settings.matching, name, chosen)),
-                    self.evaluator,
+                    self.validation,
                     {key: values[key] for key in spaces},
                     self.trials,
                     self.minutes,

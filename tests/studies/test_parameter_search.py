@@ -10,11 +10,11 @@ from scipy.sparse import csr_array
 
 from tasks.matching import registry
 from tasks.matching.contract import Matcher
-from tasks.matching.parameter_search import Search, Trial, best, out_of_fold_value
-from tasks.matching.plots import search_figure
-from tasks.matching.validation_metrics import Evaluator, Figures
 from tasks.settings.matching import Matching
 from tasks.settings.space import Choice, Real, Whole, contains
+from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_value
+from tasks.studies.search_plots import search_figure
+from tasks.studies.validation_metrics import Figures, Validation
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, checkerboard
 from warehouse.errors import PolyrecError
 
@@ -149,7 +149,7 @@ def test_a_matcher_is_judged_by_what_was_held_back() -> None:
 
     def figures(shown: np.ndarray) -> Figures:
         matcher: Matcher = registry.build("ease", Matching.model_validate({"ease": {"regularisation": 1}}))
-        return Evaluator(data, relevant, shown, k=1, block_users=3)(matcher)
+        return Validation(data, relevant, shown, k=1, block_users=3)(matcher)
 
     found = figures(shown)
     assert found.ndcg.tolist() == [1.0] * len(HELD_BACK)

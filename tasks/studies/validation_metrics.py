@@ -33,8 +33,8 @@ class Figures:
         return float(self.ndcg.mean())
 
 
-class Evaluator:
-    """Fits matchers on one window and evaluates their lists: the figures are those of a report."""
+class Validation:
+    """Fits matchers on the train window and evaluates their lists on validation, as a report does."""
 
     def __init__(
         self, data: TrainingData, relevant: csr_array, recommendable: Flags, k: int, block_users: int

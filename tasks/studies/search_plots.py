@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tasks.matching.parameter_search import Trial
 from tasks.settings.space import Choice, Space
+from tasks.studies.parameter_search import Trial
 
 TRIED, SET, BEST = "#64748b", "#0f172a", "#c2410c"
 

@@ -10,9 +10,9 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from tasks.matching.journal import take_over
-from tasks.matching.parameter_search import RANDOM_TRIALS, Search, Trial
-from tests.matching.test_parameter_search import AS_SET, SPACES, evaluate, make
+from tasks.studies.old_searches import take_over
+from tasks.studies.parameter_search import RANDOM_TRIALS, Search, Trial
+from tests.studies.test_parameter_search import AS_SET, SPACES, evaluate, make
 
 SEED = 3
 

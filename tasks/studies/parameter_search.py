@@ -14,9 +14,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tasks.arrays.types import Floats
 from tasks.matching.contract import Matcher, Parameter
-from tasks.matching.validation_metrics import Figures
 from tasks.run.study import ResumableStudy
 from tasks.settings.space import Choice, Real, Space, contains, plain
+from tasks.studies.validation_metrics import Figures
 from warehouse.errors import PolyrecError
 
 Make = Callable[[Mapping[str, Parameter]], Matcher]
