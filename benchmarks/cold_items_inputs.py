@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.arrays.codes import codes, text_tensor
+from tasks.arrays.types import Vectors
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, with_versions
 from tasks.embedding.variants import content_vectors, text_vectors
@@ -42,16 +43,15 @@ TITLES = {
     "content": "all content, no texts",
     "control": "title + categories",
 }
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Description:
     """One way of describing items."""
 
-    texts: FloatArray
+    texts: Vectors
     """(N, K, D) of unit length."""
-    items: FloatArray
+    items: Vectors
     """(N, D) of unit length."""
 
 
@@ -101,7 +101,7 @@ def read_inputs(warehouse: Warehouse, settings: Settings, controls: bool) -> Inp
     vectors = warehouse.query("live_text_vectors")
     known = dict(zip(vectors[TEXT_ID], vectors[VECTOR].to_numpy(), strict=True))
 
-    def described(key: str, some: pl.DataFrame, known: dict[str, FloatArray]) -> Description:
+    def described(key: str, some: pl.DataFrame, known: dict[str, Vectors]) -> Description:
         made = _kept(kept, key, items, lambda: text_vectors(some, items, words, _encode, known), some, words)
         return Description(np.where(made.any(axis=2, keepdims=True), made, plain[:, None]), own)
 
@@ -133,7 +133,7 @@ def read_inputs(warehouse: Warehouse, settings: Settings, controls: bool) -> Inp
     )
 
 
-def _own_vectors(warehouse: Warehouse, items: pl.DataFrame, words: int, kept: Path) -> FloatArray:
+def _own_vectors(warehouse: Warehouse, items: pl.DataFrame, words: int, kept: Path) -> Vectors:
     """(N, D): what the home has of items' own content, or all of it encoded."""
     rows = warehouse.query("item_vectors")
     if rows.height == items.height:
@@ -144,8 +144,8 @@ def _own_vectors(warehouse: Warehouse, items: pl.DataFrame, words: int, kept: Pa
 
 
 def _kept(
-    folder: Path, key: str, items: pl.DataFrame, make: Callable[[], FloatArray], *parts: object
-) -> FloatArray:
+    folder: Path, key: str, items: pl.DataFrame, make: Callable[[], Vectors], *parts: object
+) -> Vectors:
     """Vectors that were made before for the same content, else made now: encoding takes minutes."""
     file = folder / f"cold-{key}-{fingerprint(items.select(ITEM, *CONTENT), *parts)}.npy"
     if file.exists():
@@ -156,7 +156,7 @@ def _kept(
     return vectors
 
 
-def _encode(texts: Sequence[str]) -> FloatArray:
+def _encode(texts: Sequence[str]) -> Vectors:
     return load_encoder().encode(texts) if texts else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tasks.arrays.types import Vectors
 from tasks.corpus.controls import shuffled_texts, template_texts
 from tasks.corpus.versions import shown, texts_of_pass, texts_of_version, with_versions
 from tasks.embedding.variants import content_vectors, item_spread, text_vectors
@@ -19,7 +20,7 @@ from tasks.models.encoder import DIMENSIONS, load_encoder
 from tasks.run.progress import progress
 from tasks.settings import Settings
 from tasks.studies.variants import COLD, Result, Study
-from tasks.studies.window import FloatArray, Source, Window, reading
+from tasks.studies.window import Source, Window, reading
 from warehouse.columns import ANGLE, ITEM, SLOT, TEST, TEXT_ID, VALIDATION, VECTOR
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError, SettingsError
@@ -37,7 +38,7 @@ class Variant:
     name: str
     kind: str
     """"texts" or "control"."""
-    vectors: FloatArray | None
+    vectors: Vectors | None
     """(N, K, D), zero where there is no text; None: the matchers that read texts are left out."""
 
     @property
@@ -54,7 +55,7 @@ class Inputs:
     items: pl.DataFrame
     texts: pl.DataFrame
     """Of all versions, from `with_versions`."""
-    known: dict[str, FloatArray]
+    known: dict[str, Vectors]
     """text_id to vector, of live texts."""
     source: Source
     validation: Window
@@ -113,7 +114,7 @@ def _read(settings: Settings, purpose: str, test: bool, versions: Sequence[str] 
         )
 
 
-def _known_vectors(warehouse: Warehouse, settings: Settings) -> dict[str, FloatArray]:
+def _known_vectors(warehouse: Warehouse, settings: Settings) -> dict[str, Vectors]:
     """Vectors of live texts, but for those that would be encoded again."""
     words = settings.embedding.description_words
     stale = warehouse.query("texts_without_vector", encoded_as=ENCODED_AS, words=words)[TEXT_ID]
@@ -157,11 +158,11 @@ def _baseline(inputs: Inputs) -> Variant:
     return Variant(BASELINE, "control", content_vectors(inputs.items, 0, _encode))
 
 
-def _vectors(inputs: Inputs, settings: Settings, texts: pl.DataFrame) -> FloatArray:
+def _vectors(inputs: Inputs, settings: Settings, texts: pl.DataFrame) -> Vectors:
     return text_vectors(texts, inputs.items, settings.embedding.description_words, _encode, inputs.known)
 
 
-def _encode(texts: Sequence[str]) -> FloatArray:
+def _encode(texts: Sequence[str]) -> Vectors:
     """Encode with the project's encoder, with a bar: thousands take minutes."""
     vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
     if texts:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from tasks.arrays.codes import codes
-from tasks.arrays.types import Codes, Floats
+from tasks.arrays.types import Codes, Floats, Vectors
 from tasks.evaluation.truth import read_truth
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import WEIGHTED, FusionModel
@@ -38,8 +38,6 @@ from warehouse.columns import ITEM, MATCHER, SCORE, USER
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.forgetting import exists
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Window:
         matrix.sort_indices()
         return matrix
 
-    def candidates(self, vectors: FloatArray | None) -> Candidates:
+    def candidates(self, vectors: Vectors | None) -> Candidates:
         """What every matcher thinks of the evaluated users' candidates, texts having these vectors."""
         names = self.settings.matching.matchers
         matchers = [matcher for name in names if (matcher := self._matcher(name, vectors))]
@@ -148,7 +146,7 @@ class Window:
         )
         return Candidates.from_frame(rows, self.fit.user_ids, self.fit.item_ids, names)
 
-    def _matcher(self, name: str, vectors: FloatArray | None) -> Matcher | None:
+    def _matcher(self, name: str, vectors: Vectors | None) -> Matcher | None:
         if name in self._others:
             return self._others[name]
         if vectors is None:
@@ -157,7 +155,7 @@ class Window:
         matcher.fit(replace(self.fit.data, text_vectors=vectors))
         return matcher
 
-    def context(self, vectors: FloatArray | None) -> RerankContext:
+    def context(self, vectors: Vectors | None) -> RerankContext:
         """What re-ranking goes by: texts, or content if they are left out, and the tastes of users."""
         content, categories, fusion = self.truth.vectors, self.truth.categories, self.settings.fusion
         assert content is not None
