@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from prefect.artifacts import create_table_artifact
 
 from tasks.run.mlflow_retention import remove_old_runs
-from tasks.run.step import step
+from tasks.run.step import counted, step
 from tasks.run.tracking import Tracking
 from tasks.settings import Settings
 from warehouse.connection import writing
@@ -24,4 +24,5 @@ def retention(settings: Settings, now: datetime | None = None) -> dict[str, int]
     create_table_artifact(
         key="retention", table=[{"what": what, "removed": count} for what, count in removed.items()]
     )
+    counted(removed=sum(removed.values()))
     return removed

@@ -21,7 +21,7 @@ from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
-from tasks.run.step import step
+from tasks.run.step import counted, step
 from tasks.run.tracking import Tracking
 from warehouse.columns import MATCHER, USER, VALIDATION
 from warehouse.snapshot import write_snapshot
@@ -63,6 +63,7 @@ def evaluate(run: StageRun, part: str) -> None:
     best = best_single(warehouse.query("metrics"), f"ndcg_at_{settings.k}")
     write_comparisons(run, part, models, spread, best)
     write_groups(run, part, lists, truth, models, best)
+    counted(models=len(models), users=len(user_ids))
 
 
 @step("look at test")

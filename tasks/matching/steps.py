@@ -24,7 +24,7 @@ from tasks.run.fingerprint import fingerprint
 from tasks.run.memory import give_back
 from tasks.run.progress import progress
 from tasks.run.stage import StageRun
-from tasks.run.step import step
+from tasks.run.step import counted, step
 from tasks.run.tracking import Tracking
 from tasks.settings.matching import Matching
 from warehouse.columns import ALL, FIT, ITEM, MATCHER, PARTS_OF_FIT, SCORE, TEXT_ID, TRAIN, USER, VALIDATION
@@ -86,6 +86,8 @@ def read_window(run: StageRun, fit: str) -> FitWork | None:
         run.warehouse.replace(TABLE, run.warehouse.query("no_scores"), where={FIT: fit})
     work.shards = {key: codes for key, codes in sorted(work.shards.items()) if key not in done}
     clear(work.folder)
+    data = work.window.data
+    counted(users=data.n_users, items=data.n_items, events=len(data.user))
     return work
 
 
@@ -100,6 +102,7 @@ def fit_matcher(run: StageRun, work: FitWork, name: str) -> None:
         work.fit_seconds[name] = time.perf_counter() - start
         matcher.save(work.folder / name)
     give_back()
+    counted(events=len(work.window.data.user))
     if name in run.settings.matching.matchers:
         work.matchers[name] = matcher
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -11,8 +12,15 @@ from prefect.context import TaskRunContext
 
 from tasks.run.stage import StageRun
 
+_counted: ContextVar[dict[str, float] | None] = ContextVar("counts of this step alone", default=None)
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def counted(**counts: float) -> None:
+    """Have the step that is going on say these counts too, which are of no use to the stage as a whole."""
+    if (own := _counted.get()) is not None:
+        own.update(counts)
 
 
 def step(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -28,9 +36,13 @@ def step(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], T
         def logged(*args: P.args, **kwargs: P.kwargs) -> R:
             counts = args[0].counts if args and isinstance(args[0], StageRun) else {}
             before, start = dict(counts), time.perf_counter()
-            answer = work(*args, **kwargs)
+            token = _counted.set(own := {})
+            try:
+                answer = work(*args, **kwargs)
+            finally:
+                _counted.reset(token)
             if context := TaskRunContext.get():
-                changed = {key: value for key, value in counts.items() if before.get(key) != value}
+                changed = own | {key: value for key, value in counts.items() if before.get(key) != value}
                 told = [
                     f"{key} {value:,.{0 if float(value).is_integer() else 3}f}"
                     for key, value in changed.items()

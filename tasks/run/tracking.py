@@ -219,7 +219,8 @@ class Tracking:
 
         A fusion model that is published again, with another night's lists, thus leaves the older ones alone.
         """
-        with self.run("publication", name, tags) as run_id:
+        about = "One night's lists and the fusion behind them, as registered under the model polyrec."
+        with self.run("publication", name, tags, about=about) as run_id:
             self.log(run_id, metrics=metrics)
             return run_id, self.register_fusion(run_id, fusion, lists, tags)
 

@@ -13,7 +13,7 @@ import pytest
 from mlflow.entities import Run
 
 from tasks.run.stage import StageRun
-from tasks.run.step import step
+from tasks.run.step import counted, step
 from tasks.run.tracking import Tracking
 from tests.flows.nights import STAGES, TEXTS, lists_of, report_of
 from tests.homes import ITEMS, LIST_LENGTH, MATCHERS, TRIALS, USERS, Home
@@ -224,10 +224,12 @@ class TestTracked:
         @step("count", "count {fit}")
         def count(run: StageRun, fit: str) -> None:
             run.counts[f"rows_{fit}"] = 1234567
+            counted(users=2)
 
         with writing(tmp_path, "a test") as warehouse, caplog.at_level("INFO", logger="prefect"):
             run = StageRun("matching", finished.settings, warehouse, None)
             flow(name="counting")(lambda: count(run, "train"))()
-        assert any("count train: rows_train 1,234,567" in message for message in caplog.messages), (
-            caplog.messages
-        )
+        assert run.counts == {"rows_train": 1234567}
+        assert any(
+            "count train: users 2, rows_train 1,234,567, " in message for message in caplog.messages
+        ), caplog.messages
