@@ -7,7 +7,8 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -17,7 +18,7 @@ from filelock import FileLock
 from flows.servers import prefect_environment
 from tasks.settings import Settings
 from tests.empty import PREFECT_TABLES, SESSION_FOLDER, copy_database
-from tests.homes import Home, new_home, run_flow
+from tests.homes import Home, new_home, run_flow, small_home
 from tests.parallel import (
     IN_PARALLEL,
     pytest_collection_modifyitems,
@@ -89,3 +90,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api
     home = new_home(tmp_path_factory.mktemp("finished"), models)
     run_flow(home, "nightly")
     return home
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: str) -> Callable[[str], Home]:
+    """Small worlds by name, a folder of tests/cases, after one run of `nightly`. Change copies alone."""
+    assert prefect_api
+
+    @cache
+    def ran(case: str) -> Home:
+        home = small_home(tmp_path_factory.mktemp(case), models, case)
+        run_flow(home, "nightly")
+        return home
+
+    return ran

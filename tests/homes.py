@@ -40,6 +40,36 @@ list_length = {LIST_LENGTH}
 resamples = 200
 """
 
+CASES = Path(__file__).parent / "cases"
+"""Folders with items.csv and interactions.csv: small worlds after public bug reports."""
+SMALL_CONFIG = f"""
+seed = 7
+home = "HOME"
+
+[data]
+source = "files"
+
+[data.items]
+files = ["CASE/items.csv"]
+id = "item_id"
+title = "title"
+
+[data.interactions]
+files = ["CASE/interactions.csv"]
+user = "user_id"
+item = "item_id"
+time = "timestamp"
+
+[corpus]
+angle_set = "products"
+
+[fusion]
+trials = {TRIALS}
+
+[evaluation]
+resamples = 200
+"""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -99,6 +129,14 @@ def new_home(folder: Path, models: Path, tables: bool = True) -> Home:
     (home.data / "models").symlink_to(models, target_is_directory=True)
     if tables:
         with_tracking(home.settings)
+    return home
+
+
+def small_home(folder: Path, models: Path, case: str) -> Home:
+    """A home whose tables are those of a small world, without a run; its matchers are the default ones."""
+    home = new_home(folder, models)
+    config = SMALL_CONFIG.replace("HOME", str(folder)).replace("CASE", str(CASES / case))
+    home.config.write_text(config, encoding="utf-8")
     return home
 
 

@@ -83,8 +83,16 @@ class TestToys:
         [
             (list(range(10)), (8, 1, 1)),
             (list(range(20)), (16, 2, 2)),
-            ([0, 1, 2, 3, 4], (4, 1, 0)),  # 4/5 is not below 0.8
             ([5], (1, 0, 0)),
+            ([5, 6], (2, 0, 0)),  # too few to hold anything back
+            ([5, 6, 7], (1, 1, 1)),
+            ([0, 1, 2, 3, 4], (3, 1, 1)),
+            (list(range(9)), (7, 1, 1)),
+            ([0, 1, 2, 2, 2], (1, 1, 3)),  # blocks, not events
+            ([0, 0, 0, 1, 1, 2], (3, 2, 1)),
+            ([0, 0, 1], (2, 0, 1)),  # of two blocks the first is train
+            ([0, 1, 1, 1], (1, 0, 3)),
+            ([4] * 9, (9, 0, 0)),
             ([0, 1, 2, 3, 4, 5, 6, 7, 7, 9], (9, 0, 1)),  # the tie begins in train
             ([0, 1, 2, 3, 4, 5, 6, 7, 8, 8], (8, 2, 0)),  # the tie begins in validation
             ([3] * 10, (10, 0, 0)),
@@ -149,6 +157,7 @@ class TestToys:
 
     def test_cold_item(self, cut: Cut, warehouse: Warehouse) -> None:
         rows = [(f"u{user}", f"i{(user + at) % 10}", at) for user in range(10) for at in range(10)]
+        rows += [("short", f"i{at}", at) for at in range(5)]
         base = cut(rows, "temporal_user")
         all_cold: list[str] = []
         for draw in range(5):
@@ -202,10 +211,22 @@ quick = settings(
 )
 
 
+def of_short(event: Event, history: list[Event]) -> str:
+    """The part of an event of a user with fewer than 10."""
+    blocks = sorted({row[2] for row in history})
+    if len(history) < 3 or event[2] == blocks[0]:
+        return "train"
+    return {blocks[-1]: "test", blocks[-2]: "validation"}.get(event[2], "train")
+
+
 def plainly(rows: list[Event], protocol: str) -> dict[Event, str] | None:
     """The parts by the words of the rule, event by event; None for a protocol that draws."""
     out = {}
+    per_user = Counter(row[0] for row in rows)
     for event in rows:
+        if protocol == "temporal_user" and per_user[event[0]] < 10:
+            out[event] = of_short(event, [row for row in rows if row[0] == event[0]])
+            continue
         log = [row for row in rows if row[0] == event[0] or protocol == "temporal_global"]
         position, n = sum(row[2] < event[2] for row in log), len(log)
         if protocol in ("temporal_user", "temporal_global"):

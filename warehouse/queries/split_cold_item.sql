@@ -1,8 +1,19 @@
 -- [event]: its part by the protocol cold_item, whose cold items are in core.test_items. It is that of temporal_user (see
 -- there), but cold items keep test events only, and the others keep none in test.
-with cuts as (
-    select user_id, times[(8 * len(times) + 9) // 10] as last_train, times[(9 * len(times) + 9) // 10] as last_validation
-    from (select user_id, list_sort(list(event_time)) as times from core.interactions group by user_id)
+with histories as (
+    select user_id, list_sort(list(event_time)) as times, list_sort(list(distinct event_time)) as blocks
+    from core.interactions
+    group by user_id
+),
+cuts as (
+    select user_id,
+        case when len(times) >= 10 then times[(8 * len(times) + 9) // 10]
+            when len(times) >= 3 then blocks[greatest(len(blocks) - 2, 1)]
+            else times[len(times)] end as last_train,
+        case when len(times) >= 10 then times[(9 * len(times) + 9) // 10]
+            when len(times) >= 3 then blocks[greatest(len(blocks) - 1, 1)]
+            else times[len(times)] end as last_validation
+    from histories
 ),
 cold as (
     select item_id
