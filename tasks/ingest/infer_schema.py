@@ -16,8 +16,8 @@ WORDS = {
         "item product movie film article"
     ),
     "user": (
-        "userid customerid memberid visitorid clientid reviewerid kundeid kundennummer idcliente "
-        "idclient benutzerid utilisateur user customer visitor kunde cliente client"
+        "userid customerid readerid memberid visitorid clientid reviewerid kundeid kundennummer idcliente "
+        "idclient benutzerid utilisateur user reader customer visitor kunde cliente client"
     ),
     "title": (
         "title itemtitle producttitle movietitle name itemname productname headline titel "
