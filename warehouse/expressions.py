@@ -1,4 +1,4 @@
-"""SQL of single values: how text as delivered becomes an id, a text, a number or a time."""
+"""SQL of single values: how text as delivered becomes an id, a text or a list; see numbers and times, too."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,10 +13,8 @@ MAX_ID = 500
 MAX_TEXT = 20_000
 MAX_KEPT = 1_000  # characters of a field that quarantine and attributes keep
 DAY_S = 86_400
-UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 
 _SPACES = " || ".join(f"chr({code})" for code in (32, 9, 10, 11, 12, 13, 160, 0x3000))
-_WITH_ZONE = r":\d{2}.*([zZ]|[+-]\d{2}(:?\d{2})?|\s[A-Za-z_]+(/[A-Za-z_]+)*)$"
 
 
 def trimmed(column: str) -> str:
@@ -63,54 +61,6 @@ def categories(column: str | None, delimiter: str) -> str:
     told = f"c is not null and not regexp_matches(c, {text_of(NO_CATEGORY)})"
     cleaned = f"list_filter(list_transform({listed}, lambda c: {clean_text('c')}), lambda c: {told})"
     return f"list_filter({cleaned}, lambda c, place: list_position({cleaned}, c) = place)"
-
-
-def number_fault(column: str, number: str) -> str:
-    """What is wrong with a delivered number, in words that go on from its name; null when nothing is."""
-    return f"""case when {blank(column)} then 'is missing'
-        when regexp_matches({column}, '^\\s*[+-]?\\d+,\\d+\\s*$')
-            then 'holds a comma: write 3.5 for 3,5 and 1234 for 1,234'
-        when regexp_matches({column}, '^\\s*[+-]?\\d{{1,3}}([,.'' \\x{{a0}}]\\d{{3}})+([.,]\\d+)?\\s*$')
-                and {number} is null
-            then 'holds a thousands separator: write 1234.5 for 1,234.5 and for 1.234,5'
-        when {number} is null then 'is no number: write one such as 3.5'
-        when not isfinite({number}) then 'is not finite: write a number such as 3.5' end"""
-
-
-def time_of(column: str, unit: str | None, timezone: str) -> str:
-    """Whole seconds since 1970 UTC; null when there is no time to read in the delivered text.
-
-    `unit` is a key of UNITS when the column holds numbers, None when it holds dates; `timezone` is that of
-    dates that name no zone.
-    """
-    aware, naive = f"try_cast({column} as timestamptz)", f"try_cast({column} as timestamp)"
-    if timezone.upper() != "UTC":
-        naive = f"timezone({text_of(timezone)}, {naive})::timestamp"
-        aware = f"case when regexp_matches({column}, '{_WITH_ZONE}') then {aware}::timestamp else {naive} end"
-    # Most dates end in minutes or seconds: told by their length, and read at a third of the cost.
-    short = f"length({column}) <= 10 or (length({column}) <= 19 and substr({column}, -3, 1) = ':'"
-    short += f" and substr({column}, -6, 1) not in ('+', '-'))"
-    date = f"floor(epoch(case when {short} then {naive} else {aware}::timestamp end))::bigint"
-    if unit is None:
-        return date
-    whole = f"try_cast({column} as bigint)"
-    seconds = (
-        whole if UNITS[unit] == 1 else f"(case when {whole} < 0 then -1 else {whole} // {UNITS[unit]} end)"
-    )
-    return f"coalesce({seconds}, {date})"
-
-
-def time_fault(column: str, time: str, unit: str | None, latest: int) -> str:
-    """What is wrong with a delivered time, in words that go on from its name; null when nothing is."""
-    example = "2024-01-31 23:59:00"
-    unread, late = f"cannot be read: write it as {example}", "is later than tomorrow"
-    if unit:
-        unread = f"cannot be read: write {unit} since 1970, as in most rows, or a date as {example}"
-        late += f" (numbers of this column are read as {unit})"
-    return f"""case when {blank(column)} then 'is missing'
-        when {time} is null then {text_of(unread)}
-        when {time} < 0 then 'is before 1970'
-        when {time} > {latest} then {text_of(late)} end"""
 
 
 def json_of(columns: Iterable[str], prefix: str = "") -> str:

@@ -12,7 +12,6 @@ from warehouse.sql import name_of, text_of
 from warehouse.staging import Staged
 
 PER_SOURCE = 1 << 40
-SAMPLE = 100_000
 FORGOTTEN = "was forgotten on request"
 # How the fault of a row begins that a setting for quick tries leaves out; the setting's name goes on.
 LEFT_OUT = "left out by max_"
@@ -148,20 +147,6 @@ def forgotten(warehouse: Warehouse, identifier: str) -> str:
         return "when false then ''"
     hashed = f"sha256((select any_value(salt) from ops.forgotten) || {identifier})"
     return f"when {hashed} in (select user_hash from ops.forgotten) then '{FORGOTTEN}'"
-
-
-def unit_of(warehouse: Warehouse, kind: str, column: str) -> str | None:
-    """The unit of a column of times: a key of expressions.UNITS, or None for dates as text."""
-    text = f"nullif(trim({name_of(column)}), '')"
-    dates, numbers, middle = warehouse.run(
-        f"""select count(try_cast(text as timestamptz)), count(try_cast(text as double)),
-                median(abs(try_cast(text as double)))
-            from (select {text} as text from staging.{name_of(kind)} limit {SAMPLE})"""
-    )[0]
-    if dates > numbers or not numbers:
-        return None
-    limits = ((1e11, "seconds"), (1e14, "milliseconds"), (1e17, "microseconds"))
-    return next((unit for limit, unit in limits if middle < limit), "nanoseconds")
 
 
 def content_of_rows(staged: Staged, kept: str) -> str:

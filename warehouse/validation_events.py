@@ -6,11 +6,24 @@ only the rows concerned are looked at closely.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
 
 from warehouse.connection import Warehouse
-from warehouse.expressions import blank, id_fault, number_fault, time_fault, time_of, trimmed
+from warehouse.expressions import blank, id_fault, trimmed
+from warehouse.numbers import Mark, NumberForms, look_at_numbers, number_fault, number_of
 from warehouse.sql import name_of, text_of
 from warehouse.staging import Staged
+from warehouse.times import (
+    DateOrder,
+    TimeForms,
+    TimeRules,
+    begin_of,
+    in_window,
+    look_at_times,
+    time_fault,
+    time_of,
+)
 from warehouse.validation import (
     LEFT_OUT,
     delivered,
@@ -18,7 +31,6 @@ from warehouse.validation import (
     forgotten,
     numbered,
     table_of,
-    unit_of,
     user_fault,
     validate,
 )
@@ -34,8 +46,12 @@ class EventRules:
     item: str
     time: str | None
     timezone: str
-    latest: int  # possible time: seconds since 1970 UTC
+    earliest: date  # plausible, as `latest`
+    date_order: Literal["auto"] | DateOrder
+    latest: int  # seconds since 1970 UTC
+    section: str  # of the settings
     value: str | None = None
+    decimal: Literal["auto"] | Mark = "auto"
     value_is: str = "rating"
     event: str | None = None
     event_weights: Mapping[str, float] = field(default_factory=dict)
@@ -45,9 +61,30 @@ class EventRules:
     add_unknown_items: bool = False
 
 
-def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRules) -> str | None:
-    """Validate events; returns the unit of their times, None for dates and where there is no time."""
-    unit = unit_of(warehouse, staged.kind, rules.time) if rules.time else None
+@dataclass(frozen=True)
+class EventForms:
+    """What the columns of events hold; None where there is no such column."""
+
+    times: TimeForms | None
+    numbers: NumberForms | None
+
+
+def look_at_events(warehouse: Warehouse, staged: Staged, rules: EventRules) -> EventForms:
+    """Look at all values of the columns of times and of values."""
+    relation = f"staging.{name_of(staged.kind)}"
+    order = None if rules.date_order == "auto" else rules.date_order
+    window = TimeRules(begin_of(rules.earliest), rules.latest, rules.timezone, order)
+    mark = None if rules.decimal == "auto" else rules.decimal
+    run = warehouse.run
+    return EventForms(
+        look_at_times(run, relation, name_of(rules.time), window) if rules.time else None,
+        look_at_numbers(run, relation, name_of(rules.value), mark) if rules.value else None,
+    )
+
+
+def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRules) -> EventForms:
+    """Validate events; returns what their columns of times and of values hold."""
+    forms = look_at_events(warehouse, staged, rules)
     known = f"select item_id from {table_of('items', 'used')} union select item_id from core.items"
     unknown = f"when id not in ({known}) then 'is not in the catalogue'"
     if rules.max_items is not None:
@@ -61,8 +98,8 @@ def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRule
     odd["user"] = _odd_ids(warehouse, staged, rules.user, users, few)
     if rules.event:
         odd["event"] = _odd_ids(warehouse, staged, rules.event)
-    typed = _typed(staged, rules, unit, odd)
-    good = _good(rules, odd)
+    typed = _typed(staged, rules, forms, odd)
+    good = _good(rules, forms, odd)
     used, bad, merged = (table_of(staged.kind, what) for what in ("used", "bad", "merged"))
     warehouse.run(
         f"""create or replace table {used} as
@@ -72,30 +109,32 @@ def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRule
     warehouse.run(f"create or replace table {bad} (n bigint, field varchar, reason varchar)")
     n_rows = warehouse.value(f"select count(*) from staging.{name_of(staged.kind)}")
     if n_rows > warehouse.value(f"select count(*) from {used}"):
-        reasons = first_fault(_faults(rules, unit, odd))
+        reasons = first_fault(_faults(rules, forms, odd))
         warehouse.run(f"insert into {bad} select n, {reasons} from {typed} where not {good}")
     warehouse.run(f"create or replace table {merged} (n bigint, reason varchar)")
     if rules.time:
         _merge_repeated(warehouse, staged.kind)
-    return unit
+    return forms
 
 
-def validate_searches(warehouse: Warehouse, staged: Staged, rules: EventRules) -> None:
-    """Validate searches, of which `item` is the column of what was typed."""
+def validate_searches(warehouse: Warehouse, staged: Staged, rules: EventRules) -> EventForms:
+    """Validate searches, of which `item` is the column of what was typed; returns what the times hold."""
+    forms = look_at_events(warehouse, staged, rules)
     assert rules.time
-    unit = unit_of(warehouse, staged.kind, rules.time)
+    assert forms.times
     values = {
         "user_id": trimmed(delivered(rules.user)),
         "query": f"nullif({trimmed(delivered(rules.item))}, '')",
-        "event_time": time_of(delivered(rules.time), unit, rules.timezone),
+        "event_time": time_of(delivered(rules.time), forms.times),
         "delivered_time": delivered(rules.time),
     }
     faults = [
         (rules.user, user_fault(warehouse)),
         (rules.item, "case when query is null then 'query is missing' end"),
-        (rules.time, f"'time ' || {time_fault('delivered_time', 'event_time', unit, rules.latest)}"),
+        (rules.time, f"'time ' || {time_fault('delivered_time', 'event_time', forms.times, rules.section)}"),
     ]
     validate(warehouse, staged, values, faults, ["user_id", "query", "event_time"])
+    return forms
 
 
 def _in_order(staged: Staged, rules: EventRules, odd_items: str | None) -> str:
@@ -128,7 +167,7 @@ def _odd_ids(
     return table if warehouse.value(f"select count(*) from {table}") else None
 
 
-def _typed(staged: Staged, rules: EventRules, unit: str | None, odd: Mapping[str, str | None]) -> str:
+def _typed(staged: Staged, rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> str:
     """The staged rows with their typed values beside the delivered ones."""
     columns, joins = [f"{numbered(staged)} as n"], []
     for name, typed, column in (
@@ -142,14 +181,14 @@ def _typed(staged: Staged, rules: EventRules, unit: str | None, odd: Mapping[str
             columns += [f"coalesce({name}.id, {raw}) as {typed}", f"{name}.fault as {name}_fault"]
         else:
             columns.append(f"{raw} as {typed}")
-    if rules.time:
+    if forms.times:
         time = delivered(rules.time)
-        columns += [f"{time_of(time, unit, rules.timezone)} as event_time", f"{time} as delivered_time"]
+        columns += [f"{time_of(time, forms.times)} as event_time", f"{time} as delivered_time"]
     else:
         columns.append(f"{_place(staged)} as event_time")
-    if rules.value:
+    if forms.numbers:
         value = delivered(rules.value)
-        columns += [f"try_cast({value} as double) as number", f"{value} as delivered_value"]
+        columns += [f"{number_of(value, forms.numbers)} as number", f"{value} as delivered_value"]
     return f"(select {', '.join(columns)} from staging.{name_of(staged.kind)} as s {' '.join(joins)})"
 
 
@@ -177,7 +216,7 @@ def _weighed(rules: EventRules) -> str:
     return f"number * {weight}" if rules.value and rules.value_is == "rating" else weight
 
 
-def _good(rules: EventRules, odd: Mapping[str, str | None]) -> str:
+def _good(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> str:
     """Whether a typed row can be used: never null."""
     tests = [f"{name}_fault is null" for name in ("user", "item") if odd[name]]
     if weight := _weight(rules):
@@ -186,12 +225,12 @@ def _good(rules: EventRules, odd: Mapping[str, str | None]) -> str:
         tests.append("isfinite(number)")
         if rules.min_value is not None:
             tests.append(f"number >= {rules.min_value!r}::double")
-    if rules.time:
-        tests.append(f"event_time between 0 and {rules.latest}")
+    if forms.times:
+        tests.append(in_window("event_time", forms.times))
     return f"coalesce({' and '.join(tests) or 'true'}, false)"
 
 
-def _faults(rules: EventRules, unit: str | None, odd: Mapping[str, str | None]) -> list[tuple[str, str]]:
+def _faults(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """What may be wrong with a typed row: delivered column, and SQL of the reason."""
     faults = [
         (column, f"'{name} id ' || {name}_fault")
@@ -202,14 +241,15 @@ def _faults(rules: EventRules, unit: str | None, odd: Mapping[str, str | None]) 
         no_weight = "'event type ''' || left(event_type, 100) || ''' has no weight'"
         missing = f"case when {blank('event_type')} then 'event type is missing' else {no_weight} end"
         faults.append((rules.event, f"case when {weight} is null then {missing} end"))
-    if rules.value:
-        faults.append((rules.value, f"'value ' || {number_fault('delivered_value', 'number')}"))
+    if rules.value and forms.numbers:
+        why = number_fault("delivered_value", "number", forms.numbers, rules.section)
+        faults.append((rules.value, f"'value ' || {why}"))
         if rules.min_value is not None:
             low = text_of(f"value is below min_value = {rules.min_value:g}")
             faults.append((rules.value, f"case when number < {rules.min_value!r}::double then {low} end"))
-    if rules.time:
-        late = time_fault("delivered_time", "event_time", unit, rules.latest)
-        faults.append((rules.time, f"'time ' || {late}"))
+    if rules.time and forms.times:
+        why = time_fault("delivered_time", "event_time", forms.times, rules.section)
+        faults.append((rules.time, f"'time ' || {why}"))
     return faults
 
 

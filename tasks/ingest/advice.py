@@ -19,12 +19,12 @@ ADVICE = (
     ),
     (
         "interactions",
-        "value (?!is below)",
+        "value (?!is below|may)",
         "if this column holds no values, name another: value = ... in [{section}]",
     ),
     (
         "interactions|searches",
-        "time cannot",
+        "time (cannot|is no)",
         "if these are no times, name another column: time = ... in [{section}]",
     ),
     ("items", "title is missing", "another column may name them: title = ... in [{section}]"),

@@ -63,7 +63,10 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
             missing = Example(None, None, "item_id", figures.missing_item)
             refused = refusals(warehouse, settings.data, settings.data.force)
             problems += (replace(refusal, example=missing) for refusal in refused)
-        return Findings(problems, figures, counts.to_dicts(), data.interactions.time is None, found.time_unit)
+        sources = counts.to_dicts()
+        return Findings(
+            problems, figures, sources, found.order_is_time, found.numbers_are, tuple(found.readings)
+        )
 
 
 def _computed(warehouse: Warehouse, found: Validated) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.ingest.readings import Reading
 from warehouse.checking import Figures
 
 SHOWN = 200  # characters of a value that an example shows
@@ -42,7 +43,8 @@ class Findings:
     figures: Figures | None = None  # None when reading was stopped
     sources: Sequence[Mapping[str, Any]] = field(default_factory=list)  # rows of ingest_counts.sql
     order_is_time: bool = False  # whether no times were delivered
-    time_unit: str | None = None  # what numbers in the column of times were taken for
+    numbers_are: str | None = None  # what numbers in the column of times were taken for
+    readings: Sequence[Reading] = ()
 
     @property
     def usable(self) -> bool:
@@ -79,6 +81,7 @@ class Findings:
                 }
                 for one in self.ordered
             ],
+            "readings": [one.as_json() for one in self.readings],
             "usable": self.usable,
             "sources": [dict(row) for row in self.sources],
         }
@@ -87,7 +90,7 @@ class Findings:
         return {
             "first": None if self.order_is_time else _moment(found.first),
             "last": None if self.order_is_time else _moment(found.last),
-            "numbers_are": self.time_unit,
+            "numbers_are": self.numbers_are,
             "order_is_time": self.order_is_time,
         }
 

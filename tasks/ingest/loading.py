@@ -1,11 +1,12 @@
 """From staged rows to core tables: validated, guarded against a broken delivery, merged, counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from tasks.ingest.content import computed_columns
+from tasks.ingest.readings import Reading
 from tasks.ingest.validation import refusals, set_aside, validate
 from tasks.settings import Settings
 from tasks.settings.data import Data
@@ -21,7 +22,8 @@ class Loaded:
 
     totals: pl.DataFrame  # kind, source, rows_in, used, quarantined, merged
     counts: dict[str, float]  # what is worth remembering, such as items_added
-    time_unit: str | None  # as in `Validated`
+    readings: Sequence[Reading]  # as in `Validated`, like `numbers_are`
+    numbers_are: str | None
 
 
 def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[str, Staged]) -> Loaded:
@@ -43,8 +45,8 @@ def load(warehouse: Warehouse, settings: Settings, data: Data, staged: Mapping[s
         totals = set_aside(warehouse, found)
     merging.check_quarantine(warehouse, totals)
     counts |= {name: float(totals[name].sum()) for name in ("rows_in", "quarantined", "merged")}
-    counts["order_is_time"] = float(data.interactions.time is None)
-    return Loaded(totals, counts, found.time_unit)
+    counts["order_is_time"] = float(found.order_is_time)
+    return Loaded(totals, counts, found.readings, found.numbers_are)
 
 
 def _merge(warehouse: Warehouse, settings: Settings, staged: Mapping[str, Staged]) -> dict[str, float]:

@@ -32,12 +32,13 @@ def event_rules(data: Data, latest: int) -> EventRules:
     """What the columns of the event log mean; no time is later than `latest`, in seconds since 1970 UTC."""
     add = data.interactions.unknown_items == "add" and data.max_items is None
     shared = _shared(data, EventRules) | _shared(data.interactions, EventRules)
-    return EventRules(**shared, latest=latest, add_unknown_items=add)
+    return EventRules(**shared, latest=latest, section="data.interactions", add_unknown_items=add)
 
 
 def search_rules(data: Data, latest: int) -> EventRules:
     """What the columns of searches mean."""
-    return EventRules(**_shared(data.searches, EventRules), item=data.searches.query, latest=latest)
+    shared = _shared(data.searches, EventRules)
+    return EventRules(**shared, item=data.searches.query, latest=latest, section="data.searches")
 
 
 def item_rules(data: Data, staged: Staged) -> ItemRules:

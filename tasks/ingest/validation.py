@@ -1,7 +1,7 @@
 """Staged rows validated and counted: by a load before it merges them, by a check that merges nothing."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,12 +17,14 @@ from tasks.ingest.mapping import (
     item_rules,
     search_rules,
 )
+from tasks.ingest.readings import Reading, of_numbers, of_times
 from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
 from warehouse.errors import SourceError
 from warehouse.expressions import DAY_S
 from warehouse.staging import Staged
+from warehouse.times import POSITIONS
 from warehouse.validation import (
     LEFT_OUT,
     PER_SOURCE,
@@ -31,7 +33,7 @@ from warehouse.validation import (
     validate_texts,
     validate_users,
 )
-from warehouse.validation_events import validate_interactions, validate_searches
+from warehouse.validation_events import EventForms, EventRules, validate_interactions, validate_searches
 from warehouse.validation_items import validate_items
 
 FORCE = "if that is meant, run `polyrec run --force`"
@@ -43,7 +45,14 @@ class Validated:
 
     staged: Mapping[str, Staged]  # by kind
     content: Mapping[str, str]  # columns declared as content, and the kind of each; of two, that of the items
-    time_unit: str | None  # what numbers in the column of times were taken for; None for dates and no times
+    readings: Sequence[Reading]  # how columns were read
+    numbers_are: str | None  # what numbers in the column of times were taken for; None for dates and no times
+
+    @property
+    def order_is_time(self) -> bool:
+        """Whether events have an order, by their rows or by positions in a column, and no times."""
+        times = any((one.kind, one.what) == ("interactions", "times") for one in self.readings)
+        return not times or self.numbers_are == POSITIONS
 
     def place(self, kind: str, n: int) -> tuple[str, int]:
         """Source and line (from 1) of a row that is known by `n`."""
@@ -63,7 +72,7 @@ def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> 
     """
     check_columns(data, staged)
     check_timezones(warehouse, data)
-    unit = _validate_kinds(warehouse, data, staged)
+    forms = _validate_kinds(warehouse, data, staged)
     merging.hold_hashes(warehouse, with_hashes(merging.validated_content(warehouse)))
     for kind, table in staged.items():
         merging.hold_lines(warehouse, kind, _lines(table, merging.rows_aside(warehouse, kind)))
@@ -71,11 +80,23 @@ def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> 
     for kind, table in {"items": data.items, **also_tables(data)}.items():
         for column in table.content:
             content.setdefault(column, kind)
-    return Validated(staged, content, unit)
+    times = forms["interactions"][1].times
+    readings = [one for kind, (rules, found) in forms.items() for one in _readings(kind, rules, found)]
+    return Validated(staged, content, readings, times.numbers_are if times else None)
 
 
-def _validate_kinds(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> str | None:
-    """Validate kind by kind, in the order in which they need each other; returns the unit of times."""
+def _readings(kind: str, rules: EventRules, forms: EventForms) -> Iterator[Reading]:
+    """How the columns of events were read."""
+    if rules.time and forms.times:
+        yield of_times(kind, rules.time, forms.times)
+    if rules.value and forms.numbers and (numbers := of_numbers(kind, rules.value, forms.numbers)):
+        yield numbers
+
+
+def _validate_kinds(
+    warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]
+) -> dict[str, tuple[EventRules, EventForms]]:
+    """Validate kind by kind, in the order in which they need each other; returns what events hold."""
     latest = int(time.time()) + DAY_S
     also, rules = also_tables(data), event_rules(data, latest)
     if "users" in staged:
@@ -85,13 +106,14 @@ def _validate_kinds(warehouse: Warehouse, data: Data, staged: Mapping[str, Stage
     for kind, table in also.items():
         validate_also(warehouse, staged[kind], table.id, table.description, table.content)
     validate_items(warehouse, staged["items"], item_rules(data, staged["items"]), list(also))
-    unit = validate_interactions(warehouse, staged["interactions"], rules)
+    forms = {"interactions": (rules, validate_interactions(warehouse, staged["interactions"], rules))}
     if rules.add_unknown_items:
         warehouse.execute("staged/add_unknown_items")
     for kind, table in also.items():
         set_unmatched_aside(warehouse, kind, "item id is not in the catalogue", table.id)
     if "searches" in staged:
-        validate_searches(warehouse, staged["searches"], search_rules(data, latest))
+        searched = search_rules(data, latest)
+        forms["searches"] = (searched, validate_searches(warehouse, staged["searches"], searched))
     if data.max_users is not None:
         for kind, column in (("users", data.users.id), ("searches", data.searches.user)):
             if kind in staged:
@@ -100,7 +122,7 @@ def _validate_kinds(warehouse: Warehouse, data: Data, staged: Mapping[str, Stage
     if "triples" in staged:
         columns = {key: getattr(data.triples, key) for key in COLUMNS["triples"]}
         validate_texts(warehouse, staged["triples"], columns)
-    return unit
+    return forms
 
 
 def _lines(table: Staged, aside: pl.DataFrame) -> pl.DataFrame:

@@ -1,12 +1,16 @@
 """The settings of ingest: where tables come from, what their columns mean, which items may be recommended."""
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.settings.section import Section
 
-Encoding = Literal["auto", "utf-8", "latin-1"]
+Encoding = Literal["auto", "utf-8", "utf-16", "latin-1"]
+Decimal = Literal["auto", ".", ","]
+DateOrder = Literal["auto", "day_first", "month_first"]
+Earliest = Annotated[date, Field(ge=date(1970, 1, 1))]
 Protocol = Literal[
     "temporal_user", "temporal_global", "leave_one_out", "stratified_item", "cold_item", "cold_user"
 ]
@@ -33,7 +37,7 @@ class Table(Section):
     delimiter: str = Field(default="auto", min_length=1, max_length=4)
     """What separates the fields of a CSV file; "auto" finds out."""
     encoding: Encoding = "auto"
-    """The encoding of a CSV file; "auto": UTF-8, or Latin-1 where most non-ASCII bytes are no UTF-8."""
+    """The encoding; "auto": UTF-8, UTF-16, or Latin-1 where most non-ASCII bytes are no UTF-8."""
     header: bool = True
     """Whether the first row of a CSV file names the columns; without it they are column0, column1, ..."""
 
@@ -102,8 +106,14 @@ class Interactions(Table):
     """The column that holds the time; without one, the order in the files is the time."""
     timezone: str = "UTC"
     """The zone of times that name none of their own."""
+    date_order: DateOrder = "auto"
+    """What is first in dates such as 3/4/25: "day_first", "month_first", or what the column tells."""
+    earliest: Earliest = date(1990, 1, 1)
+    """No event is older; a number is a time in the unit in which it lies between this day and tomorrow."""
     value: str | None = None
     """The column that holds an explicit value, such as a rating; without one, an event counts 1."""
+    decimal: Decimal = "auto"
+    """The decimal mark of values, "." or ","; "auto" finds out."""
     value_is: Literal["rating", "amount"] = "rating"
     """"rating", or "amount": it only decides, by min_value, whether an event counts, and counts 1."""
     event: str | None = None
@@ -141,6 +151,10 @@ class Searches(Table):
     """The column that holds the time."""
     timezone: str = "UTC"
     """The zone of times that name none of their own."""
+    date_order: DateOrder = "auto"
+    """What is first in dates such as 3/4/25: "day_first", "month_first", or what the column tells."""
+    earliest: Earliest = date(1990, 1, 1)
+    """No search is older; a number is a time in the unit in which it lies between this day and tomorrow."""
 
 
 class Triples(Table):

@@ -41,10 +41,10 @@ def test_figures(tmp_path: Path) -> None:
     }
     assert answer["sparsity"] == pytest.approx(1 - 3 / 12)  # a, 1 is there twice
     assert answer["time_range"] == {
-        "first": "1970-01-01T00:16:40Z",
-        "last": "1970-01-01T01:06:40Z",
-        "numbers_are": "seconds",
-        "order_is_time": False,
+        "first": None,
+        "last": None,
+        "numbers_are": "positions",
+        "order_is_time": True,
     }
     assert answer["text_coverage"] == {"title": 1.0, "description": 0.5, "categories": 0.5}
     assert answer["sources"] == [
@@ -69,17 +69,17 @@ def test_without_times_the_order_is_the_time(tmp_path: Path) -> None:
             Example("events.csv", 5, "item_id", "9"),
         ),
         (
-            {"events": EVENTS + 'b,2,"3,5",1\nb,3,"3,5",1\n'},
+            {"events": EVENTS + 'b,2,"3,125",1\nb,3,"3,250",1\n'},
             "interactions",
-            "value holds a comma: write 3.5 for 3,5 and 1234 for 1,234; if this column holds no values, "
-            "name another: value = ... in [data.interactions]",
-            Example("events.csv", 5, "rating", "3,5"),
+            "value may be above a thousand or a fraction, and no row of the column tells: "
+            'write decimal = "." or decimal = "," in [data.interactions]',
+            Example("events.csv", 5, "rating", "3,125"),
         ),
         (
             {"events": EVENTS + "b,2,3,soon\nb,3,3,later\n"},
             "interactions",
-            "time cannot be read: write seconds since 1970, as in most rows, or a date as "
-            "2024-01-31 23:59:00; if these are no times, name another column: "
+            "time is no position in an order such as 7, which most rows of this column hold; "
+            "if these are no times, name another column: "
             "time = ... in [data.interactions]",
             Example("events.csv", 5, "at", "soon"),
         ),

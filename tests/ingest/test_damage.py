@@ -42,8 +42,8 @@ VALUES: dict[str, list[bytes]] = {
         b"USER,1\xe2\x80\x8b,5,1000,n",
         b"USER,1,5\x07,1000,n",
     ],
-    "decimal commas": [b'USER,1,"3,5",1000,n', b'USER,1,"-0,5",1000,n'],
-    "thousands separators": [b'USER,1,"1,234.5",1000,n', b'USER,1,"1.234,5",1000,n'],
+    "one number or another": [b'USER,1,"3,125",1000,n', b'USER,1,"-1,250",1000,n'],
+    "no numbers": [b'USER,1,"1,2,3",1000,n', b"USER,1,1.2.3,1000,n", b'USER,1,"1,23.5",1000,n'],
 }
 BYTES: dict[str, list[bytes]] = {
     "ragged rows": [b"USER", b"USER,1,5", b"USER,1,5,1000,n,more", b"USER,1,5,1000,n,,more"],
@@ -59,6 +59,8 @@ BYTES: dict[str, list[bytes]] = {
     "marks amid a file": [b"\xef\xbb\xbfUSER,1,5,1000,n"],
 }
 HARMLESS: dict[str, list[bytes]] = {
+    "decimal commas": [b'USER,1,"3,5",1000,n', b'USER,1,"-0,5",1000,n', 'USER,1,"3,50 €",1000,n'.encode()],
+    "thousands separators": [b'USER,1,"1,234.5",1000,n', b'USER,1,"1.234,5",1000,n', b"USER,1,$1 234,1000,n"],
     "mixed line ends": [b"USER,1,5,1000,n", b'USER,1,5,1000,"n"'],
     "duplicate keys": [
         b"USER,1,5,1000,n\nUSER,1,5,1000,again",
@@ -185,7 +187,7 @@ def test_damaged_csv(
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "parquet"])
-@pytest.mark.parametrize("kind", [*VALUES, "SQL and HTML"])
+@pytest.mark.parametrize("kind", [*VALUES, "decimal commas", "thousands separators", "SQL and HTML"])
 @FEW
 @given(data=st.data())
 def test_damaged_values_in_other_formats(

