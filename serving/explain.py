@@ -1,13 +1,14 @@
 """Why an item is in a person's list, or why not: what each model adds, and which past action matters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from serving.explain_user import UserFusion
+from serving.causes import Cause, Rules, causes_of
+from serving.explain_user import NoCandidates, UserFusion
 from serving.lists import titles
-from serving.published import known_item
+from serving.published import check_user, known_item
 from serving.sentences import label, lacking, sentence, shares, without
 from tasks.fusion.shapley import membership_values
 from tasks.items.item import Item
@@ -29,37 +30,72 @@ def explain(
     """Everything that is known of why an item is, or is not, recommended to a user.
 
     `membership` says what each model adds to the item's being among the first k; `counterfactual` is the past
-    action without which the item would score least, and it alone needs the project's fitted matchers.
+    action without which the item would score least, and it alone needs the project's fitted matchers. More
+    than all candidates are not asked about: `note` says so. Where the item was never considered, `score` is
+    None and `causes` say why.
 
     Raises:
-        PolyrecError: user or item is unknown, k is out of range, or nothing proposed the item.
+        PolyrecError: user or item is unknown, k is below 1, or the user has no candidates and nothing else
+            keeps the item out.
     """
-    fusion = UserFusion.read(snapshot, user_id)
-    if not 1 <= k <= len(fusion.item_ids):
-        why = f"k must be between 1 and {len(fusion.item_ids)}, the candidates of user {user_id!r}, got {k}"
-        raise PolyrecError(f"{why}; give another --k")
+    if k < 1:
+        raise PolyrecError(f"k must be at least 1, got {k}; give another --k")
+    check_user(snapshot, user_id)
     item = known_item(snapshot, item_id)
     found = snapshot.query("explained_item", user_id=user_id, item_id=item_id)
     row: Mapping[str, Any] = found.row(0, named=True) if found.height else {}
-    column = fusion.item_ids.index(item_id) if item_id in fusion.item_ids else None
-    if column is not None:
-        score, parts = float(fusion.scores[column]), fusion.contributions(column)
-    elif row:  # a rule put it there
-        score, parts = row["score"], dict(row["contributions"])
-    else:
-        raise PolyrecError(_why_no_candidate(snapshot, fusion, item))
-    text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
-    of_k = None if column is None else (fusion, column, k)
-    without_one = _counterfactual(*of_k, settings) if counterfactual and of_k else None
-    return {
+    rules = None if row else Rules(snapshot, settings, user_id, item_id)
+    causes = causes_of(snapshot, settings, rules, user_id, item) if rules else []
+    try:
+        fusion = UserFusion.read(snapshot, user_id)
+    except NoCandidates:
+        if not causes:
+            raise
+        fusion = None
+    head = {
         "user_id": user_id,
         "item_id": item_id,
         "title": Item.of(item).titled,
         "categories": item["categories"],
         "rank": row.get("rank"),
+    }
+    if fusion is None or (item_id not in fusion.item_ids and not row):
+        if fusion and not causes:
+            causes = [_not_proposed(fusion, item_id)]
+        told = {**_NEVER_CONSIDERED, "candidates": len(fusion.item_ids) if fusion else 0}
+        return {**head, **told, "causes": _told(causes), "not_listed": _joined(causes)}
+    figures = _figures(snapshot, settings, fusion, row, item_id, k, membership, counterfactual)
+    if rules and not causes:
+        causes = [_outscored(snapshot, fusion, figures["score"], rules.arranging)]
+    return {**head, **figures, "causes": _told(causes), "not_listed": _joined(causes)}
+
+
+def _figures(
+    snapshot: Snapshot,
+    settings: Settings,
+    fusion: UserFusion,
+    row: Mapping[str, Any],
+    item_id: str,
+    k: int,
+    membership: bool,
+    counterfactual: bool,
+) -> dict[str, Any]:
+    """What there is to say of an item that was considered; `row` is that of the list, empty without one."""
+    column = fusion.item_ids.index(item_id) if item_id in fusion.item_ids else None
+    if column is None:  # a rule put it there
+        score, parts = row["score"], dict(row["contributions"])
+    else:
+        score, parts = float(fusion.scores[column]), fusion.contributions(column)
+    text, like = row.get("text"), titles(snapshot, [row.get("like_item_id")]).get(row.get("like_item_id"))
+    n = len(fusion.item_ids)
+    of_k = None if column is None else (fusion, column, min(k, n))
+    without_one = _counterfactual(*of_k, settings) if counterfactual and of_k else None
+    candidates = "1 candidate is" if n == 1 else f"{n:,} candidates are"
+    few = f"{candidates} all that user {fusion.user_id!r} has: fewer than the {k:,} asked for."
+    return {
         "score": score,
         "place_by_score": None if column is None else fusion.place_by_score(column),
-        "candidates": len(fusion.item_ids),
+        "candidates": n,
         "text": text,
         "angle": row.get("angle"),
         "like": like,
@@ -68,9 +104,27 @@ def explain(
         "rules": row.get("rules") or [],
         "membership": _membership(*of_k) if membership and of_k else None,
         "counterfactual": without_one,
-        "not_listed": None if row else _why_not_listed(snapshot, fusion, score),
         "reason": sentence(parts, text, like, _cause(without_one)),
+        "note": few if k > n else None,
     }
+
+
+# What an answer has of an item that no list was chosen from.
+_NEVER_CONSIDERED: Mapping[str, Any] = {
+    **dict.fromkeys(("score", "place_by_score", "text", "angle", "like")),
+    "models": [],
+    "base": None,
+    "rules": [],
+    **dict.fromkeys(("membership", "counterfactual", "reason", "note")),
+}
+
+
+def _told(causes: Sequence[Cause]) -> list[dict[str, str]]:
+    return [cause._asdict() for cause in causes]
+
+
+def _joined(causes: Sequence[Cause]) -> str | None:
+    return " ".join(cause.says for cause in causes) or None
 
 
 def _models(fusion: UserFusion, column: int | None, parts: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -137,25 +191,22 @@ def _cause(found: Mapping[str, Any] | None) -> str | None:
     return moved["title"] if found and moved and moved["place"] > found["whole_history"]["place"] else None
 
 
-def _why_not_listed(snapshot: Snapshot, fusion: UserFusion, score: float) -> str:
-    """What a candidate lacks that is in no published list."""
+def _outscored(snapshot: Snapshot, fusion: UserFusion, score: float, pushed_by: Sequence[str]) -> Cause:
+    """What a candidate lacks that is in no published list, and the rules that may have had a part in it."""
     longest = snapshot.query("longest_list")["longest"][0] or 0
-    listed = snapshot.query("published_list", lists=LISTS, user_id=fusion.user_id, limit=max(longest, 1))[
-        "score"
-    ]
-    return lacking(score, min(listed, default=None), len(listed))
+    listed = snapshot.query(
+        "published_list", lists=LISTS, user_id=fusion.user_id, limit=max(longest, 1)
+    ).select("score", "rules")
+    moved = listed["rules"].explode().drop_nulls().unique().sort().to_list()
+    lowest = min(listed["score"], default=None)
+    rules = sorted({*pushed_by, *moved})
+    above = lowest is not None and score > lowest
+    return Cause("rule" if above and pushed_by else "score", lacking(score, lowest, listed.height, rules))
 
 
-def _why_no_candidate(snapshot: Snapshot, fusion: UserFusion, item: Mapping[str, Any]) -> str:
-    """One line for an item that was never considered."""
-    user_id, name = fusion.user_id, f"item {item['item_id']!r}"
-    if item["item_id"] in snapshot.query("past_items", user_id=user_id)["item_id"]:
-        return (
-            f"{name} is in the history of user {user_id!r}, and lists hold new items only; ask about another"
-        )
-    if not item["recommendable"]:
-        return f"{name} is kept out of all lists: it is not active, or a rule of [catalogue] says so"
-    return (
-        f"no model proposed {name} to user {user_id!r}: it is not among the {len(fusion.item_ids)} "
-        "candidates; raise [matching] candidates and run again to have more of them"
+def _not_proposed(fusion: UserFusion, item_id: str) -> Cause:
+    says = (
+        f"No model proposed item {item_id!r} to user {fusion.user_id!r}: it is not among the "
+        f"{len(fusion.item_ids):,} candidates; raise candidates in [matching] and run again to have more."
     )
+    return Cause("not proposed", says)

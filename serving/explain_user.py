@@ -20,6 +20,10 @@ from warehouse.errors import PolyrecError
 from warehouse.snapshot import Snapshot
 
 
+class NoCandidates(PolyrecError):
+    """No model proposed anything to a user."""
+
+
 @dataclass(frozen=True)
 class UserFusion:
     """The candidates of a user, fused again from the scores that were kept: nothing is fitted or searched."""
@@ -37,12 +41,13 @@ class UserFusion:
         """Read what was kept with the publication.
 
         Raises:
-            PolyrecError: the user is unknown, or has no candidates.
+            PolyrecError: the user is unknown.
+            NoCandidates: the user has none.
         """
         check_user(snapshot, user_id)
         rows = snapshot.query("candidates_of_user", user_id=user_id)
         if rows.is_empty():
-            raise PolyrecError(
+            raise NoCandidates(
                 f"user {user_id!r} has no candidates: no model proposed anything, or lists were published "
                 "before the user came; look again after the next `polyrec run`"
             )

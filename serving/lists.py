@@ -8,6 +8,7 @@ import polars as pl
 
 from serving.published import check_user, known_item, published_fusion
 from serving.sentences import sentence
+from serving.shortness import why_user_short
 from tasks.items.item import Item
 from tasks.rules.applying import around_rules
 from warehouse.columns import (
@@ -43,9 +44,10 @@ def recommend(
 ) -> dict[str, Any]:
     """A user's list with reasons, and their latest history.
 
-    The k items come in the published order, unless a dial (0 to 1) or a re-ranker is given: then they are
-    re-ranked by these, by the published ones where one is None. "diverse" is the second list that was
-    published, at the diverse point of the search. `history` says how many of the latest events to show.
+    The k items, or as many as there are (`note` says why), come in the published order, unless a dial (0 to
+    1) or a re-ranker is given: then they are re-ranked by these, by the published ones where one is None.
+    "diverse" is the second list that was published, at the diverse point of the search. `history` says how
+    many of the latest events to show.
 
     Raises:
         PolyrecError: the user or the re-ranker is unknown, or k or diversity is out of range.
@@ -56,11 +58,6 @@ def recommend(
         raise PolyrecError(f"k must be at least 1, got {k}; give another --k")
     check_user(snapshot, user_id)
     longest = snapshot.query("longest_list")["longest"][0] or 0
-    if k > longest:
-        raise PolyrecError(
-            f"k must be at most {longest}, the length of the published lists, got {k}; "
-            "give a smaller --k, or raise list_length in [fusion] and run again"
-        )
     lists = DIVERSE_LISTS if diversity == DIVERSE else LISTS
     check_published(snapshot, lists)
     rows = snapshot.query("published_list", lists=lists, user_id=user_id, limit=longest)
@@ -71,6 +68,7 @@ def recommend(
     return {
         "user_id": user_id,
         "items": _items(snapshot, rows.head(k)),
+        "note": why_user_short(snapshot, user_id, rows.height, k),
         "excluded": dict(effects.select("rule", "items").iter_rows()),
         "history": [
             {

@@ -1,5 +1,6 @@
 """What is published: the fusion behind the lists, and the fitted matchers that go with them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from tasks.matching.saved import Manifest, read_manifest
 from tasks.settings import Settings
 from warehouse.columns import ALL, ITEM
 from warehouse.errors import PolyrecError, WarehouseError
+from warehouse.near import near
 from warehouse.snapshot import Snapshot
 
 AGAIN = "make them again with `polyrec run`"
@@ -24,21 +26,26 @@ def known_item(snapshot: Snapshot, item_id: str) -> dict[str, Any]:
     Raises:
         PolyrecError: there is no such item.
     """
-    rows = snapshot.query("titles", items=[item_id])
+    rows = snapshot.query("item", item_id=item_id)
     if rows.is_empty():
-        raise unknown_item(item_id)
+        raise unknown_items(snapshot, [item_id])
     return rows.row(0, named=True)
 
 
-def unknown_item(item_id: str) -> PolyrecError:
-    """What is raised for an item that is not in the published catalogue."""
-    return PolyrecError(f"no item {item_id!r} in the published catalogue; see the ids with `polyrec export`")
+def unknown_items(snapshot: Snapshot, item_ids: Iterable[str]) -> PolyrecError:
+    """What is raised for items that are not in the published catalogue: with those that may be meant."""
+    lines = (
+        f"no item {item_id!r} in the published catalogue; {near(snapshot, 'items', item_id)}"
+        for item_id in item_ids
+    )
+    return PolyrecError("\n".join(lines))
 
 
 def check_user(snapshot: Snapshot, user_id: str) -> None:
     """Refuse a user whom the published lists do not know."""
     if snapshot.query("user", user_id=user_id).is_empty():
-        raise PolyrecError(f"no user {user_id!r} in the published lists; see the ids with `polyrec export`")
+        may_be = near(snapshot, "users", user_id)
+        raise PolyrecError(f"no user {user_id!r} in the published lists; {may_be}")
 
 
 def fitted_matchers(snapshot: Snapshot, settings: Settings) -> tuple[Path, Manifest]:

@@ -26,6 +26,7 @@ LABELS = {
 }
 MOST_NAMED = 2
 NAMED_FROM = 0.1  # a smaller share is not named beside a larger one
+LEAST_NAMED = 0.005  # less would be written as 0%
 MOST_OF_IT = 0.5
 
 
@@ -63,6 +64,8 @@ def sentence(
     >>> sentence({"sasrec": 0.6, "ease": 0.2, "popularity": -0.2}, "A tense voyage.", like="Alien (1979)")
     'Like "Alien (1979)" in your history; its text says: "A tense voyage."; mostly from the order of your \
 choices (60%) and what is chosen together (20%).'
+    >>> sentence({"sasrec": 0.001, "ease": -0.6}, "A tense voyage.")  # less than 0.5% of it is not told
+    'Its text says: "A tense voyage."'
     >>> sentence({"sasrec": 0.5}, cause="Alien (1979)")
     'Because "Alien (1979)" is in your history; mostly from the order of your choices (100%).'
     """
@@ -78,13 +81,14 @@ choices (60%) and what is chosen together (20%).'
     if not parts:
         return "Nothing is known of why."
     line = "; ".join(parts)
-    return f"{line[0].upper()}{line[1:]}."
+    return f"{line[0].upper()}{line[1:]}" + ("" if line.endswith('."') else ".")
 
 
 def _models(of_all: Mapping[str, float]) -> str:
     """The one or two models that say most for an item."""
     named = [(name, share) for name, share in of_all.items() if share > 0][:MOST_NAMED]
     named = [(name, share) for name, share in named if share >= NAMED_FROM] or named[:1]
+    named = [(name, share) for name, share in named if share >= LEAST_NAMED]
     if not named:
         return ""
     how = "mostly" if sum(share for _, share in named) >= MOST_OF_IT else "in part"
@@ -107,8 +111,8 @@ def without(title: str, place: int, place_without: int, n_candidates: int) -> st
     return f"{again} is in place {place_without} of {n_candidates}; with all of it, in place {place}."
 
 
-def lacking(score: float, lowest_listed: float | None, length: int) -> str:
-    """What a candidate lacks that is not in the published list.
+def lacking(score: float, lowest_listed: float | None, length: int, rules: Sequence[str] = ()) -> str:
+    """What a candidate lacks that is not in the published list; `rules` had a part in its order.
 
     >>> lacking(0.9, 1.25, 100)
     'Its score is 0.900; the lowest of the 100 listed items has 1.250, so it lacks 0.350.'
@@ -116,9 +120,10 @@ def lacking(score: float, lowest_listed: float | None, length: int) -> str:
     if lowest_listed is None:
         return f"Its score is {score:z.3f}; nothing is listed at all."
     if score > lowest_listed:
+        by = f"diversity or the {'rule' if len(rules) == 1 else 'rules'} {', '.join(map(repr, rules))}"
         return (
             f"Its score is {score:z.3f}, above the lowest of the {length} listed items "
-            f"({lowest_listed:z.3f}): diversity or a rule put another in its place."
+            f"({lowest_listed:z.3f}): {by if rules else 'diversity'} put another in its place."
         )
     return (
         f"Its score is {score:z.3f}; the lowest of the {length} listed items has {lowest_listed:z.3f}, "

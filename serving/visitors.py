@@ -13,10 +13,11 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from serving.lists import DIVERSE, Dial, check_reranking
-from serving.published import AGAIN, fitted_matchers, published_fusion, unknown_item
+from serving.published import AGAIN, fitted_matchers, published_fusion, unknown_items
 from serving.sentences import sentence
+from serving.shortness import why_short
 from tasks.arrays.codes import category_matrix
-from tasks.arrays.types import Floats
+from tasks.arrays.types import Flags, Floats
 from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.model import LEARNED, FusionModel, Point
@@ -101,7 +102,7 @@ class Visitors:
     def recommend(
         self, visitor: Visitor, k: int = 10, diversity: Dial = None, reranker: str | None = None
     ) -> dict[str, Any]:
-        """A list of k items with its reasons.
+        """A list of k items, or as many as there are (`note` says why), with its reasons.
 
         Dial (0 to 1) and re-ranker are those of the published fusion when None; "diverse" is the dial of its
         diverse point, with the weights that go with it.
@@ -120,13 +121,16 @@ class Visitors:
             model = replace(model, diversity=diversity)
         found = self._candidates(batch, model.matchers)
         total = model.scores(found)  # (1, C)
-        places = model.reranked(total, found, self._context_of(history, reranker), k)[0]
+        context = self._context_of(history, reranker)
+        places = model.reranked(total, found, context, min(k, max(total.shape[1], 1)))[0]
         places = places[places >= 0]
         parts = model.contributions(found, np.zeros_like(places), places)  # (k, M)
         items = found.items[0, places].astype(np.int64)
+        left = int(self._open_to(history).sum())
         return {
             "visitor": {"query": visitor.query, "profile": visitor.profile},
             **self._told(items, history, total[0, places], parts, found.matchers, wanted),
+            "note": why_short("this visitor", len(items), k, left, "models proposed to"),
             "milliseconds": round(1000 * (perf_counter() - start), 1),
         }
 
@@ -175,18 +179,15 @@ class Visitors:
 
     def _check(self, visitor: Visitor, k: int) -> IntArray:
         """Refuse what cannot be answered; return the codes of the history, each once, at its latest place."""
-        most = self._settings.matching.candidates
-        if not 1 <= k <= most:
-            raise PolyrecError(
-                f"k must be between 1 and {most}, got {k}; give another --k, or raise [matching] candidates"
-            )
+        if k < 1:
+            raise PolyrecError(f"k must be at least 1, got {k}; give another --k")
         for name, text in (("query", visitor.query), ("profile", visitor.profile)):
             if text is not None and not text.strip():
                 raise PolyrecError(f"the {name} is empty; give --{name} some words")
         if not visitor.history and visitor.query is None and visitor.profile is None:
             raise PolyrecError("nothing is known of the visitor; give --query, --history or --profile")
         if unknown := [item_id for item_id in visitor.history if item_id not in self._code]:
-            raise unknown_item(unknown[0])
+            raise unknown_items(self._snapshot, dict.fromkeys(unknown))
         latest_first = dict.fromkeys(self._code[item_id] for item_id in reversed(visitor.history))
         return np.array(list(latest_first)[::-1], dtype=np.int64)
 
@@ -226,15 +227,20 @@ class Visitors:
         return model.at(Point(kept, model.diversity, model.category_cap))
 
     def _candidates(self, batch: VisitorBatch, matchers: Sequence[str]) -> Candidates:
-        """The union of what matchers propose, scored by all; one that knows nothing proposes nothing."""
+        """The union of what matchers propose, scored by all; one that knows nothing proposes nothing.
+
+        Where all know nothing, what is popular is proposed.
+        """
         rows = {name: self._matchers[name].score_visitors(batch)[0] for name in matchers}  # N each
-        allowed = self._allowed.copy()
-        allowed[batch.item] = False
-        proposed = [
-            top_items(row[None], self._settings.matching.candidates, allowed[None])[0]
+        allowed = self._open_to(batch.item)
+        telling = [
+            row
             for name, row in rows.items()
             if self._matchers[name].proposes and allowed.any() and np.ptp(row[allowed]) > 0
         ]
+        telling = telling or [self._matchers[POPULARITY].score_visitors(batch)[0]]
+        most = self._settings.matching.candidates
+        proposed = [top_items(row[None], most, allowed[None])[0] for row in telling]
         items = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *proposed]))
         items = items[items >= 0]
         scores = np.stack([row[items] for row in rows.values()], axis=1)  # (C, M)
@@ -242,6 +248,12 @@ class Visitors:
         when = np.zeros(len(batch.item), dtype=np.int64)  # just now, all of it
         features = user_features(1, when, batch.item, when, self._vectors)
         return Candidates(nobody, items[None].astype(np.int32), scores[None], tuple(rows), features)
+
+    def _open_to(self, history: IntArray) -> Flags:
+        """(N,) bool: items that may be shown and are not in a history (H,)."""
+        allowed = self._allowed.copy()
+        allowed[history] = False
+        return allowed
 
     def _shown(self, items: Iterable[int]) -> dict[int, "Shown"]:
         """What is shown of items, by code."""
@@ -264,17 +276,15 @@ class Shown:
         return self._texts.get(slot, {"text": None, "angle": None})
 
 
-def item_ids(listed: str | None) -> tuple[str, ...]:
-    """Ids out of a text that separates them by commas.
+def item_ids(given: Sequence[str]) -> tuple[str, ...]:
+    """Ids as they were given: one text separates them by commas; of several, each is an id.
 
-    >>> item_ids("50, 181"), item_ids(None)
-    (('50', '181'), ())
+    >>> item_ids(["50, 181"]), item_ids(["1,2", "50"]), item_ids([])
+    (('50', '181'), ('1,2', '50'), ())
     """
-    if listed is None:
-        return ()
-    ids = tuple(item_id.strip() for item_id in listed.split(","))
+    ids = tuple(item_id.strip() for item_id in given[0].split(",")) if len(given) == 1 else tuple(given)
     if not all(ids):
         raise PolyrecError(
-            f"an id is missing in {listed!r}; give --history ids separated by commas, like 50,181"
+            f"an id is missing in {','.join(given)!r}; give --history ids separated by commas, like 50,181"
         )
     return ids

@@ -9,6 +9,7 @@ import os
 import sys
 
 import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from flows.cli.check import check
 from flows.cli.data import data
@@ -24,6 +25,7 @@ from flows.cli.run import run
 from flows.cli.studies import ablate, relevance, tune
 from flows.cli.texts import texts
 from flows.cli.ui import ui
+from flows.cli.usage import misread
 from flows.signals import TERMINATED, raising
 from warehouse.errors import PolyrecError
 
@@ -50,12 +52,27 @@ def main() -> None:
     try:
         # A run that is told to end stops its temporary Prefect server, too: 128 + 15 is what shells say then.
         with raising(SystemExit(143), TERMINATED):
-            app()
+            code = app(standalone_mode=False) or 0  # what typer.Exit said
     except SystemExit as leaving:
         code = leaving.code
+    except NoArgsIsHelpError as error:
+        print(error.format_message())
+        code = error.exit_code
+    except ClickException as error:
+        complain(misread(error, sys.argv[1:]), "red")
+        code = 2
+    except typer.Abort:
+        complain("stopped before anything was done", "red")
+        code = 1
     except (PolyrecError, OSError) as error:
         complain(str(error), "red")
         code = 2
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        what = f"{type(error).__name__}: {error}"
+        complain(f"a fault of the program, which PYTHONDEVMODE=1 shows the place of: {what}", "red")
+        code = 1
     if "prefect" in sys.modules:
         _leave(code)
     sys.exit(code)

@@ -1,7 +1,8 @@
 """How commands print: an answer as a table or as JSON, a line, an error, a warning."""
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,8 +21,17 @@ Answer = TypeVar("Answer")
 
 
 def print_json(values: Any) -> None:
-    """Print values as JSON; times as text."""
-    print(json.dumps(values, indent=2, ensure_ascii=False, default=str))
+    """Print values as JSON; times as text, numbers without the minus of zero."""
+    print(json.dumps(_plain(values), indent=2, ensure_ascii=False, default=str))
+
+
+def _plain(values: Any) -> Any:
+    """The same with 0.0 for -0.0, and null for what is no number: JSON knows no NaN."""
+    if isinstance(values, float):
+        return values + 0.0 if math.isfinite(values) else None
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    return [_plain(value) for value in values] if isinstance(values, list | tuple) else values
 
 
 def print_answer(values: Answer, as_json: bool, render: Callable[[Answer], Any]) -> None:

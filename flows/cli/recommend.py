@@ -13,7 +13,12 @@ def recommend(
     user: Annotated[str | None, typer.Argument(help="A user id; or say what is known of a visitor.")] = None,
     query: Annotated[str | None, typer.Option("--query", help="What a visitor asks for.")] = None,
     history: Annotated[
-        str | None, typer.Option("--history", help="Ids of what a visitor chose, the latest last: 50,181.")
+        list[str] | None,
+        typer.Option(
+            "--history",
+            help="Ids of what a visitor chose, the latest last: 50,181. Given more than once, each is one "
+            "id, which may then hold a comma.",
+        ),
     ] = None,
     profile: Annotated[str | None, typer.Option("--profile", help="A text about a visitor.")] = None,
     k: Annotated[int, typer.Option("--k", help="How many items.")] = 10,
@@ -46,7 +51,7 @@ def recommend(
     from warehouse.snapshot import reading
 
     settings, dial = load(config), dial_of(diversity)
-    if (user is None) == (query is None and history is None and profile is None):
+    if (user is None) == (query is None and not history and profile is None):
         raise PolyrecError("give either a user id, or --query, --history or --profile of a visitor")
     with reading(settings.data_folder) as snapshot:
         if user is not None:
@@ -54,7 +59,7 @@ def recommend(
         else:
             from serving.visitors import Visitor, Visitors, item_ids
 
-            visitor = Visitor(item_ids(history), query, profile)
+            visitor = Visitor(item_ids(history or ()), query, profile)
             answer = Visitors.load(snapshot, settings).recommend(visitor, k, dial, reranker)
         alert = alert_of(snapshot, settings)
     print_answer({**answer, "alert": alert}, as_json, list_table)

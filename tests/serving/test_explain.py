@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from flows.cli.tables.explain import explanation
 from serving.counterfactual import rescored
 from serving.explain import explain
 from serving.explain_user import UserFusion
@@ -22,6 +23,7 @@ from tasks.matching.contract import Matcher, VisitorBatch
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
+from tests.flows.cli.tables.printed import shown
 from tests.matching.matched import match
 from tests.serving.test_visitors import BLOCKED, IDS, WEIGHTS, Toy, fill, publish, words
 from warehouse.connection import Warehouse, writing
@@ -166,9 +168,9 @@ def test_a_candidate_that_is_not_listed(snapshot: Snapshot, settings: Settings) 
         ("nobody", "f01", 3, "no user 'nobody' in the published lists"),
         (NEW, "f01", 3, "user 'zz' has no candidates"),
         (USER, "f99", 3, "no item 'f99' in the published catalogue"),
-        (USER, CAUSE, 3, "'f04' is in the history of user 'u99'"),
-        (USER, BLOCKED, 3, "'f02' is kept out of all lists"),
-        (USER, "f09", 0, "k must be between 1 and .* got 0"),
+        (USER, "f09", 0, "k must be at least 1, got 0"),
+        ("U99", "f09", 3, "no user 'U99' .*; near it: 'u99'"),
+        (USER, "film 4", 3, r"no item 'film 4' .*; near it: 'f04' \(Film 4 balls\)"),
     ],
 )
 def test_what_cannot_be_explained(
@@ -176,6 +178,59 @@ def test_what_cannot_be_explained(
 ) -> None:
     with pytest.raises(PolyrecError, match=message):
         explain(snapshot, settings, user, item, k)
+
+
+def catalogue(settings: Settings, **keys: object) -> Settings:
+    return Settings.model_validate({**settings.model_dump(), "catalogue": keys})
+
+
+@pytest.mark.parametrize(
+    ("item", "keys", "kinds", "says"),
+    [
+        (CAUSE, {}, ["already had"], "item 'f04' is in the history of user 'u99'"),
+        (BLOCKED, {}, ["blocked"], "kept out by [catalogue] when it was last loaded"),
+        (BLOCKED, {"blocked": [BLOCKED]}, ["blocked"], "stands under blocked in [catalogue]"),
+        (
+            CAUSE,
+            {"excluded_categories": ["Comedy"], "min_interactions": 99},
+            ["already had", "excluded category", "min_interactions"],
+            "min_interactions in [catalogue] is 99",
+        ),
+    ],
+)
+def test_what_keeps_an_item_out_is_named(
+    snapshot: Snapshot, settings: Settings, item: str, keys: dict[str, object], kinds: list[str], says: str
+) -> None:
+    answer = explain(snapshot, catalogue(settings, **keys), USER, item)
+    assert [cause["kind"] for cause in answer["causes"]] == kinds
+    assert says in answer["not_listed"] and answer["score"] is answer["rank"] is None
+    assert "Not in the list." in shown(explanation(answer), 80)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ({"kind": "block"}, "rule"),
+        ({"kind": "block", "users": [USER]}, "rule"),
+        ({"kind": "block", "users": ["u01"]}, "score"),
+        ({"kind": "cap", "at_most": 0}, "score"),  # the item is below the last of the list anyhow
+    ],
+)
+def test_a_rule_is_named(snapshot: Snapshot, settings: Settings, rule: dict[str, object], kind: str) -> None:
+    fusion = UserFusion.read(snapshot, USER)
+    last = fusion.item_ids[int(fusion.scores.argmin())]
+    rules = [{"name": "no_such", "items": [last], **rule}]
+    told = Settings.model_validate({**settings.model_dump(), "fusion": {"rules": rules}})
+    answer = explain(snapshot, told, USER, last, counterfactual=False)
+    assert [cause["kind"] for cause in answer["causes"]] == [kind]
+    assert ("The rule 'no_such' (block) keeps item" in answer["not_listed"]) == (kind == "rule")
+    assert answer["score"] is not None
+
+
+def test_a_longer_list_than_there_are_candidates(snapshot: Snapshot, settings: Settings, funny: str) -> None:
+    whole = explain(snapshot, settings, USER, funny, k=1000, membership=True)
+    n = len(UserFusion.read(snapshot, USER).item_ids)
+    assert whole["membership"]["k"] == n and f"{n} candidates are all that user 'u99' has" in whole["note"]
 
 
 def test_without_fitted_matchers(snapshot: Snapshot, settings: Settings, funny: str) -> None:

@@ -192,7 +192,23 @@ def test_an_item_named_twice_counts_at_its_latest_place(visitors: Visitors) -> N
 
 
 def test_the_whole_catalogue_as_history_leaves_nothing(visitors: Visitors) -> None:
-    assert visitors.recommend(Visitor(history=IDS))["items"] == []
+    answer = visitors.recommend(Visitor(history=IDS))
+    assert answer["items"] == [] and answer["note"].startswith("Nothing is left for this visitor")
+
+
+def test_the_one_item_that_is_left_is_found(visitors: Visitors) -> None:
+    """No matcher tells it from another, so none proposes it."""
+    answer = visitors.recommend(Visitor(history=[one for one in IDS if one != "f07"]))
+    assert ids(answer) == ["f07"]
+    assert answer["note"] == "1 item is all that is left for this visitor: fewer than the 10 asked for."
+
+
+@pytest.mark.parametrize("visitor", [Visitor(query="funny"), Visitor(history=["f04"])])
+def test_more_than_there_are_gives_all_that_there_are(visitors: Visitors, visitor: Visitor) -> None:
+    answer = visitors.recommend(visitor, k=10**9)
+    assert sorted(ids(answer)) == sorted(set(IDS) - {BLOCKED, *visitor.history})
+    assert "fewer than the 1,000,000,000 asked for" in answer["note"]
+    assert visitors.recommend(visitor, k=3)["note"] is None
 
 
 def test_diversity_is_the_dial(visitors: Visitors) -> None:
@@ -232,8 +248,8 @@ def test_answers_are_deterministic(settings: Settings, visitors: Visitors) -> No
         (Visitor(query="  "), {}, "the query is empty; give --query some words"),
         (Visitor(history=["f01"], profile=""), {}, "the profile is empty"),
         (Visitor(history=["f01", "x"]), {}, "no item 'x' in the published catalogue"),
-        (Visitor(query="a"), {"k": 0}, "k must be between 1 and 100, got 0"),
-        (Visitor(query="a"), {"k": 101}, "between 1 and 100, got 101.*candidates"),
+        (Visitor(history=["f01", "F2", "6.0"]), {}, "no item 'F2' .*; near it: 'f02' .*\n.*no item '6.0'"),
+        (Visitor(query="a"), {"k": 0}, "k must be at least 1, got 0"),
         (Visitor(query="a"), {"diversity": 1.5}, "diversity must be between 0 and 1, got 1.5"),
         (Visitor(query="a"), {"diversity": float("nan")}, "diversity must be"),
         (Visitor(query="a"), {"diversity": "diverse", "reranker": "mmr"}, "takes no --reranker"),
@@ -263,10 +279,10 @@ def test_visitors_obey_hard_rules(settings: Settings, visitors: Visitors) -> Non
     assert not {*first[:2]} & set(shown)
 
 
-@pytest.mark.parametrize("listed", ["", "1,,2", ","])
-def test_a_list_of_ids_without_ids(listed: str) -> None:
+@pytest.mark.parametrize("given", [[""], ["1,,2"], [","], ["1", ""]])
+def test_a_list_of_ids_without_ids(given: list[str]) -> None:
     with pytest.raises(PolyrecError, match="an id is missing in"):
-        item_ids(listed)
+        item_ids(given)
 
 
 class TestOtherMatchers:

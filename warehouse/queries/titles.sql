@@ -1,4 +1,4 @@
--- [item] among those listed ($items): what it is called, and whether lists may hold it
-select item_id, title, year, categories, coalesce(active, true) and coalesce(allowed, true) as recommendable
+-- [item] among those listed ($items): what it is called
+select item_id, title, year, categories
 from core.items
 where item_id in $items

@@ -10,8 +10,11 @@ from flows.cli.tables.table import Cell, Table, figure, said, text
 
 def explanation(answer: Mapping[str, Any]) -> Group:
     """The sentence, then the figures behind it."""
-    head = f"{answer['title']} ({', '.join(answer['categories'])}) for user {answer['user_id']}"
-    told = [answer["reason"], _place(answer), answer["not_listed"]]
+    categories = f" ({', '.join(answer['categories'])})" if answer["categories"] else ""
+    head = f"{answer['title']}{categories}, item {answer['item_id']}, for user {answer['user_id']}"
+    if answer["score"] is None:
+        return Group(said(head, "bold"), said("Not in the list."), said(answer["not_listed"]))
+    told = [answer["reason"], _place(answer), answer["not_listed"], answer["note"]]
     told.append(f"Rules: {', '.join(answer['rules'])}" if answer["rules"] else None)
     counterfactual = _counterfactual(answer["counterfactual"]) if answer["counterfactual"] else []
     return Group(

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Group
 
-from flows.cli.tables.table import Column, Table, figure, lines, paragraph, text, word
+from flows.cli.tables.table import Column, Table, figure, lines, paragraph, said, text, word
 
 
 def list_table(answer: Mapping[str, Any]) -> Group:
@@ -14,7 +14,13 @@ def list_table(answer: Mapping[str, Any]) -> Group:
     known = "user_id" in answer
     whom = f"user {answer['user_id']}" if known else "a visitor"
     columns = [figure(""), Column("item", least=20, most=28), text("why", least=24), figure("score")]
-    parts: list[Any] = [Table(f"Recommended to {whom}", columns, [_row(row) for row in answer["items"]])]
+    title = f"Recommended to {whom}"
+    listed = Table(title, columns, [_row(row) for row in answer["items"]])
+    parts: list[Any] = [listed if answer["items"] else said(title, "bold")]
+    if answer["note"]:
+        parts.append(paragraph(answer["note"]))
+    if kept_out := [f"{n:,} by {rule}" for rule, n in answer.get("excluded", {}).items()]:
+        parts.append(paragraph(f"Kept out by rules: {', '.join(kept_out)}"))
     if known:
         past = [(_date(row["time"]), row["title"], f"{row['value']:zg}") for row in answer["history"]]
         parts.append(Table(f"Latest history of {whom}", [word("date"), text("item"), figure("value")], past))
@@ -30,7 +36,7 @@ def _row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     added = [f"{name} {value:+z.2f}" for name, value in row["contributions"].items() if abs(value) >= 0.005]
     rules = f"rules: {', '.join(row['rules'])}" if row.get("rules") else ""
     why = row["reason"] + (f" ({row['angle']})" if row["text"] else "")
-    item = lines(row["title"], ", ".join(row["categories"]))
+    item = lines(row["title"], row["item_id"], ", ".join(row["categories"]))
     return str(row["rank"]), item, lines(why, ", ".join(added), rules), f"{row['score']:z.2f}"
 
 

@@ -19,7 +19,8 @@ def texts_table(answer: Mapping[str, Any]) -> Table:
         )
         for row in answer["texts"]
     ]
-    return Table(f"{answer['title']}: {', '.join(answer['categories'])}", columns, rows)
+    categories = f" ({', '.join(answer['categories'])})" if answer["categories"] else ""
+    return Table(f"Texts of item {answer['item_id']}: {answer['title']}{categories}", columns, rows)
 
 
 def review_table(rows: Sequence[Mapping[str, Any]]) -> Table:

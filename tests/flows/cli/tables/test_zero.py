@@ -31,6 +31,8 @@ EXPLAINED = {
     "title": "Alien",
     "categories": ["horror"],
     "user_id": "1",
+    "item_id": "2",
+    "note": None,
     "reason": "Why.",
     "rules": [],
     "rank": 1,
