@@ -94,7 +94,8 @@ class Visitors:
         """
         folder, manifest = fitted_matchers(snapshot, settings)
         model = FusionModel.from_record(published_fusion(snapshot))
-        names = sorted({*model.matchers, KEYWORD, SEMANTIC, POPULARITY})
+        needed = {KEYWORD, SEMANTIC, POPULARITY, *(model.ranker.matchers if model.ranker else ())}
+        names = sorted({*needed, *set(model.matchers) & set(manifest.matchers)})
         if missing := [name for name in names if name not in manifest.matchers]:
             raise WarehouseError(f"matcher {missing[0]} is not among those saved in {folder}; {AGAIN}")
         return cls(snapshot, settings, manifest, load_matchers(folder, names))

@@ -11,6 +11,7 @@ import duckdb
 from warehouse.columns import USER
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.errors import WarehouseError
+from warehouse.near import near
 from warehouse.snapshot import current_snapshot, write_snapshot
 from warehouse.spool import Spool
 from warehouse.sql import DUCKDB_CONFIG, name_of, quoted, run_query
@@ -34,7 +35,7 @@ def known_rows(warehouse: Warehouse, user_id: str) -> dict[str, int]:
     """
     found = rows_of(warehouse, user_id)
     if not found and not warehouse.query("is_user_forgotten", user_id=user_id)["forgotten"][0]:
-        raise WarehouseError(f"no user {user_id!r} in any table; ids are case-sensitive: look it up again")
+        raise WarehouseError(f"no user {user_id!r} in any table; {near(warehouse, 'users', user_id)}")
     return found
 
 
@@ -53,6 +54,7 @@ def forget_rows(warehouse: Warehouse, user_id: str) -> dict[str, int]:
                 warehouse.execute("forget_quarantined", named=named)
             else:
                 warehouse.delete(table, {USER: user_id})
+        warehouse.execute("recount_publications")
     return found
 
 

@@ -52,7 +52,8 @@ def main() -> None:
     try:
         # A run that is told to end stops its temporary Prefect server, too: 128 + 15 is what shells say then.
         with raising(SystemExit(143), TERMINATED):
-            code = app(standalone_mode=False) or 0  # what typer.Exit said
+            left = app(standalone_mode=False)
+        code = left if isinstance(left, int) else 0  # what typer.Exit said
     except SystemExit as leaving:
         code = leaving.code
     except NoArgsIsHelpError as error:

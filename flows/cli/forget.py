@@ -17,6 +17,7 @@ def forget(
 ) -> None:
     """Remove a person from every table, vector, list and snapshot, and leave them out from now on."""
     from flows.cli.tables.forget import forgotten
+    from tasks.matching.saved import forget_users
     from tasks.run import forgetting
 
     settings = load(config)
@@ -31,4 +32,4 @@ def forget(
             else f"User {user} was forgotten before; what is left of that is done again."
         )
         typer.confirm("Remove this person for good?", abort=True)
-    print_answer(asdict(forgetting.forget(settings, user)), as_json, forgotten)
+    print_answer(asdict(forgetting.forget(settings, user, forget_users)), as_json, forgotten)

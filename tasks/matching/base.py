@@ -40,6 +40,8 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
 
     reads_texts = False
     proposes = True
+    of_users: tuple[str, ...] = ()
+    """Arrays with a row a user, and names of such sparse matrices: what visitors can be scored without."""
 
     def __init__(self, settings: SettingsT, name: str = "") -> None:
         self.settings = settings
@@ -76,12 +78,23 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
         """Write the arrays, then the description: a folder with a description is whole."""
         arrays = {key: np.ascontiguousarray(array) for key, array in self._fitted().items()}
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, folder / ARRAYS)
+        draft = folder / f"{ARRAYS}.tmp"
+        save_file(arrays, draft)
+        draft.replace(folder / ARRAYS)
         write_description(folder, self.name, self.parameters())
 
     def load_arrays(self, folder: Path) -> None:
         """Read the arrays that `save` wrote."""
         self._arrays = load_file(folder / ARRAYS)
+
+    def forget_users(self) -> bool:
+        """Drop what is kept of users, none of whom can be scored then; whether visitors still can be."""
+        for name in self.of_users:
+            for key in (name, *(f"{name}_{part}" for part in PARTS)):
+                if key in self._fitted():
+                    self._arrays[key] = self._arrays[key][: int(key == f"{name}_start")]
+        self._arrays["n_users"] = np.zeros(1, dtype=np.int64)
+        return True
 
     def _array(self, key: str) -> NDArray[Any]:
         """Return one fitted array."""
@@ -110,6 +123,8 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
 
 class HistoryMatcher(ArrayMatcher[SettingsT]):
     """A matcher whose scores depend on nothing of a user but the weighted history, kept as "history"."""
+
+    of_users = ("history",)
 
     @property
     def applied_half_life_items(self) -> float | None:

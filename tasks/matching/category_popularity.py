@@ -24,6 +24,7 @@ class CategoryPopularity(ArrayMatcher[CategoryPopularitySettings]):
     """
 
     name = "category_popularity"
+    of_users = ("share",)
 
     def fit(self, data: TrainingData) -> None:
         """Count events per item, and look up the categories of the histories."""

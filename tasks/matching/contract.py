@@ -127,6 +127,10 @@ class Matcher(Protocol):
         """Return the settings that the matcher was made with."""
         ...
 
+    def forget_users(self) -> bool:
+        """Drop what is kept of users, none of whom can be scored then; whether visitors still can be."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the fitted matcher as safetensors and JSON."""
         ...

@@ -35,6 +35,7 @@ class TextCosine(ArrayMatcher[TextCosineT]):
     """
 
     reads_texts = True
+    of_users = ("interests",)
 
     def fit(self, data: TrainingData) -> None:
         """Centre and whiten the texts, lay them out by slot, and send interests through the same map."""

@@ -27,6 +27,8 @@ class External(ArrayMatcher[ExternalSettings]):
     without rows, and a visitor, whom no file knows, scores 0 everywhere.
     """
 
+    of_users = ("score", "below")
+
     def fit(self, data: TrainingData) -> None:
         """Read the file of the window."""
         if data.names is None or not data.fit:

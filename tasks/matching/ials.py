@@ -32,6 +32,7 @@ class Ials(ArrayMatcher[IalsSettings]):
     """
 
     name = "ials"
+    of_users = ("users",)
 
     def fit(self, data: TrainingData) -> None:
         """Alternate from seeded item factors, then solve for all users by their histories as they are now."""

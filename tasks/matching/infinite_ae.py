@@ -90,6 +90,10 @@ class InfiniteAutoencoder(HistoryMatcher[InfiniteAeSettings]):
             out[some] = answered + (level * answers.sum(axis=0, dtype=np.float64)).astype(np.float32)
         return out
 
+    def forget_users(self) -> bool:
+        """Nobody can be scored without the landmarks, who are users."""
+        return False
+
     def _kernel(self, histories: sparse.csr_matrix) -> Floats:
         """Return (B, M): the kernel of histories (B, N) with the landmarks."""
         events, content = self._described(histories)

@@ -52,6 +52,7 @@ class InversePopularity(Popularity):
 
     name = "inverse_popularity"
     proposes = False
+    of_users = ("has_history",)
 
     def fit(self, data: TrainingData) -> None:
         """Count the window's events per item, and see who has any."""

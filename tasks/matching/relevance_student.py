@@ -28,6 +28,7 @@ class RelevanceStudent(ArrayMatcher[RelevanceStudentSettings]):
 
     name = "relevance_student"
     reads_texts = True
+    of_users = ("latest",)
 
     def fit(self, data: TrainingData) -> None:
         """Learn from the labels, and lay out what is the same for all users."""

@@ -43,6 +43,7 @@ class Sasrec(ArrayMatcher[SasrecSettings]):
     """
 
     name = "sasrec"
+    of_users = ("users",)
 
     def __init__(self, settings: SasrecSettings, name: str = "") -> None:
         super().__init__(settings, name)

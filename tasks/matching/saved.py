@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +54,23 @@ def read_manifest(folder: Path) -> Manifest | None:
 def load_matchers(folder: Path, names: Iterable[str]) -> dict[str, Matcher]:
     """Read matchers of a folder by name."""
     return {name: load(folder / name) for name in names}
+
+
+def forget_users(folder: Path) -> list[str]:
+    """Take out of saved matchers what they hold of users; returns names of those that still serve visitors.
+
+    The others go, and so does a folder that is not whole.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        clear(folder)
+        return []
+    matchers = load_matchers(folder, (name for name in manifest.matchers if (folder / name).exists()))
+    kept = [name for name, matcher in matchers.items() if matcher.forget_users()]
+    for name in kept:
+        matchers[name].save(folder / name)
+    write_manifest(folder, replace(manifest, matchers=kept))
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path)
+    return kept

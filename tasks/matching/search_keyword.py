@@ -29,6 +29,7 @@ class SearchKeyword(ArrayMatcher[SearchKeywordSettings]):
 
     name = "search_keyword"
     reads_texts = True
+    of_users = ("user",)
 
     def fit(self, data: TrainingData) -> None:
         """Index the items, and keep what users searched for as counts of words."""

@@ -23,6 +23,7 @@ class SearchSemantic(ArrayMatcher[SearchSemanticSettings]):
 
     name = "search_semantic"
     reads_texts = True
+    of_users = ("queries", "weight")
 
     def fit(self, data: TrainingData) -> None:
         """Centre the vectors, and encode what users searched for."""

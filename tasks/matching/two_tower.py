@@ -54,6 +54,7 @@ class TwoTower(ArrayMatcher[TwoTowerSettings]):
 
     name = "two_tower"
     reads_texts = True
+    of_users = ("users",)
 
     def fit(self, data: TrainingData) -> None:
         """Train the towers, then place every item and every user."""

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from tasks.settings import Settings
-from warehouse.columns import USER
+from warehouse.columns import ALL, USER
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import WarehouseError
 from warehouse.forgetting import exists, forget_in_snapshots, forget_rows, known_rows
@@ -32,7 +32,9 @@ class Forgotten:
     tracked: dict[str, int]
     """Files below mlflow/data to rows."""
     matchers: list[str]
-    """Saved matchers, as fit/name: they hold histories, and are fitted again by the next run."""
+    """Saved matchers that went, as fit/name: they hold histories, and the next run fits them again."""
+    cleared: list[str]
+    """Saved matchers that hold nothing of users any more: visitors are scored by them until then."""
 
 
 def rows_to_forget(settings: Settings, user_id: str) -> dict[str, int]:
@@ -45,10 +47,11 @@ def rows_to_forget(settings: Settings, user_id: str) -> dict[str, int]:
         return known_rows(warehouse, user_id)
 
 
-def forget(settings: Settings, user_id: str) -> Forgotten:
+def forget(settings: Settings, user_id: str, forget_users: Callable[[Path], Sequence[str]]) -> Forgotten:
     """Remove a person from tables, snapshots, spool, saved matchers, MLflow's files and the database file.
 
-    A run that was killed in the middle is finished by asking again.
+    A run that was killed in the middle is finished by asking again. `forget_users` takes what is known of
+    users out of the matchers of a folder, and returns the names of those that can do without.
 
     Raises:
         WarehouseError: there is no such user.
@@ -57,11 +60,15 @@ def forget(settings: Settings, user_id: str) -> Forgotten:
         tables = forget_rows(warehouse, user_id)
         snapshots = forget_in_snapshots(warehouse, user_id)
         folder = settings.data_folder / "matchers"
-        matchers = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.is_dir())
-        shutil.rmtree(folder, ignore_errors=True)
+        saved = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*") if path.is_dir())
+        cleared = [f"{ALL}/{name}" for name in forget_users(folder / ALL)]
+        for path in folder.glob("*"):
+            if path.name != ALL or not cleared:
+                shutil.rmtree(path, ignore_errors=True)
         tracked = _forget_tracked(settings.mlflow_folder, user_id)
         warehouse.rewrite()
-    return Forgotten(user_id, tables, snapshots, tracked, matchers)
+    gone = [name for name in saved if name not in cleared]
+    return Forgotten(user_id, tables, snapshots, tracked, gone, cleared)
 
 
 def _open(settings: Settings) -> AbstractContextManager[Warehouse]:

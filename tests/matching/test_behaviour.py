@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import load_file
 
 from tasks.matching import registry
+from tasks.matching.base import ARRAYS
 from tasks.matching.contract import (
     Matcher,
     PairBatch,
@@ -176,6 +178,24 @@ def test_save_and_load_round_trip(matcher: Matcher, tmp_path: Path) -> None:
     assert (loaded.name, loaded.parameters()) == (matcher.name, matcher.parameters())
     np.testing.assert_array_equal(loaded.score(everyone()), matcher.score(everyone()))
     assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}
+
+
+def test_visitors_are_scored_without_what_was_kept_of_users(
+    matcher: Matcher, data: TrainingData, tmp_path: Path
+) -> None:
+    history = np.array([1, 3, 5, 0])
+    visitors = VisitorBatch(history, np.array([0, 3, 4]), data.interests[:2], ["Title", ""])
+    before = matcher.score_visitors(visitors)
+    if not matcher.forget_users():
+        assert matcher.name == "infinite_ae"  # it compares people with people
+        return
+    matcher.save(tmp_path)
+    loaded = registry.load(tmp_path)
+    np.testing.assert_array_equal(loaded.score_visitors(visitors), before)
+    with pytest.raises(ValueError, match="user codes"):
+        loaded.score(everyone())
+    kept = load_file(tmp_path / ARRAYS)
+    assert not [key for key, array in kept.items() if len(array) in (N_USERS, N_USERS + 1)]
 
 
 @pytest.mark.parametrize("name", PERSONAL)

@@ -69,7 +69,7 @@ def test_unknown_user_is_one_line(
         assert polyrec(monkeypatch, made, "forget", "nobody", *flags) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.splitlines() == [
-            "polyrec: no user 'nobody' in any table; ids are case-sensitive: look it up again"
+            "polyrec: no user 'nobody' in any table; see the ids with `polyrec export`"
         ]
     assert polyrec(monkeypatch, made, "forget", PERSON, "--json") == 2
     assert "--yes" in capsys.readouterr().err

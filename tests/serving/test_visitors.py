@@ -1,6 +1,7 @@
 """Visitors of a toy shop: two camps of films, two camps of users, matchers fitted by the real stage."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tasks.fusion.rerank import RERANKERS
 from tasks.matching import search_semantic
 from tasks.matching.contract import UserBatch
 from tasks.matching.registry import load
-from tasks.matching.saved import MANIFEST
+from tasks.matching.saved import MANIFEST, forget_users
 from tasks.run.stage import StageRun
 from tasks.settings import Settings
 from tests.empty import with_warehouse
@@ -312,11 +313,29 @@ class TestOtherMatchers:
     def test_one_missing(self, settings: Settings, manifest: Path) -> None:
         values = json.loads(manifest.read_text(encoding="utf-8"))
         manifest.write_text(json.dumps(values | {"matchers": ["ease", "slit"]}), encoding="utf-8")
-        self.refused(settings, "matcher cosine_max is not among those saved")
+        self.refused(settings, "matcher popularity is not among those saved")
 
     def test_none(self, settings: Settings, manifest: Path) -> None:
         manifest.unlink()
         self.refused(settings, "no fitted matchers in")
+
+
+def test_visitors_need_nothing_of_users(settings: Settings, tmp_path: Path) -> None:
+    shutil.copytree(settings.data_folder, tmp_path / "warehouse" / "data")
+    elsewhere = settings.model_copy(update={"home": tmp_path})
+    folder = elsewhere.data_folder / "matchers" / "all"
+    asked = Visitor(history=["f05", "f01"], query="dark noir")
+
+    def answer() -> list[dict[str, Any]]:
+        with reading(elsewhere.data_folder) as snapshot:
+            return Visitors.load(snapshot, elsewhere).recommend(asked)["items"]
+
+    before = answer()
+    kept = forget_users(folder)
+    assert sorted(kept) == sorted(path.name for path in folder.iterdir() if path.is_dir())
+    assert answer() == before != []
+    (folder / MANIFEST).unlink()
+    assert forget_users(folder) == [] and not folder.exists()
 
 
 def test_recorded_searches_reach_the_matchers_of_search(settings: Settings) -> None:

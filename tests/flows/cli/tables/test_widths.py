@@ -124,6 +124,7 @@ def gone() -> dict[str, Any]:
         "tracked": {f"{path}.json": 678},
         "snapshots": ["snapshot-20261130T230122-0bb105a7.duckdb"],
         "matchers": ["train_validation/search_semantic"],
+        "cleared": ["all/search_semantic"],
     }
 
 
