@@ -20,6 +20,10 @@ The protocol temporal_global stands beside temporal_user in a second call, with 
 benchmarks/settings/temporal_global.toml), as stratified_item has. The data sets of files are
 ml-latest-small and online-retail (docs/domains): give their folder with --files. Text vectors are those of
 --home, the home of a finished run; otherwise vectors of items' own content stand in their place.
+
+Tables of your own: --dataset files --config FOLDER/polyrec.toml judges the lists that `polyrec run` made in
+that home, with all that it found by itself. The peers then have the minutes together that it took the run to
+find settings and weights, where --budget-minutes says nothing else.
 """
 
 import argparse
@@ -27,7 +31,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.quality_choices import DATASETS, PEERS, PROTOCOLS, PYTHON
+from benchmarks.quality_choices import DATASETS, FILES, PEERS, PROTOCOLS, PYTHON
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,13 +49,15 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     names = [peer.name for peer in PEERS]
     parser.add_argument(
-        "--dataset", choices=list(DATASETS), default=next(iter(DATASETS)), help="[default: %(default)s]"
+        "--dataset", choices=[*DATASETS, FILES], default=next(iter(DATASETS)), help="[default: %(default)s]"
     )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="[default: %(default)s]")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help=f"[default: {PROTOCOLS[0]}]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--trials", type=int, default=20, help="of each peer [default: %(default)s]")
     parser.add_argument(
-        "--budget-minutes", type=float, default=60.0, help="of all peers' searches [default: %(default)s]"
+        "--budget-minutes",
+        type=float,
+        help="of all peers' searches [default: 60; ours, with --dataset files]",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings [default: polyrec.toml]")
     parser.add_argument("--files", type=Path, metavar="FOLDER", help="where the data set's files are")
@@ -59,10 +65,13 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--home", type=Path, metavar="FOLDER", help="of a run, with its texts [default: the benchmark's own]"
     )
     parser.add_argument("--peers", nargs="+", choices=names, default=names, help="only these [default: all]")
+    parser.add_argument("--singles-only", action="store_true", help="do not fuse the peers' scores")
     parser.add_argument("--validation-only", action="store_true", help="do not look at test")
     given = parser.parse_args(arguments)
-    if given.trials < 1 or given.budget_minutes <= 0:
+    if given.trials < 1 or (given.budget_minutes is not None and given.budget_minutes <= 0):
         parser.error("--trials must be at least 1 and --budget-minutes above 0")
+    if given.dataset == FILES and (given.protocol or given.files or given.home):
+        parser.error("with --dataset files, protocol, files and home are those of --config: leave them out")
     if any(peer.is_packaged and peer.name in given.peers for peer in PEERS) and not PYTHON.exists():
         parser.error(
             f"peers run in an environment of their own, {PYTHON.parent.parent.name}, which is not there; "

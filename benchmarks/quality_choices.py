@@ -10,6 +10,8 @@ DATASETS = {
     "online-retail": PROJECT / "docs" / "domains" / "shop.toml",
 }
 """Name to the settings that say what its files mean; None is built in."""
+FILES = "files"
+"""Tables of one's own: the home of the settings is judged, as its last run left it."""
 PROTOCOLS = ("temporal_user", "temporal_global", "stratified_item", "leave_one_out")
 PYTHON = PROJECT / ".venv-peers" / "bin" / "python"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.described import described
-from benchmarks.quality_choices import DATASETS
+from benchmarks.quality_choices import DATASETS, FILES, PROTOCOLS
 from tasks.embedding import steps as steps_of_vectors
 from tasks.evaluation.truth import FIT_OF_PART, read_truth
 from tasks.ingest import steps
@@ -41,18 +41,21 @@ class Bench:
 
 
 def settings_for(
-    dataset: str, protocol: str, config: Path | None, files: Path | None, home: Path | None
+    dataset: str, protocol: str | None, config: Path | None, files: Path | None, home: Path | None
 ) -> Settings:
     """Settings of a file, or the project's own, with the data set, the protocol and the home put in.
 
     Args:
-        dataset: one of DATASETS.
-        protocol: one of PROTOCOLS.
+        dataset: one of DATASETS, or FILES: then the settings are taken as they are.
+        protocol: one of PROTOCOLS; None: the first, and with FILES that of the settings.
         config: matchers, fusion and the like come from there.
         files: the folder of the data set's tables, where they are not beside its settings.
         home: None is a home of the benchmark's own below the settings' home.
     """
-    ours, described = load_settings(config), DATASETS[dataset]
+    ours = load_settings(config)
+    if dataset == FILES:
+        return _of_own_tables(ours)
+    described = DATASETS[dataset]
     values: dict[str, Any] = {"home": home or ours.data_folder / "quality" / dataset}
     data = ours.data
     if described is None:
@@ -69,8 +72,20 @@ def settings_for(
                 )
         data = theirs.data.model_copy(update={"max_items": data.max_items, "max_users": data.max_users})
         values |= {"base": base, "catalogue": theirs.catalogue, "corpus": theirs.corpus}
-    values["data"] = data.model_copy(update={"protocol": cast(Protocol, protocol)})
+    values["data"] = data.model_copy(update={"protocol": cast(Protocol, protocol or PROTOCOLS[0])})
     return ours.model_copy(update=values)
+
+
+def _of_own_tables(settings: Settings) -> Settings:
+    """The settings of somebody's own tables, where a run has been."""
+    if settings.data.source != FILES:
+        raise DataError(
+            f"--dataset {FILES} judges the home of tables of your own, and the settings have source = "
+            f"{settings.data.source!r}; give the polyrec.toml of such a home with --config"
+        )
+    if not (settings.data_folder / DATABASE).exists():
+        raise DataError(f"nothing has run in {settings.home} yet; run the whole job there: polyrec run")
+    return settings
 
 
 def read_bench(settings: Settings, is_own: bool) -> Bench:

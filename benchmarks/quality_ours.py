@@ -68,6 +68,20 @@ def parameters_of(window: Window) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Ours:
+    """What Polyrec's side of a comparison is worth: of each model, part to its judged lists."""
+
+    fusion: dict[str, Judged]
+    diverse: dict[str, Judged]
+    """The same at the diverse point of the search."""
+    matchers: dict[str, dict[str, Judged]]
+    settings: dict[str, dict[str, Any]]
+    """What each was made with, and "fusion"."""
+    seconds: dict[str, float]
+    """What finding these settings took, as far as it is known, by what it was spent on."""
+
+
+@dataclass(frozen=True)
 class Fusion:
     """Weights chosen on validation, and what they are worth on both parts."""
 

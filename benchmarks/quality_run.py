@@ -13,12 +13,14 @@ from rich.console import Console
 
 from benchmarks.output import show
 from benchmarks.pipeline import machine
-from benchmarks.quality_choices import DATASETS, PEERS, Peer
+from benchmarks.quality_choices import FILES, PEERS, Peer
 from benchmarks.quality_data import Bench, DataError, read_bench, record_look, settings_for
+from benchmarks.quality_home import ours_of_home
 from benchmarks.quality_ours import (
     DIVERSE,
     FUSION,
     Fusion,
+    Ours,
     Scored,
     best_of,
     by_part,
@@ -28,7 +30,7 @@ from benchmarks.quality_ours import (
     weights_of,
 )
 from benchmarks.quality_peers import Answer, Bout, Budget, Tuned, together
-from benchmarks.quality_process import PeerFailed, Process, write_part
+from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from benchmarks.quality_report import OF_RELATION, Line, comparison_rows, ratios, result_rows, tables
 from tasks.settings import load_settings
 from tasks.studies.window import Window
@@ -37,6 +39,7 @@ from warehouse.errors import PolyrecError
 OURS = "polyrec"
 PEERS_TOGETHER = "peers"
 WIDTH = 170
+DEFAULT_MINUTES = 60.0
 
 
 def measure_and_show(given: argparse.Namespace) -> int:
@@ -44,19 +47,10 @@ def measure_and_show(given: argparse.Namespace) -> int:
     # The tables are wide: a file or a pipe gets them whole.
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    peers = [peer for peer in PEERS if peer.name in given.peers]
     try:
         settings = settings_for(given.dataset, given.protocol, given.config, given.files, given.home)
-        bench = read_bench(settings, is_own=given.home is None)
-        cache = load_settings(given.config).data_folder / "quality" / "tuned"
-        values = run(
-            bench,
-            peers,
-            Budget(given.trials, given.budget_minutes / len(peers)),
-            cache / f"{given.dataset}-{given.protocol}-{bench.split_hash}.json",
-            not given.validation_only,
-            console,
-        )
+        bench = read_bench(settings, is_own=given.home is None and given.dataset != FILES)
+        values = run(bench, given, console)
     except (DataError, PolyrecError, PeerFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -64,66 +58,95 @@ def measure_and_show(given: argparse.Namespace) -> int:
     return 0
 
 
-def run(
-    bench: Bench, peers: Sequence[Peer], budget: Budget, cache: Path, final: bool, console: Console
-) -> dict[str, Any]:
-    """Tune, evaluate and compare.
-
-    Args:
-        bench: the data.
-        peers: at least one.
-        budget: of each of them.
-        cache: where what the searches found is kept, by split.
-        final: whether to look at test.
-        console: shows what is going on.
-    """
-    settings = bench.settings
+def run(bench: Bench, given: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Tune, evaluate and compare what the command line asks for."""
+    settings, final = bench.settings, not given.validation_only
     k, resamples, seed = settings.evaluation.k, settings.evaluation.resamples, settings.seed
     windows = {"validation": bench.validation, **({"test": bench.test} if final else {})}
+    ours = ours_of_home(bench, final) if given.dataset == FILES else _ours_made_here(bench, windows, console)
+    peers = [peer for peer in PEERS if peer.name in given.peers]
+    minutes = given.budget_minutes or _minutes(ours)
+    budget = Budget(given.trials, minutes / len(peers))
+    cache = load_settings(given.config).data_folder / "quality" / "tuned"
+    cache /= f"{given.dataset}-{settings.data.protocol}-{bench.split_hash}.json"
     with tempfile.TemporaryDirectory(prefix="polyrec-peers-") as temporary:
-        answers, tuned = _peers(Path(temporary), windows, peers, budget, cache, seed, console)
+        answers, tuned, failed = _peers(Path(temporary), windows, peers, budget, cache, seed, console)
     theirs = {part: together(answers[part], window) for part, window in windows.items()}
-    ours = {part: _ours(part, window, console) for part, window in windows.items()}
-    our_fusion = _fused(bench, ours, final, f"{OURS} {FUSION}", console)
-    peers_fusion = _fused(bench, theirs, final, f"{PEERS_TOGETHER} {FUSION}", console)
-    matchers = {name: Line(OURS, name, parts) for name, parts in by_part(list(ours.items())).items()}
-    by_name = {peer.name: peer for peer in peers}
-    single = {
-        name: Line(by_name[name].system, by_name[name].model, parts)
-        for name, parts in by_part(list(theirs.items())).items()
-    }
-    best_peer = single[best_of({name: line.parts for name, line in single.items()}, k)]
-    best_matcher = matchers[best_of({name: line.parts for name, line in matchers.items()}, k)]
-    fusion, diverse = Line(OURS, FUSION, our_fusion.parts), Line(OURS, DIVERSE, our_fusion.diverse)
-    of_peers = Line(PEERS_TOGETHER, FUSION, peers_fusion.parts)
-    lines = [fusion, diverse, *matchers.values(), of_peers, *single.values()]
-    pairs = [
-        *((fusion, best_peer), (fusion, of_peers), (best_matcher, best_peer)),
-        *((fusion, best_matcher), (diverse, best_matcher)),
-    ]
+    name = f"{PEERS_TOGETHER} {FUSION}"
+    peers_fusion = None if given.singles_only else _fused(bench, theirs, final, name, console)
+    lines = _lines(ours, theirs, peers_fusion)
+    fusion, diverse, best_matcher, best_peer = _compared(lines, k)
+    pairs = [(fusion, best_peer), (best_matcher, best_peer), (fusion, best_matcher), (diverse, best_matcher)]
+    pairs[1:1] = [(fusion, line) for line in lines if line.system == PEERS_TOGETHER]
     looks = record_look(bench) if final else None
     return {
-        "dataset": _dataset(settings.data.source, bench),
+        "dataset": given.dataset,
         "protocol": settings.data.protocol,
         "split_hash": bench.split_hash,
         "k": k,
         "seed": seed,
         "users": {part: len(window.users) for part, window in windows.items()},
-        "budget": {**asdict(budget), "peers": len(peers), "fusion_trials": settings.fusion.trials},
+        "budget": {
+            **asdict(budget),
+            "peers": len(peers),
+            "fusion_trials": settings.fusion.trials,
+            "ours_seconds": ours.seconds,
+        },
         "results": result_rows(lines, k, resamples, seed),
         "comparisons": comparison_rows(pairs, k, resamples, seed),
-        "best_peer": best_peer.name,
+        "best_peer": f"{best_peer.system}_{best_peer.model}",
         "best_matcher": best_matcher.name,
         "ratio_to_best_peer": ratios(fusion, best_peer, k),
         "to_best_matcher": {
             line.model: {name: ratios(line, best_matcher, k, name) for name in OF_RELATION}
             for line in (fusion, diverse)
         },
-        "settings": _settings(bench, tuned, our_fusion, peers_fusion),
+        "settings": _settings(ours, tuned, peers_fusion),
         "test_looks": looks,
-        "notes": _notes(bench, looks),
+        "notes": _notes(bench, ours, failed, looks),
         "machine": machine(),
     }
+
+
+def _minutes(ours: Ours) -> float:
+    """What the peers have together: as long as our own search took, where that is known; else an hour."""
+    return sum(ours.seconds.values()) / 60 or DEFAULT_MINUTES
+
+
+def _lines(ours: Ours, theirs: Mapping[str, Scored], peers_fusion: Fusion | None) -> list[Line]:
+    """Every model that is judged, ours first."""
+    of_peers = [] if peers_fusion is None else [Line(PEERS_TOGETHER, FUSION, peers_fusion.parts)]
+    by_name = {peer.name: peer for peer in PEERS}
+    return [
+        Line(OURS, FUSION, ours.fusion),
+        Line(OURS, DIVERSE, ours.diverse),
+        *(Line(OURS, name, parts) for name, parts in ours.matchers.items()),
+        *of_peers,
+        *(
+            Line(by_name[name].system, by_name[name].model, parts)
+            for name, parts in by_part(list(theirs.items())).items()
+        ),
+    ]
+
+
+def _compared(lines: Sequence[Line], k: int) -> tuple[Line, Line, Line, Line]:
+    """Our fusion and its diverse point, our best single matcher and the best single peer of validation."""
+    fusion, diverse, *others = (line for line in lines if line.system == OURS)
+    singles = {line.name: line for line in lines if line.system not in (OURS, PEERS_TOGETHER)}
+    matchers = {line.name: line for line in others}
+    matcher, peer = (
+        of_kind[best_of({name: line.parts for name, line in of_kind.items()}, k)]
+        for of_kind in (matchers, singles)
+    )
+    return fusion, diverse, matcher, peer
+
+
+def _ours_made_here(bench: Bench, windows: Mapping[str, Window], console: Console) -> Ours:
+    """Fit the matchers of the settings and search the weights."""
+    scored = {part: _ours(part, window, console) for part, window in windows.items()}
+    fusion = _fused(bench, scored, "test" in windows, f"{OURS} {FUSION}", console)
+    settings = {**parameters_of(bench.validation), FUSION: weights_of(fusion)}
+    return Ours(fusion.parts, fusion.diverse, by_part(list(scored.items())), settings, {})
 
 
 def _ours(part: str, window: Window, console: Console) -> Scored:
@@ -139,12 +162,13 @@ def _peers(
     cache: Path,
     seed: int,
     console: Console,
-) -> tuple[dict[str, dict[str, Answer]], dict[str, Tuned]]:
-    """Part to peer to its answer, and what each peer's search found."""
+) -> tuple[dict[str, dict[str, Answer]], dict[str, Tuned], list[str]]:
+    """Part to peer to its answer, what each peer's search found, and why there is none of some peers."""
     for part, window in windows.items():
         write_part(folder / part, window, seed)
     answers: dict[str, dict[str, Answer]] = {part: {} for part in windows}
     tuned: dict[str, Tuned] = {}
+    failed: list[str] = []
     for peer in peers:
         with (
             console.status(f"{peer.name}: starting") as status,
@@ -157,16 +181,23 @@ def _peers(
                 tried.append(value)
                 status.update(f"{name}: {len(tried)} trials, NDCG at best {max(tried):.4f}")
 
-            tuned[peer.name] = bout.tune(budget, cache, on_trial)
-            for part in windows:
-                status.update(f"{peer.name}: {part}")
-                answers[part][peer.name] = bout.answer(part, tuned[peer.name])
-        found = tuned[peer.name]
+            try:
+                found = bout.tune(budget, cache, on_trial)
+                of_parts = {part: bout.answer(part, found) for part in windows}
+            except (PeerFailed, PeerTooSlow) as error:
+                failed.append(f"{peer.name} is left out: {error}")
+                console.print(failed[-1])
+                continue
+        tuned[peer.name] = found
+        for part, answer in of_parts.items():
+            answers[part][peer.name] = answer
         console.print(
             f"{peer.name} ({found.package}): {found.trials} trials, {found.failed} failed, "
             f"{found.seconds:.0f} s"
         )
-    return answers, tuned
+    if not tuned:
+        raise PeerFailed("; ".join(failed))
+    return answers, tuned, failed
 
 
 def _fused(bench: Bench, scored: Mapping[str, Scored], final: bool, name: str, console: Console) -> Fusion:
@@ -183,37 +214,34 @@ def _fused(bench: Bench, scored: Mapping[str, Scored], final: bool, name: str, c
 
 
 def _settings(
-    bench: Bench, tuned: Mapping[str, Tuned], our_fusion: Fusion, peers_fusion: Fusion
+    ours: Ours, tuned: Mapping[str, Tuned], peers_fusion: Fusion | None
 ) -> dict[str, dict[str, Any]]:
     """What every figure was made with."""
     out: dict[str, dict[str, Any]] = {}
     for name, found in tuned.items():
         searched = {"trials": found.trials, "failed": found.failed, "seconds": round(found.seconds, 1)}
         out[name] = {**found.chosen["all"], "package": found.package, **searched}
-    for name, parameters in parameters_of(bench.validation).items():
-        out[f"{OURS} {name}"] = parameters
-    out[f"{OURS} {FUSION}"] = weights_of(our_fusion)
-    out[f"{PEERS_TOGETHER} {FUSION}"] = weights_of(peers_fusion)
+    out |= {f"{OURS} {name}": parameters for name, parameters in ours.settings.items()}
+    if peers_fusion is not None:
+        out[f"{PEERS_TOGETHER} {FUSION}"] = weights_of(peers_fusion)
     return out
 
 
-def _notes(bench: Bench, looks: int | None) -> list[str]:
+def _notes(bench: Bench, ours: Ours, failed: Sequence[str], looks: int | None) -> list[str]:
     """What a reader must know."""
-    notes = [
-        *bench.notes,
-        "Polyrec's matchers have the parameters of the settings, chosen on validation before; those of the "
-        "peers were searched in this run or one like it.",
+    notes = [*bench.notes, *failed]
+    if ours.seconds:
+        spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in ours.seconds.items())
+        notes.append(
+            f"What Polyrec found its settings and weights in: {spent}. Its lists are those of the run."
+        )
+    else:
+        notes.append("Polyrec's matchers have the parameters of the settings, chosen on validation before.")
+    notes += [
+        "The parameters of the peers were searched in this run or one like it.",
         "In the fusion of peers, an item that a peer did not return for a user counts as the lowest score "
         "that it returned there.",
     ]
     if looks is None:
         return [*notes, "Test was not looked at."]
     return [*notes, f"Looks at test of this split that the home knows of: {looks}."]
-
-
-def _dataset(source: str, bench: Bench) -> str:
-    """The name that the data set was asked for by."""
-    if source != "files":
-        return source
-    files = {name: load_settings(path).data.items for name, path in DATASETS.items() if path}
-    return next(name for name, items in files.items() if items == bench.settings.data.items)

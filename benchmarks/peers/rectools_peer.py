@@ -46,8 +46,10 @@ def fit_ease(events: Events, parameters: Mapping[str, Any], _seed: int) -> Recom
 def fit_sasrec(events: Events, parameters: Mapping[str, Any], seed: int) -> Recommend:
     """SASRec on sequences; places in a sequence stand for its times, or the package would order ties anew."""
     import_module("pytorch_lightning").seed_everything(seed, verbose=False)
+    longest = int(np.bincount(events.user).max())  # beyond that a session is padding, which only takes time
+    sizes = {**parameters, "session_max_len": min(parameters["session_max_len"], longest)}
     model = import_module("rectools.models").SASRecModel(
-        **parameters, deterministic=True, recommend_torch_device="cpu"
+        **sizes, deterministic=True, recommend_torch_device="cpu"
     )
     return _recommender(model, events, (events.user, events.item, np.arange(len(events.user))))
 

@@ -12,7 +12,8 @@ import pytest
 from benchmarks import quality
 from benchmarks.quality import main
 from benchmarks.quality_choices import PEERS, PYTHON
-from benchmarks.quality_data import Bench, read_bench, settings_for
+from benchmarks.quality_data import Bench, DataError, read_bench, settings_for
+from benchmarks.quality_home import ours_of_home
 from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_ids, together
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from tasks.arrays.vectors import unit
@@ -20,6 +21,7 @@ from tasks.embedding import steps
 from tasks.metrics.folds import folds_of
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
+from tests.homes import MATCHERS, Home
 from warehouse.columns import VALIDATION
 from warehouse.connection import writing
 
@@ -279,3 +281,39 @@ def test_packaged_peers(peer: Any, bench: Bench, tmp_path: Path) -> None:
         again = Bout(process, tmp_path, {VALIDATION: bench.validation}, seed=3)
         assert again.ask(VALIDATION, parameters, 250).rows.equals(rows)  # seeded
         assert process.package.split()[0] == peer.system
+
+
+def test_home_of_a_run_is_judged_as_its_report_says(finished: Home) -> None:
+    bench = read_bench(finished.settings, is_own=False)
+    ours = ours_of_home(bench, final=True)
+    models = {"fusion": ours.fusion, "fusion_diverse": ours.diverse, **ours.matchers}
+    reported = {
+        (row["model"], row["part"]): row["value"]
+        for row in finished.query("metrics").filter(metric="ndcg_at_10").to_dicts()
+    }
+    judged = {
+        (name, part): one.evaluation.metrics["ndcg_at_10"]
+        for name, parts in models.items()
+        for part, one in parts.items()
+    }
+    assert judged == pytest.approx(reported)
+    assert ours.seconds["fusion"] > 0 and set(ours.settings) == {*MATCHERS, "fusion"}
+
+    resplit = finished.settings.data.model_copy(update={"protocol": "leave_one_out"})
+    other = finished.settings.model_copy(update={"data": resplit})
+    with pytest.raises(DataError, match="splits its events otherwise.*polyrec run"):
+        ours_of_home(read_bench(other, is_own=False), final=False)
+
+
+def test_home_of_tables_of_ones_own_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--dataset", "files", "--peers", POPULARITY.name]
+    assert main([*asked, "--config", str(folder / "polyrec.toml")]) == 1
+    assert "source = 'movielens-100k'" in capsys.readouterr().err
+    own = folder / "own" / "polyrec.toml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text('home = "state"\n[data]\nsource = "files"\n', encoding="utf-8")
+    assert main([*asked, "--config", str(own)]) == 1
+    assert "nothing has run" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*asked, "--files", str(folder)])
+    assert "leave them out" in capsys.readouterr().err
