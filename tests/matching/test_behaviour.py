@@ -184,7 +184,7 @@ def test_visitors_are_scored_without_what_was_kept_of_users(
     matcher: Matcher, data: TrainingData, tmp_path: Path
 ) -> None:
     history = np.array([1, 3, 5, 0])
-    visitors = VisitorBatch(history, np.array([0, 3, 4]), data.interests[:2], ["Title", ""])
+    visitors = VisitorBatch(history, np.array([0, 3, 4]), data.interests[:2], ["", ""])
     before = matcher.score_visitors(visitors)
     if not matcher.forget_users():
         assert matcher.name == "infinite_ae"  # it compares people with people
@@ -194,8 +194,9 @@ def test_visitors_are_scored_without_what_was_kept_of_users(
     np.testing.assert_array_equal(loaded.score_visitors(visitors), before)
     with pytest.raises(ValueError, match="user codes"):
         loaded.score(everyone())
-    kept = load_file(tmp_path / ARRAYS)
-    assert not [key for key, array in kept.items() if len(array) in (N_USERS, N_USERS + 1)]
+    of_items = ("similar_start", "bm25_start")  # as many as there are users, as it happens
+    kept = {key: len(array) for key, array in load_file(tmp_path / ARRAYS).items() if key not in of_items}
+    assert not {N_USERS, N_USERS + 1} & set(kept.values())
 
 
 @pytest.mark.parametrize("name", PERSONAL)
