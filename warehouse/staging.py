@@ -4,7 +4,7 @@ A table's rowid is the ordinal of a row, which costs nothing; a number given by 
 the file on one core. The view `staging.<kind>` puts the sources of a kind together, columns by name.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ OWN_COLUMNS = ("source", "record", LINE)
 REJECTS_LIMIT = 100_000
 BAD_COLUMNS = ("kind", "source", "line", "field", "reason", "content")
 DELIVERED = "delivered rows"
+FLOATS = ("FLOAT", "DOUBLE")
 
 Lines = Callable[[Sequence[int]], list[int]]  # gives the line, from 1, of each record of a source
 
@@ -71,6 +72,13 @@ class Staged:
     # Each source, in order, and how many rows it delivers by the count of a reader of its own.
     rows_in: dict[str, int] = field(default_factory=dict)
     finders: dict[str, Lines] = field(default_factory=dict)  # what tells the lines of each source
+    floats: dict[str, set[str]] = field(default_factory=dict)  # columns that a source delivers as floats
+    respelled: bool = False  # whether the view shows a column otherwise than delivered
+
+    @property
+    def as_delivered(self) -> str:
+        """The view of the rows as they were delivered."""
+        return f"{self.kind}:delivered" if self.respelled else self.kind
 
     @property
     def sources(self) -> list[str]:
@@ -95,7 +103,9 @@ class Staging:
         self._run("attach if not exists ':memory:' as staging")
         columns = "source varchar, line bigint, field varchar, reason varchar, content varchar"
         self._run(f"create table if not exists staging.bad (kind varchar, {columns})")
-        self._run(f"drop view if exists staging.{name_of(kind)}")
+        self.floats: dict[int, set[str]] = {}  # by source, columns that it delivers as floats
+        for view in (kind, f"{kind}:delivered"):
+            self._run(f"drop view if exists staging.{name_of(view)}")
         names = self._run(
             "select table_name from duckdb_tables() "
             "where database_name = 'staging' and starts_with(table_name, ?)",
@@ -123,6 +133,7 @@ class Staging:
                 delim = {text_of(how.delimiter)}, quote = {text_of(how.quote)}, escape = {text_of(how.quote)},
                 encoding = {text_of(how.encoding)}, compression = {text_of(how.compression)},
                 max_line_size = {how.max_line_bytes}, strict_mode = true, null_padding = false,
+                hive_partitioning = false,
                 store_rejects = true, rejects_limit = {REJECTS_LIMIT})
         """
         for name in ("reject_errors", "reject_scans"):
@@ -137,7 +148,7 @@ class Staging:
 
     def read_parquet(self, number: int, path: Path) -> int:
         """Read a Parquet file over all cores; returns the number of rows."""
-        return self._as_text(number, f"read_parquet({_plain_path(path)})")
+        return self._as_text(number, f"read_parquet({_plain_path(path)}, hive_partitioning = false)")
 
     def read_arrow(self, number: int, rows: pa.Table | pa.RecordBatchReader, with_lines: bool = False) -> int:
         """Take over rows that another reader delivers, perhaps with the column LINE; returns their number."""
@@ -187,6 +198,16 @@ class Staging:
         run(f"create or replace table {staged} as select {fields}{name_of(LINE)} from {good}")
         return bad
 
+    def add_constants(self, number: int, values: Mapping[str, str]) -> None:
+        """Give a source columns that hold one value each; those that it has stay as they are."""
+        known = {name.lower() for name in self.columns(number)}
+        for name, value in values.items():
+            if name.lower() not in known:
+                (column,) = taken_names([name])
+                typed = f"{name_of(column)} varchar default {text_of(value) if value else 'null'}"
+                self._run(f"alter table {self._table(number)} add column {typed}")
+                known.add(name.lower())
+
     def columns(self, number: int) -> list[str]:
         """The delivered columns of a source."""
         return [name for name, _ in self._described(self._table(number)) if name != LINE]
@@ -235,7 +256,9 @@ class Staging:
 
     def _as_text(self, number: int, relation: str, with_lines: bool = False) -> int:
         with _else_not_read():
-            listed = _listed(self._described(relation), with_lines)
+            fields = self._described(relation)
+            listed = _listed(fields, with_lines)
+            self.floats[number] = {name for name, type_ in fields if type_ in FLOATS}
             self._run(f"create or replace table {self._table(number)} as select {listed} from {relation}")
         return self.count(number)
 
@@ -283,10 +306,11 @@ def taken_names(names: Sequence[str]) -> list[str]:
 
 
 def _text(column: str, type_: str) -> str:
-    """SQL that writes a value as text: whole numbers without a fraction, nested values as JSON."""
-    if type_ in ("FLOAT", "DOUBLE") or type_.startswith("DECIMAL"):
+    """SQL of a value as text: whole numbers without a fraction, NaN as null, nested values as JSON."""
+    if type_ in FLOATS or type_.startswith("DECIMAL"):
         whole = f"{column} = trunc({column}) and abs({column}) < 9007199254740992"
-        return f"case when {whole} then cast({column}::bigint as varchar) else {column}::varchar end"
+        missing = f"when isnan({column}) then null" if type_ in FLOATS else ""
+        return f"case {missing} when {whole} then {column}::bigint::varchar else {column}::varchar end"
     if type_.endswith("]") or type_.startswith(("STRUCT", "MAP", "UNION")):
         return f"to_json({column})::varchar"
     if type_ == "BLOB":

@@ -155,4 +155,4 @@ def content_of_rows(staged: Staged, kept: str) -> str:
         f"{text_of(column)}, left(s.{name_of(column)}, {MAX_KEPT})" for column in staged.columns
     )
     return f"""select {text_of(staged.kind)} as kind, s.source, k.*, json_object({pairs})::varchar as content
-        from staging.{name_of(staged.kind)} as s inner join {kept} as k on k.n = {numbered(staged)}"""
+        from staging.{name_of(staged.as_delivered)} as s inner join {kept} as k on k.n = {numbered(staged)}"""

@@ -56,6 +56,7 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
         figures = checking.figures(warehouse)
         problems = advised(quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS), data)
         problems += _computed(warehouse, found)
+        problems += _unread(found)
         problems += _none_used(counts, {"items": figures.items, "interactions": figures.interactions})
         if figures.bare:
             problems.append(_bare(found, figures))
@@ -76,6 +77,18 @@ def _computed(warehouse: Warehouse, found: Validated) -> Iterator[Problem]:
         n, value = checking.first_content(warehouse, kind, column)
         example = Example(*found.place(kind, n), column, value[:SHOWN])
         yield Problem("settings", why, 1, example, fatal=True)
+
+
+def _unread(found: Validated) -> Iterator[Problem]:
+    """Columns of objects whose names cannot be told."""
+    for one in found.unread:
+        place = found.place(one.kind, one.found.first) if one.found.first is not None else (None, None)
+        example = Example(*place, one.column, one.found.value and one.found.value[:SHOWN])
+        why = (
+            f"{one.column} holds objects whose names cannot be told, so these items have no categories: "
+            "write a list of names, or objects with a key name, title, label or value"
+        )
+        yield Problem(one.kind, why, one.found.unread, example)
 
 
 def _none_used(counts: pl.DataFrame, used: dict[str, int]) -> Iterator[Problem]:

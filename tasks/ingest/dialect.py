@@ -7,6 +7,7 @@ from itertools import islice
 
 from tasks.ingest.files import File
 from tasks.ingest.records import Record, read_records
+from tasks.ingest.survey import Survey
 from tasks.settings.data import Table
 from warehouse.errors import SourceError
 
@@ -23,6 +24,13 @@ class Dialect:
     columns: list[str]  # names of the fields; none for a file that holds nothing
     header_line: int  # the line of the header, from 1; 0 without one
     plain_header: bool  # whether the header ends on the line where it begins
+
+
+def text_encoding(file: File, table: Table, seen: Survey) -> str:
+    """The encoding of a file's bytes, as `File.chunks` gives them: "utf-8" or "latin-1"."""
+    if file.utf16:
+        return "utf-8"
+    return table.encoding if table.encoding in ("utf-8", "latin-1") else seen.encoding
 
 
 def find_dialect(file: File, table: Table, encoding: str) -> Dialect:

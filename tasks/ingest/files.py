@@ -1,13 +1,15 @@
 """Which files a table is read from, of what format they are, and their bytes whatever compresses them."""
 
+import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -16,10 +18,14 @@ from warehouse.errors import SourceError
 
 CHUNK = 4 << 20
 UTF8_BOM = b"\xef\xbb\xbf"
-OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+UTF32_BOM = b"\xff\xfe\x00\x00"
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+LOOKED_AT = 4096  # bytes, which tell a file of UTF-16 without a byte order mark
 
 Format = Literal["csv", "json", "parquet"]
 Compression = Literal["none", "gzip", "zstd"]
+Utf16 = Literal["utf-16-le", "utf-16-be"]
 SUFFIXES: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -39,8 +45,14 @@ class File:
     format: Format
     compression: Compression
 
+    utf16: Utf16 | None = None  # what it is to be turned from into UTF-8
+
     def chunks(self) -> Iterator[bytes]:
-        """The decompressed bytes in pieces, without a byte order mark."""
+        """The decompressed bytes in pieces, as UTF-8 if they are UTF-16, without a byte order mark."""
+        pieces = self._raw_chunks()
+        yield from _as_utf8(pieces, self.utf16) if self.utf16 else pieces
+
+    def _raw_chunks(self) -> Iterator[bytes]:
         first = True
         try:
             with self.path.open("rb") as raw:
@@ -51,11 +63,7 @@ class File:
                 else:
                     stream = raw
                 while chunk := stream.read(CHUNK):
-                    if first and chunk.startswith(OTHER_BOMS):
-                        raise SourceError(
-                            f"{self.name} is UTF-16, which is not read; save it as UTF-8 and run again"
-                        )
-                    yield chunk.removeprefix(UTF8_BOM) if first else chunk
+                    yield chunk.removeprefix(UTF8_BOM) if first and not self.utf16 else chunk
                     first = False
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self.broken(error) from error
@@ -70,6 +78,54 @@ class File:
             f"{self.name} is cut short or damaged: {error}; copy or download it again, "
             "or take it out of `files` in the TOML"
         )
+
+
+def _as_utf8(pieces: Iterable[bytes], utf16: Utf16) -> Iterator[bytes]:
+    """UTF-16 as UTF-8; what is no text stays no text, so that its row is set aside."""
+    decoder = codecs.getincrementaldecoder(utf16)("surrogatepass")
+    first, rest = True, b""
+    for piece in pieces:
+        data = rest + piece
+        rest = data[len(data) // 2 * 2 :]
+        text = decoder.decode(data[: len(data) // 2 * 2])
+        yield (text.removeprefix("\ufeff") if first and text else text).encode("utf-8", "surrogatepass")
+        first = first and not text
+    if rest or decoder.getstate()[0]:
+        yield b"\xff"  # half a character
+
+
+def _utf16_of(file: File, encoding: str) -> Utf16 | None:
+    """Whether a file is UTF-16: by its byte order mark, by its settings, or since every other byte is zero.
+
+    Raises:
+        SourceError: it is UTF-32.
+    """
+    start = next(file.chunks(), b"")[:LOOKED_AT]
+    if start.startswith(UTF32_BOM):
+        raise SourceError(f"{file.name} is UTF-32, which is not read; save it as UTF-8 and run again")
+    if start.startswith(UTF16_BOMS):
+        return "utf-16-le" if start.startswith(UTF16_BOMS[0]) else "utf-16-be"
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if encoding == "utf-16":
+        return "utf-16-be" if even > odd else "utf-16-le"
+    if encoding != "auto" or len(start) < 8:
+        return None
+    most = 0.4 * len(start)  # of half of the bytes
+    if odd > most and even < most / 8:
+        return "utf-16-le"
+    return "utf-16-be" if even > most and odd < most / 8 else None
+
+
+def folder_keys(name: str) -> dict[str, str]:
+    """What the folders of a file's name say, as Hive writes it: `day=2025-03-04/part.csv`.
+
+    >>> folder_keys("log/day=2025-03-04/kind=a%20b/part.csv")
+    {'day': '2025-03-04', 'kind': 'a b'}
+    """
+    pairs = (folder.partition("=") for folder in Path(name).parts[:-1])
+    return {
+        key: "" if value == HIVE_NULL else unquote(value) for key, between, value in pairs if between and key
+    }
 
 
 def unreadable(name: str, error: OSError) -> SourceError:
@@ -96,11 +152,11 @@ def find_files(table: Table, base: Path) -> list[File]:
             raise SourceError(f"'{pattern}' {what} (looked from {base}); in the TOML: {hint}")
         for path in paths:
             if path not in found:
-                found[path] = _file(path, base)
+                found[path] = _file(path, base, table.encoding)
     return list(found.values())
 
 
-def _file(path: Path, base: Path) -> File:
+def _file(path: Path, base: Path, encoding: str) -> File:
     name = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
     try:
         with path.open("rb") as stream:
@@ -122,7 +178,8 @@ def _file(path: Path, base: Path) -> File:
     format_ = "parquet" if start == b"PAR1" else SUFFIXES.get(suffixes[-1] if suffixes else "", "csv")
     if format_ == "parquet" and compression != "none":
         raise SourceError(f"{name} is compressed Parquet; decompress it: Parquet compresses itself")
-    return File(name, path, format_, compression)
+    file = File(name, path, format_, compression)
+    return file if format_ == "parquet" else replace(file, utf16=_utf16_of(file, encoding))
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.ingest.delivered import checked, count_lines, csv_rows, json_rows, parquet_rows
-from tasks.ingest.dialect import Dialect, check_names, find_dialect
-from tasks.ingest.files import File, find_files, lending
+from tasks.ingest.dialect import Dialect, check_names, find_dialect, text_encoding
+from tasks.ingest.files import File, find_files, folder_keys, lending
 from tasks.ingest.lines import LineFinder, locate
 from tasks.ingest.records import count_records, read_records
 from tasks.ingest.survey import MAX_RECORD, Survey, survey
@@ -38,7 +38,9 @@ def stage(warehouse: Warehouse, kind: str, table: Table, base: Path) -> Staged:
         _add(staged, staging, source_name(table), _read_database(staging, table, base))
     for file in find_files(table, base):
         with lending(file):
-            _add(staged, staging, file.name, READERS[file.format](staging, len(staged.sources), file, table))
+            read = READERS[file.format](staging, len(staged.sources), file, table)
+            staging.add_constants(len(staged.sources), folder_keys(file.name))
+            _add(staged, staging, file.name, read)
     staging.unite(staged.sources, staged.columns)
     return staged
 
@@ -63,6 +65,7 @@ def _add(staged: Staged, staging: Staging, source: str, read: _Read) -> None:
     staged.columns += [name for name in found if name.lower() not in known]
     staged.rows_in[source] = read.rows_in
     staged.finders[source] = read.lines
+    staged.floats[source] = staging.floats.get(len(staged.sources) - 1, set())
 
 
 def _row_numbers(records: Sequence[int]) -> list[int]:
@@ -75,7 +78,7 @@ def _kept_lines(staging: Staging, number: int) -> Lines:
 
 def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
     seen = survey(file.chunks(), quoted=True)
-    encoding = seen.encoding if table.encoding == "auto" else table.encoding
+    encoding = text_encoding(file, table, seen)
     dialect = find_dialect(file, table, encoding)
     if not dialect.columns:
         staging.empty(number)
@@ -83,7 +86,7 @@ def _read_csv(staging: Staging, number: int, file: File, table: Table) -> _Read:
     dialect = replace(dialect, columns=taken_names(dialect.columns))
     check_names(file.name, dialect.columns)
     plain = dialect.plain_header and seen.plainly_quoted(dialect.delimiter.encode(encoding))
-    if seen.clean and plain:
+    if seen.clean and plain and not file.utf16:
         read = _read_in_parallel(staging, number, file, dialect, seen, table.header)
         if read is not None:
             return read
@@ -145,7 +148,8 @@ def _read_json(staging: Staging, number: int, file: File, table: Table) -> _Read
     seen = survey(file.chunks(), quoted=False)
     bad: list[BadRow] = []
     rows_in = seen.n_records
-    if not (seen.clean and not seen.stray_bytes and _lines_in_parallel(staging, number, file, rows_in)):
+    clean = seen.clean and not seen.stray_bytes and not file.utf16
+    if not (clean and _lines_in_parallel(staging, number, file, rows_in)):
         staging.read_arrow(number, json_rows(file, TEXT, bad), with_lines=True)
         rows_in = count_lines(file)
 

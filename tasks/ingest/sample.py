@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.ingest.delivered import checked
-from tasks.ingest.dialect import find_dialect
+from tasks.ingest.dialect import find_dialect, text_encoding
 from tasks.ingest.files import File, find_files, lending
 from tasks.ingest.records import physical_lines, read_records
 from tasks.ingest.survey import survey
@@ -46,9 +46,7 @@ def sample(table: Table, base: Path, n: int = 1000) -> Sample:
 
 
 def _csv_rows(file: File, table: Table, n: int) -> pl.DataFrame:
-    encoding = table.encoding
-    if encoding == "auto":
-        encoding = survey(islice(file.chunks(), SURVEYED), quoted=False).encoding
+    encoding = text_encoding(file, table, survey(islice(file.chunks(), SURVEYED), quoted=False))
     dialect = find_dialect(file, table, encoding)
     records = islice(read_records(file.chunks(), dialect.delimiter, encoding), n + table.header)
     found = (checked(record, dialect, file.name) for record in islice(records, int(table.header), None))

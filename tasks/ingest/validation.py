@@ -18,6 +18,7 @@ from tasks.ingest.mapping import (
     search_rules,
 )
 from tasks.ingest.readings import Reading, of_numbers, of_times
+from tasks.ingest.spelling import Unread, respell_tables
 from tasks.settings.data import Data
 from warehouse import merging
 from warehouse.connection import Warehouse
@@ -47,6 +48,7 @@ class Validated:
     content: Mapping[str, str]  # columns declared as content, and the kind of each; of two, that of the items
     readings: Sequence[Reading]  # how columns were read
     numbers_are: str | None  # what numbers in the column of times were taken for; None for dates and no times
+    unread: Sequence[Unread] = ()  # cells of objects that no name can be told of
 
     @property
     def order_is_time(self) -> bool:
@@ -72,6 +74,7 @@ def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> 
     """
     check_columns(data, staged)
     check_timezones(warehouse, data)
+    readings, unread = respell_tables(warehouse, data, staged)
     forms = _validate_kinds(warehouse, data, staged)
     merging.hold_hashes(warehouse, with_hashes(merging.validated_content(warehouse)))
     for kind, table in staged.items():
@@ -81,8 +84,8 @@ def validate(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> 
         for column in table.content:
             content.setdefault(column, kind)
     times = forms["interactions"][1].times
-    readings = [one for kind, (rules, found) in forms.items() for one in _readings(kind, rules, found)]
-    return Validated(staged, content, readings, times.numbers_are if times else None)
+    readings += [one for kind, (rules, found) in forms.items() for one in _readings(kind, rules, found)]
+    return Validated(staged, content, readings, times.numbers_are if times else None, unread)
 
 
 def _readings(kind: str, rules: EventRules, forms: EventForms) -> Iterator[Reading]:

@@ -225,7 +225,7 @@ GOOD_ROWS = b"u1,1,5,1000,n\nu2,2,4,1001,n\n"
             r"time = 'when' is no column of log.csv; write one of: user_id",
         ),
         (b"\0\0\0\0\0\0", 0, "log.csv, line 1: the header holds a NUL byte"),
-        (HEADER.decode().encode("utf-16"), 0, "log.csv is UTF-16, which is not read; save it as UTF-8"),
+        (HEADER.decode().encode("utf-32"), 0, "log.csv is UTF-32, which is not read; save it as UTF-8"),
         (b'"' + HEADER, 0, "log.csv, line 1: the header has a quote that is not closed"),
         (HEADER + b",Note\n" + GOOD_ROWS, 0, "log.csv names a column twice: note, Note"),
     ],

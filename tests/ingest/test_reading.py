@@ -208,7 +208,7 @@ def test_duckdb_table(opened: Warehouse, tmp_path: Path) -> None:
             "cut short or damaged",
         ),
         ("a.csv.gz", b"a,b\n", "is named .gz and holds no such data"),
-        ("a.csv", "a,b\n1,2".encode("utf-16"), "is UTF-16.*save it as UTF-8"),
+        ("a.csv", "a,b\n1,2".encode("utf-32"), "is UTF-32.*save it as UTF-8"),
         ("a.csv", b"id,title,ID\n1,2,3\n", "names a column twice: id, ID.*header = false"),
         ("a.csv", b'id,"title\n1,2\n', "a.csv, line 1: the header has a quote that is not closed"),
         ("a.jsonl", b'[{"a": 1}]', "holds one JSON array.*jq"),
