@@ -38,7 +38,11 @@ def test_usable(tmp_path: Path) -> None:
     assert values["problems"] == []
     shown = check(config)
     assert shown.exit_code == 0 and shown.stdout.rstrip().endswith("Usable.")
-    for words in ("Used: 2 users, 3 items, 3 interactions", "50.00% have no", "positions in a column are the order"):
+    for words in (
+        "Used: 2 users, 3 items, 3 interactions",
+        "50.00% have no",
+        "positions in a column are the order",
+    ):
         assert words in shown.stdout
 
 
