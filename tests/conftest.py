@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from flows.servers import prefect_environment
 from tasks.settings import Settings
+from tests.corpus.scripted import ScriptedEngine
 from tests.empty import PREFECT_TABLES, SESSION_FOLDER, copy_database
 from tests.homes import Home, new_home, run_flow, small_home
 from tests.parallel import (
@@ -94,13 +95,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: str) -> Callable[[str], Home]:
-    """Small worlds by name, a folder of tests/cases, after one run of `nightly`. Change copies alone."""
+    """Small worlds by name, a folder of tests/cases, after one run of `nightly`. Change copies alone.
+
+    Their texts are dictated: to load a language model takes longer than all else that is done.
+    """
     assert prefect_api
+    engine = ScriptedEngine(lambda _prompt: " are glad to have it, again and again.")
 
     @cache
     def ran(case: str) -> Home:
         home = small_home(tmp_path_factory.mktemp(case), models, case)
-        run_flow(home, "nightly")
+        run_flow(home, "nightly", engine)
         return home
 
     return ran

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.models.engine import Engine
 from tasks.settings import Settings, load_settings
 from tests.empty import with_tracking
 from warehouse.connection import writing
@@ -144,11 +145,13 @@ def _write_config(folder: Path) -> None:
     (folder / "polyrec.toml").write_text(CONFIG.replace("HOME", str(folder)), encoding="utf-8")
 
 
-def run_flow(home: Home, name: str) -> None:
-    """Run a flow in this process, with the one language model that all tests share."""
+def run_flow(home: Home, name: str, engine: Engine | None = None) -> None:
+    """Run a flow in this process, with the one language model that all tests share unless another is given."""
     from tasks.corpus import steps
     from tasks.models.engines import load_engine
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(steps, "load_engine", lambda corpus, _folder: load_engine(corpus, home.models))
+        patched.setattr(
+            steps, "load_engine", lambda corpus, _folder: engine or load_engine(corpus, home.models)
+        )
         getattr(import_module(f"flows.{name}"), name)(str(home.config))

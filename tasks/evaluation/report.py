@@ -15,6 +15,10 @@ HEADLINES = {
 }
 REPORTED = (*HEADLINES, "hit_coverage", "calibration")
 """What stands at the top of each part of the JSON; tables have no room for all of it."""
+JUDGED = "users"
+"""Among the metrics of a model and part: how many users judged its lists."""
+FEW_USERS = 20
+"""With fewer, figures say little."""
 FUSION, DIVERSE = "fusion", "fusion_diverse"
 FUSIONS = (FUSION, DIVERSE)
 """The published fusion, and the second point of the same search; all other models are single ones."""
@@ -24,6 +28,7 @@ GLOBAL = "temporal_global"
 KINDS = {"history_length": "history", "item_age": "age", "popularity": "popularity"}
 OUTCOMES = {"first": "First champion", "promoted": "New champion", "kept": "Champion kept"}
 PARTS = {"val": "Validation, out of fold", "test": "Test"}
+NAMED = {"val": "validation", "test": "test"}
 
 
 class Sheet(NamedTuple):
@@ -51,17 +56,46 @@ def notes(protocol: str, order_is_time: bool) -> list[str]:
     return found
 
 
+def judged_users(report: Mapping[str, Any], part: str) -> int | None:
+    """How many users judged the lists of a part; None where an older version did not say."""
+    found: int | None = report["fusion"].get(part, {}).get(JUDGED)
+    return found
+
+
+def judging(report: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about what nobody, or hardly anybody, could judge."""
+    users = {NAMED[part]: judged_users(report, part) for part in PARTS}
+    if nobody := [f"on {part}" for part, n in users.items() if n == 0]:
+        yield (
+            f"Nobody could be judged {' or '.join(nobody)}. Users are judged by events that are held back, with "
+            "items that they did not have before and that may be recommended. More events would give figures; "
+            "so may another [data] protocol."
+        )
+    if report["fusion"].get("tuned") is False:
+        yield (
+            "Too few users could be judged on validation to tune the fusion: all models weigh alike, and lists "
+            "are in the order of the score."
+        )
+    for part, n in users.items():
+        if n and n < FEW_USERS:
+            yield f"Only {n} {'user was' if n == 1 else 'users were'} judged on {part}: its figures say little."
+
+
 def part_report(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, Any]:
     """One model's part of the report: the headline metrics, `ndcg_ci`, and the interval of each metric.
 
     Args:
         figures: metric name to its value and, where there is an interval, low and high; a headline that the
-            data cannot give is left out.
+            data cannot give is left out. Where no user could judge, all headlines are None.
         k: length of the lists.
     """
+    if figures.get(JUDGED, {}).get("value") == 0:
+        return {f"{one}_at_{k}": None for one in REPORTED} | {"ndcg_ci": None, "intervals": {}, JUDGED: 0}
     named = {name: figures[name] for name in (f"{one}_at_{k}" for one in REPORTED) if name in figures}
     intervals = {name: [one["low"], one["high"]] for name, one in named.items() if "low" in one}
     part: dict[str, Any] = {name: one["value"] for name, one in named.items()} | {"intervals": intervals}
+    if JUDGED in figures:
+        part[JUDGED] = int(figures[JUDGED]["value"])
     return part | ({"ndcg_ci": intervals[f"ndcg_at_{k}"]} if f"ndcg_at_{k}" in intervals else {})
 
 
@@ -96,7 +130,8 @@ def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
     """What people read, in its order: the parts, the weights, the groups, and sentences about them."""
     fusion, k = report["fusion"], report["k"]
     for part, title in PARTS.items():
-        if rows := [(model, parts[part]) for model, parts in every_model(report).items() if part in parts]:
+        rows = [(model, parts[part]) for model, parts in every_model(report).items() if part in parts]
+        if rows and judged_users(report, part) != 0:
             yield _part(title, rows)
     if weights := fusion.get("weights"):
         ordered = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
@@ -108,6 +143,7 @@ def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
     if groups := _groups(report, f"ndcg_at_{k}"):
         title = f"By group: users by history, items by age and popularity; NDCG@{k}"
         yield Sheet(title, ("group", "users", "best single", "fusion", "difference"), groups)
+    yield from judging(report)
     yield from filter(None, (comparison(report), champion_line(report), *report["notes"]))
 
 

@@ -1,11 +1,12 @@
 """Evaluation: every model's lists on validation and, once, on test; compare; report."""
 
 import polars as pl
+from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
 from tasks.arrays.types import Codes
 from tasks.evaluation.plots import comparison_figure
-from tasks.evaluation.report import FUSIONS, report_markdown
+from tasks.evaluation.report import FUSIONS, judged_users, report_markdown
 from tasks.evaluation.summary import build_report
 from tasks.evaluation.tables import (
     best_single,
@@ -13,9 +14,10 @@ from tasks.evaluation.tables import (
     write_comparisons,
     write_groups,
     write_metrics,
+    write_nothing,
     write_per_user,
 )
-from tasks.evaluation.truth import read_truth
+from tasks.evaluation.truth import NothingToJudge, read_truth
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
@@ -44,18 +46,26 @@ def is_new(run: StageRun) -> bool:
 
 @step("evaluate", "evaluate {part}")
 def evaluate(run: StageRun, part: str) -> None:
-    """Evaluate all lists of a part: figures with intervals, of users, by group, fusion against each model."""
+    """Evaluate all lists of a part: figures with intervals, of users, by group, fusion against each model.
+
+    Where nobody can be judged there are no figures, and the report says so.
+    """
     warehouse, settings = run.warehouse, run.settings.evaluation
     longest = max(settings.all_k)
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
     fused = [warehouse.query("part_lists", model=model, part=part).select(own.columns) for model in FUSIONS]
     rows = pl.concat([own, *fused], how="vertical_relaxed")
-    truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
+    try:
+        truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
+    except NothingToJudge as nothing:
+        get_run_logger().warning("%s", nothing)
+        write_nothing(run, part, sorted({*rows["model"], *FUSIONS}))
+        return
     truths = truths_at(truth, settings.all_k)
     lists: dict[str, Codes] = {}
-    for (model,), of_model in rows.group_by("model", maintain_order=True):
-        known = of_model.filter(pl.col(USER).is_in(user_ids))
-        lists[str(model)] = lists_from_frame(known, user_ids, item_ids, longest)
+    for model in dict.fromkeys([*rows["model"], *FUSIONS]):  # a fusion without lists is judged, too
+        known = rows.filter(pl.col("model") == model, pl.col(USER).is_in(user_ids))
+        lists[model] = lists_from_frame(known, user_ids, item_ids, longest)
     models = {model: evaluate_at(items, truths) for model, items in lists.items()}
     spread = spreads(run, models)
     write_metrics(run, part, models, spread)
@@ -89,7 +99,8 @@ def report(run: StageRun) -> None:
     with tracking.run("evaluation", "report", about=about) as parent:
         tracking.client.log_text(parent, markdown, "report.md")
         tracking.client.log_dict(parent, values, "report.json")
-        tracking.log_figure(parent, comparison_figure(values), "comparison.html")
+        if judged_users(values, "test"):
+            tracking.log_figure(parent, comparison_figure(values), "comparison.html")
         metrics = run.warehouse.query("metrics")
         for (model,), rows in metrics.group_by("model", maintain_order=True):
             short = rows["part"].replace({VALIDATION: "val"})

@@ -62,6 +62,7 @@ def _fusion(reader: Reader, current: Mapping[str, Any], models: dict[str, dict[s
         "weights": json.loads(current["weights"]),
         "diversity": current["diversity"],
         **{name: made.get(name) for name in ("method", "model_selection")},
+        "tuned": made.get("diverse") is not None,  # a search always chooses a diverse point
     }
     diverse = models.pop(DIVERSE, None)
     return fusion if diverse is None else {**fusion, "diverse": {**diverse, **(made.get("diverse") or {})}}

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tasks.arrays.types import Codes, Floats
-from tasks.evaluation.report import FUSION, FUSIONS
+from tasks.evaluation.report import FUSION, FUSIONS, JUDGED
 from tasks.evaluation.truth import read_item_age
 from tasks.metrics.bootstrap import Spread, bootstrap_means, spread_of
 from tasks.metrics.evaluator import Evaluation, Truth
@@ -32,13 +32,18 @@ def spreads(run: StageRun, models: Evaluations) -> dict[str, dict[str, Spread]]:
 
 
 def write_metrics(run: StageRun, part: str, models: Evaluations, spread: Spreads) -> None:
-    """Every metric at every k, with an interval where it is a mean over users or heads the report."""
+    """Every metric at every k, with an interval where it is a mean over users or heads the report.
+
+    Beside them, how many users the lists were judged by.
+    """
     columns = {
         (model, metric): values for model, one in models.items() for metric, values in one.per_user.items()
     }
     intervals = _intervals(run, columns)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for model, evaluation in models.items():
+        users = float((~np.isnan(evaluation.per_user[f"ndcg_at_{run.settings.evaluation.k}"])).sum())
+        rows.append((model, JUDGED, users, None, None))
         for metric, value in evaluation.metrics.items():
             name, _, k = metric.partition("_at_")
             low = high = None
@@ -49,6 +54,14 @@ def write_metrics(run: StageRun, part: str, models: Evaluations, spread: Spreads
                 low, high = max(0.0, low), min(1.0, high)  # they are shares
             rows.append((model, metric, value, low, high))
     _replace(run, "metrics", part, rows, ("model", "metric", "value", "low", "high"))
+
+
+def write_nothing(run: StageRun, part: str, models: Iterable[str]) -> None:
+    """Say of each model that nobody could judge its lists, in the place of all older figures of the part."""
+    rows = [(model, JUDGED, 0.0, None, None) for model in models]
+    _replace(run, "metrics", part, rows, ("model", "metric", "value", "low", "high"))
+    for table in ("per_user", "comparisons", "groups", "group_comparisons"):
+        run.warehouse.delete(f"evaluation.{table}", {"part": part})
 
 
 def write_per_user(run: StageRun, part: str, models: Evaluations, user_ids: Sequence[str]) -> None:
@@ -139,8 +152,9 @@ def _intervals(run: StageRun, columns: Mapping[Key, Floats]) -> dict[Key, tuple[
 
 
 def best_single(metrics: pl.DataFrame, ndcg: str) -> str:
-    """The single model with the highest NDCG on validation: never chosen by a test figure."""
+    """The single model with the highest NDCG on validation, never chosen by a test figure; "" without any."""
     alone = metrics.filter(
         (pl.col("part") == VALIDATION) & (pl.col("metric") == ndcg) & ~pl.col("model").is_in(FUSIONS)
     )
-    return str(alone.sort("value", "model", descending=[True, False])["model"][0])
+    best = alone.sort("value", "model", descending=[True, False])["model"]
+    return best[0] if best.len() else ""

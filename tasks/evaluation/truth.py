@@ -13,11 +13,15 @@ from warehouse.connection import Warehouse
 from warehouse.errors import PolyrecError
 
 
+class NothingToJudge(PolyrecError):
+    """No user has anything held back that a list could be right about."""
+
+
 def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Truth, list[str], list[str]]:
     """What a part's lists are evaluated against, its users (the rows), and the catalogue (the columns).
 
     Raises:
-        PolyrecError: the split leaves nothing to evaluate on.
+        NothingToJudge: the split leaves nothing to evaluate on.
     """
     protocol = settings.data.protocol
     items = warehouse.query("items")
@@ -26,7 +30,7 @@ def read_truth(warehouse: Warehouse, settings: Settings, part: str) -> tuple[Tru
     recommendable = recommendable_items(warehouse, settings, fit)
     held = relevant_events(warehouse, settings, part)
     if held.is_empty():
-        raise PolyrecError(
+        raise NothingToJudge(
             f"protocol {protocol} leaves no event of {part} with an item that may be recommended, so that "
             "nothing can be evaluated; set another [data] protocol, or loosen [catalogue] or min_value in "
             "[evaluation]"

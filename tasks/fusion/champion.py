@@ -17,6 +17,7 @@ from tasks.metrics.folds import fold_of, last_of_fold_0
 from tasks.metrics.ranking import contains, ndcg
 
 Promote = Literal["when_better", "always", "never"]
+FEWEST_USERS = 2  # a difference has no interval with fewer
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,22 @@ def decide(
     """Compare two models by a metric of the same users (U,), NaN where it is not defined, and choose.
 
     "when_better": the challenger must be better for sure: the lower bound of the 95% interval of the paired
-    difference (bootstrap over users) is above 0. "always" and "never" say what they mean.
+    difference (bootstrap over users) is above 0. "always" and "never" say what they mean. Fewer than two users
+    have no interval: then there are no figures, and nothing is shown to be better.
     """
     both = ~np.isnan(champion) & ~np.isnan(challenger)
-    means = {"champion": float(champion[both].mean()), "challenger": float(challenger[both].mean())}
-    difference = paired_difference(challenger, champion, resamples, seed)
-    figures: dict[str, Any] = {"users": int(both.sum()), **means, **difference._asdict()}
+    figures: dict[str, Any] = {"users": int(both.sum())}
+    enough = figures["users"] >= FEWEST_USERS
+    difference = paired_difference(challenger, champion, resamples, seed) if enough else None
+    if difference is not None:
+        figures |= {"champion": float(champion[both].mean()), "challenger": float(challenger[both].mean())}
+        figures |= difference._asdict()
     if promote != "when_better":
         outcome = "promoted" if promote == "always" else "kept"
         return Decision(outcome, f'promote = "{promote}" in [fusion]', metric, **figures)
+    if difference is None:
+        why = "too few users can be judged to compare it with the challenger"
+        return Decision("kept", why, metric, **figures)
     if difference.better:
         return Decision("promoted", "the challenger is better", metric, **figures)
     return Decision("kept", "the challenger is not better for sure", metric, **figures)

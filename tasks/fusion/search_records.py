@@ -29,24 +29,27 @@ def trial_record(trial: Trial, k: int) -> Record:
 def search_record(tuning: Tuning, settings: Settings) -> Record:
     """Params and metrics of a search: what was asked, what was chosen, and what the methods are worth."""
     model, ndcg = tuning.models[FINAL], f"val_ndcg_at_{settings.evaluation.k}"
+    points = {"chosen_trial": tuning.chosen, "diverse_trial": tuning.diverse}
     return {
         "params": {
             **settings.fusion.model_dump(exclude={"rules"}),
             "seed": settings.seed,
             "chosen_method": model.method,
             "chosen_normaliser": model.normaliser.name,
-            "chosen_trial": tuning.chosen[FINAL].number,
-            "diverse_trial": tuning.diverse[FINAL].number,
+            **{name: found[FINAL].number for name, found in points.items() if FINAL in found},
         },
         "metrics": {
-            f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.model_selection
+            "users": len(tuning.users),
+            **{f"{ndcg}_{one['method']}_{one['normaliser']}": one["ndcg"] for one in model.model_selection},
         },
     }
 
 
 def search_figures(tuning: Tuning, k: int) -> dict[str, go.Figure]:
-    """File name to figure."""
-    trials = tuning.trials[FINAL]
+    """File name to figure; none where nothing was tried."""
+    trials = tuning.trials.get(FINAL)
+    if not trials:
+        return {}
     return {
         "pareto.html": pareto_figure(trials, tuning.chosen[FINAL], k, tuning.diverse[FINAL]),
         "parallel.html": parallel_figure(trials, k),

@@ -27,7 +27,7 @@ from tasks.fusion.publications import freshness
 from tasks.fusion.publishing import CANDIDATES, RULE_EFFECTS, Publication
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.search_records import search_figures, search_record, trial_record
-from tasks.fusion.tuning import FINAL, FOLDS, Tuning, tune
+from tasks.fusion.tuning import FEWEST_USERS, FINAL, FOLDS, Tuning, tune
 from tasks.rules.book import check_rules
 from tasks.rules.effects import effects_table, rule_effects
 from tasks.run.fingerprint import fingerprint
@@ -83,7 +83,10 @@ def known_model(run: StageRun) -> str | None:
 
 @step("search weights")
 def search(run: StageRun) -> str:
-    """Search weights on validation, out of fold; keep the fusion model and return its id."""
+    """Search weights on validation, out of fold; keep the fusion model and return its id.
+
+    Where too few users can be judged nothing is searched, and the model is the default one.
+    """
     settings, fusion, k = run.settings, run.settings.fusion, run.settings.evaluation.k
     catalogue, folder = Catalogue.read(run), settings.mlflow_folder / "searches"
     tracking = Tracking.of(run, data_fingerprint=run.fingerprint, fit=TRAIN)
@@ -113,7 +116,14 @@ def search(run: StageRun) -> str:
         fusion_id = _keep(run, tuning, catalogue, parent)
     for done in folder.glob("fusion-*.jsonl"):
         done.unlink()
-    run.counts |= {"trials": len(trials), "diversity": tuning.chosen[FINAL].diversity}
+    if not trials:
+        get_run_logger().warning(
+            "%d users have both candidates and validation events, and it takes %d to search weights: all "
+            "matchers weigh alike, by score alone",
+            *(len(tuning.users), FEWEST_USERS),
+        )
+    run.counts |= {"trials": len(trials), "diversity": tuning.models[FINAL].diversity}
+    run.counts["validation_users"] = len(tuning.users)
     return fusion_id
 
 
@@ -239,7 +249,9 @@ def _keep(run: StageRun, tuning: Tuning, catalogue: Catalogue, mlflow_run_id: st
         "fusion_id": fusion_id,
         "fingerprint": _searched_on(run),
         "reranker": run.settings.fusion.reranker,
-        "category_cap": tuning.chosen[FINAL].category_cap,
+        "category_cap": tuning.chosen[FINAL].category_cap
+        if tuning.chosen
+        else run.settings.fusion.category_cap,
         **record,
         "folds": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
         "mlflow_run_id": mlflow_run_id,
@@ -257,8 +269,9 @@ def _log_search(tracking: Tracking, parent: str, tuning: Tuning, settings: Setti
     tracking.log(parent, **search_record(tuning, settings))
     for path, figure in search_figures(tuning, k).items():
         tracking.log_figure(parent, figure, path)
-    rows = pareto_rows(tuning.trials[FINAL], tuning.chosen[FINAL], tuning.diverse[FINAL])
-    create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
+    if tuning.trials:
+        rows = pareto_rows(tuning.trials[FINAL], tuning.chosen[FINAL], tuning.diverse[FINAL])
+        create_table_artifact(key="pareto-front", table=rows, description="Validation, all users")
     if compared:
         entries = {name: [asdict(entry) for entry in of_part] for name, of_part in tuning.entries.items()}
         tracking.client.log_dict(parent, entries, "methods.json")

@@ -23,6 +23,8 @@ from tasks.metrics.ranking import contains
 
 FOLDS = ("fold_a", "fold_b")
 FINAL = "all"
+FEWEST_USERS = 2
+"""One in each fold: what one teaches is validated on the other."""
 OnTrial = Callable[[str, Trial], None]
 """The search's name and its trial."""
 
@@ -37,12 +39,13 @@ class Tuning:
     users: NDArray[np.int64]
     """(V,) user codes: those with candidates and relevant items."""
     trials: dict[str, list[Trial]]
+    """None where too few users can tell points apart."""
     chosen: dict[str, Trial]
     """That of "all" is published."""
     diverse: dict[str, Trial]
     """At the diverse point."""
     models: dict[str, FusionModel]
-    """With what was learned."""
+    """With what was learned; the default one where there were no trials."""
     entries: dict[str, tuple[Entry, ...]]
     """Methods and normalisers that were compared."""
     items: NDArray[np.int32]
@@ -68,25 +71,32 @@ def tune(
     `publish` only the folds choose, which is all that a figure out of fold needs. The lists that are made at
     last have a length of their own, k when None; their first k items are the same. In the folder, where there
     is one, trials are kept while a search lasts, so that it can go on; the key names whatever else decides
-    what a trial is worth, such as the re-ranker.
+    what a trial is worth, such as the re-ranker. With fewer than two users nothing can be validated, so
+    nothing is searched: every model is the default one.
     """
     validated = candidates.take(np.flatnonzero(np.diff(validation.relevant.indptr)[candidates.users] > 0))
-    if len(validated.users) < 2:
-        raise ValueError(
-            f"only {len(validated.users)} users have both candidates and validation events, need 2 or more "
-            "to choose on one fold and validate on the other; raise [data] max_users"
-        )
     fold = folds_of([validation.user_ids[int(user)] for user in validated.users], plan.seed)
     rows = {name: np.flatnonzero(fold == code) for code, name in enumerate(FOLDS)}
     lists = (np.full((len(fold), length or plan.k), -1, np.int32) for _ in "ab")
     tuning = Tuning(validated.users, {}, {}, {}, {}, {}, *lists)
     for name, mine in (rows | ({FINAL: np.arange(len(fold))} if publish else {})).items():
+        if len(fold) < FEWEST_USERS:
+            tuning.models[name] = default_model(validated, plan)
+            continue
         _choose(tuning, name, validated.take(mine), validation, plan, on_trial, folder and (folder, key))
     for name, other in (FOLDS, FOLDS[::-1]):
         mine, model = validated.take(rows[name]), tuning.models[other]
         tuning.items[rows[name]] = model.lists(mine, validation.context, length or plan.k)
         tuning.diverse_items[rows[name]] = model.as_diverse.lists(mine, validation.context, length or plan.k)
     return tuning
+
+
+def default_model(candidates: Candidates, plan: Plan) -> FusionModel:
+    """The fusion where nothing can be learned: all matchers alike, by score alone."""
+    nobody = candidates.take(np.zeros(0, dtype=np.int64))
+    nothing = np.zeros(nobody.items.shape, dtype=bool)
+    simplest = winner(nobody, nothing, np.zeros(0, dtype=np.int32), [], plan)
+    return accurate_model(simplest.method, simplest.normaliser, nobody, nothing, plan.seed)
 
 
 def _choose(

@@ -210,6 +210,8 @@ def _validation_metrics(run: StageRun) -> dict[str, dict[str, float]]:
     relevant = interaction_matrix(relevant_events(warehouse, settings, VALIDATION), user_ids, item_ids)
     categories, _ = category_matrix(items["categories"].to_list())
     with_events = np.flatnonzero(np.diff(relevant.indptr) > 0)
+    if not with_events.size:  # nobody can be judged
+        return {}
     user_code = {user_id: code for code, user_id in enumerate(user_ids)}
     item_code = {item_id: code for code, item_id in enumerate(item_ids)}
     out = {}

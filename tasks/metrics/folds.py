@@ -26,9 +26,11 @@ def last_of_fold_0(users: Sequence[str], seed: int) -> str:
     """Where `folds_of` cuts: with this, `fold_of` finds a user's fold again, whoever else there is by then.
 
     Args:
-        users: external ids, each once; at least one.
+        users: external ids, each once; without any all users are in fold 1.
         seed: of the folds.
     """
+    if not users:
+        return ""
     keys = _keys(users, seed)
     return keys[_order(users, keys)[(len(users) + 1) // 2 - 1]]
 

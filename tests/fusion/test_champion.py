@@ -23,6 +23,7 @@ def test_a_half_is_found_again_whoever_else_there_is() -> None:
     some = USERS[5:20]
     assert fold_of([*some, "new"], 3, last)[:-1].tolist() == fold[5:20].tolist()
     assert fold_of([], 3, last).shape == (0,)
+    assert fold_of(some, 3, last_of_fold_0([], seed=3)).tolist() == [1] * len(some)
 
 
 def test_models_are_for_those_whom_their_choice_did_not_see() -> None:
@@ -58,6 +59,20 @@ def test_the_operator_has_the_last_word() -> None:
     never = decided(0.05, "never")
     assert never.keeps and 'promote = "never"' in never.reason
     assert never.low is not None and never.low > 0  # what it would have gained is told all the same
+
+
+@pytest.mark.parametrize("users", [0, 1])
+def test_too_few_users_show_nothing(users: int) -> None:
+    """Even if the only one is better off: a single user has no interval."""
+    values = np.full(users, 0.2)
+    kept, never, always = (
+        decide(values, values + 0.5, promote, "ndcg_at_10", 100, 0)
+        for promote in ("when_better", "never", "always")
+    )
+    assert kept == Decision("kept", kept.reason, "ndcg_at_10", users)  # without figures
+    assert "too few users" in kept.reason
+    assert (never.outcome, always.outcome) == ("kept", "promoted")
+    assert 'promote = "never"' in never.reason
 
 
 def test_users_without_a_value_are_left_out() -> None:

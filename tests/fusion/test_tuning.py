@@ -112,13 +112,21 @@ def test_a_figure_needs_the_folds_only() -> None:
     assert figure.chosen == {fold: whole.chosen[fold] for fold in ("fold_a", "fold_b")}
 
 
-def test_too_few_users_are_refused() -> None:
-    with pytest.raises(ValueError, match="only 1 users have both"):
-        tuned(
-            candidates=toys.random_candidates().take(
-                np.flatnonzero(np.diff(toys.random_relevance().indptr))[:1]
-            )
-        )
+@pytest.mark.parametrize("users", [0, 1])
+@pytest.mark.parametrize("method", ["auto", "weighted", "reciprocal_rank", "gated", "ranker"])
+def test_too_few_users_tune_nothing(method: str, users: int) -> None:
+    judged = np.flatnonzero(np.diff(toys.random_relevance().indptr))[:users]
+    few = toys.random_candidates().take(judged)
+    tuning = tuned(candidates=few, method=method)
+    assert not tuning.trials and not tuning.chosen and not tuning.diverse
+    model = tuning.models["all"]
+    assert dict(model.weights) == dict.fromkeys(toys.MATCHERS, 1 / 3)
+    assert model.diversity == 0
+    assert model.method == "weighted"
+    assert model.normaliser.name == ("reciprocal_rank" if method == "reciprocal_rank" else "zscore")
+    assert tuning.models["fold_a"] == tuning.models["fold_b"] == model
+    np.testing.assert_array_equal(tuning.items, model.lists(few, toys.context(), 5))
+    np.testing.assert_array_equal(tuning.items, tuning.diverse_items)
 
 
 def test_published_rows_are_ranked_and_their_contributions_add_up() -> None:
