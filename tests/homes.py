@@ -146,7 +146,7 @@ def _write_config(folder: Path) -> None:
 
 
 def run_flow(home: Home, name: str, engine: Engine | None = None) -> None:
-    """Run a flow in this process, with the one language model that all tests share unless another is given."""
+    """Run a flow in this process, with the one language model that all tests share, or another engine."""
     from tasks.corpus import steps
     from tasks.models.engines import load_engine
 

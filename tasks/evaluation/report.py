@@ -39,9 +39,17 @@ class Sheet(NamedTuple):
     rows: list[tuple[Cell, ...]]
 
 
-def notes(protocol: str, order_is_time: bool) -> list[str]:
-    """What a reader must know about the split and, where no times were delivered, about the order of rows."""
+def notes(protocol: str, order_is_time: bool, of_older_lists: bool = False) -> list[str]:
+    """What a reader must know about the split and, where no times were delivered, about the order of rows.
+
+    And that the figures are of older lists than those that are served, where a run ended between the two.
+    """
     found = []
+    if of_older_lists:
+        found.append(
+            "The figures are of older lists than those that are served: the last run ended before it had "
+            "evaluated its lists, or still goes on. To evaluate them: polyrec run --stage evaluation."
+        )
     if protocol != GLOBAL:
         found.append(
             f"Protocol {protocol} does not cut the whole log at one time, so models have learned from what "
@@ -67,18 +75,19 @@ def judging(report: Mapping[str, Any]) -> Iterator[str]:
     users = {NAMED[part]: judged_users(report, part) for part in PARTS}
     if nobody := [f"on {part}" for part, n in users.items() if n == 0]:
         yield (
-            f"Nobody could be judged {' or '.join(nobody)}. Users are judged by events that are held back, with "
-            "items that they did not have before and that may be recommended. More events would give figures; "
-            "so may another [data] protocol."
+            f"Nobody could be judged {' or '.join(nobody)}. Users are judged by events that are held back, "
+            "with items that they did not have before and that may be recommended. More events would give "
+            "figures; so may another [data] protocol."
         )
     if report["fusion"].get("tuned") is False:
         yield (
-            "Too few users could be judged on validation to tune the fusion: all models weigh alike, and lists "
-            "are in the order of the score."
+            "Too few users could be judged on validation to tune the fusion: all models weigh alike, and "
+            "lists are in the order of the score."
         )
     for part, n in users.items():
         if n and n < FEW_USERS:
-            yield f"Only {n} {'user was' if n == 1 else 'users were'} judged on {part}: its figures say little."
+            who = "1 user was" if n == 1 else f"{n} users were"
+            yield f"Only {who} judged on {part}: its figures say little."
 
 
 def part_report(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, Any]:

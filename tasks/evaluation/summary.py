@@ -8,19 +8,30 @@ import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
 from tasks.metrics.groups import NAMES
+from warehouse.errors import PolyrecError
 from warehouse.sql import Reader
 
 PART_KEYS = {"validation": "val", "test": "test"}
 
 
 def build_report(reader: Reader) -> dict[str, Any]:
-    """Collect the last evaluation, and what it is comparable within."""
+    """Collect the last evaluation, and what it is comparable within.
+
+    Raises:
+        PolyrecError: nothing has been evaluated yet.
+    """
+    metrics = reader.query("metrics")
+    if metrics.is_empty():
+        raise PolyrecError(
+            "lists are published, but their evaluation is missing: the run that made them ended before it, "
+            "or still goes on; evaluate them: polyrec run --stage evaluation"
+        )
     runs = {row["stage"]: row for row in reader.query("last_runs").iter_rows(named=True)}
     settings = json.loads(runs["fusion"]["settings"])
     k, protocol = settings["evaluation"]["k"], settings["data"]["protocol"]
     order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
     comparisons = reader.query("comparisons").with_columns(pl.col("part").replace(PART_KEYS))
-    models = _models(reader.query("metrics"), k)
+    models = _models(metrics, k)
     against_best = comparisons.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
     for row in against_best.iter_rows(named=True):
         if row["part"] in models.get(row["model"], {}):
@@ -31,7 +42,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "dataset": settings["data"]["source"],
         "protocol": protocol,
         "order_is_time": order_is_time,
-        "notes": notes(protocol, order_is_time),
+        "notes": notes(protocol, order_is_time, _is_of_older_lists(reader)),
         "seed": settings["seed"],
         "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
@@ -53,6 +64,13 @@ def build_report(reader: Reader) -> dict[str, Any]:
     }
 
 
+def _is_of_older_lists(reader: Reader) -> bool:
+    """Whether lists were made after the last evaluation, whose run then ended before it evaluated them."""
+    made, looks = reader.query("last_made"), reader.query("test_looks")
+    mine = looks.join(made, on="fusion_id").filter(pl.col("looked_at") >= pl.col("created_at"))
+    return bool(made.height) and mine.is_empty()
+
+
 def _fusion(reader: Reader, current: Mapping[str, Any], models: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Figures of the fusion and of its diverse point, and how they are made."""
     rows = reader.query("fusion_model", fusion_id=current["fusion_id"])
@@ -62,7 +80,7 @@ def _fusion(reader: Reader, current: Mapping[str, Any], models: dict[str, dict[s
         "weights": json.loads(current["weights"]),
         "diversity": current["diversity"],
         **{name: made.get(name) for name in ("method", "model_selection")},
-        "tuned": made.get("diverse") is not None,  # a search always chooses a diverse point
+        "tuned": made.get("diverse", {}) is not None,  # a search always chooses a diverse point
     }
     diverse = models.pop(DIVERSE, None)
     return fusion if diverse is None else {**fusion, "diverse": {**diverse, **(made.get("diverse") or {})}}

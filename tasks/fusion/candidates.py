@@ -60,8 +60,8 @@ class Candidates:
     ) -> "Candidates":
         """Pivot rows (user_id, item_id, matcher, score) of matching.scores of one fit.
 
-        Every candidate must have a row of every matcher; without rows nobody has candidates. Ids are all there
-        are, sorted. `matchers` says which to take, and in which order; all of them by name when None.
+        Every candidate must have a row of every matcher; without rows nobody has candidates. Ids are all
+        there are, sorted. `matchers` says which to take, and in which order; all of them by name when None.
 
         Raises:
             ValueError: a matcher has no scores, two of a pair, or one that is no number.

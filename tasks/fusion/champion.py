@@ -108,8 +108,8 @@ def decide(
     """Compare two models by a metric of the same users (U,), NaN where it is not defined, and choose.
 
     "when_better": the challenger must be better for sure: the lower bound of the 95% interval of the paired
-    difference (bootstrap over users) is above 0. "always" and "never" say what they mean. Fewer than two users
-    have no interval: then there are no figures, and nothing is shown to be better.
+    difference (bootstrap over users) is above 0. "always" and "never" say what they mean. Fewer than two
+    users have no interval: then there are no figures, and nothing is shown to be better.
     """
     both = ~np.isnan(champion) & ~np.isnan(challenger)
     figures: dict[str, Any] = {"users": int(both.sum())}

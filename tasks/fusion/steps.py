@@ -249,9 +249,7 @@ def _keep(run: StageRun, tuning: Tuning, catalogue: Catalogue, mlflow_run_id: st
         "fusion_id": fusion_id,
         "fingerprint": _searched_on(run),
         "reranker": run.settings.fusion.reranker,
-        "category_cap": tuning.chosen[FINAL].category_cap
-        if tuning.chosen
-        else run.settings.fusion.category_cap,
+        "category_cap": (tuning.chosen[FINAL] if tuning.chosen else run.settings.fusion).category_cap,
         **record,
         "folds": FoldModels.of_search((on_a, on_b), users, run.settings.seed).to_json(),
         "mlflow_run_id": mlflow_run_id,

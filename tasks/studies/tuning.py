@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays.codes import interaction_matrix
+from tasks.fusion.tuning import FEWEST_USERS
 from tasks.items.recommendable import relevant_events
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
 from tasks.metrics.bootstrap import paired_difference
@@ -23,9 +24,9 @@ from tasks.studies.old_searches import take_over
 from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.studies.search_plots import search_figure
 from tasks.studies.validation_metrics import Validation
-from tasks.studies.window import read_window, reading
+from tasks.studies.window import read_window, reading, too_few_users
 from warehouse.columns import TRAIN, VALIDATION
-from warehouse.errors import PolyrecError, SettingsError
+from warehouse.errors import SettingsError
 
 STAGE = "tuning"
 SHOWN = 5  # best trials of a matcher that are printed
@@ -87,12 +88,8 @@ class _Tuning:
         block = settings.matching.block_users
         self.validation = Validation(window.data, relevant, window.recommendable, k, block)
         users = self.validation.users
-        if len(users) < 2:
-            raise PolyrecError(
-                f"only {len(users)} users have events of validation that count, need 2 or more to "
-                "choose on one fold and evaluate on the other; set another [data] protocol, or loosen "
-                "min_value in [evaluation]"
-            )
+        if len(users) < FEWEST_USERS:
+            raise too_few_users(len(users))
         self.fold = folds_of([window.user_ids[int(user)] for user in users], settings.seed)
         # Of all that figures depend on beside a matcher's settings: other trials are not comparable.
         self.digest = fingerprint(window.digest, events, k)

@@ -24,7 +24,7 @@ from tasks.fusion.plan import Plan
 from tasks.fusion.points import Trial
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.similarity import mean_text_vectors
-from tasks.fusion.tuning import Tuning, tune
+from tasks.fusion.tuning import FEWEST_USERS, Tuning, tune
 from tasks.fusion.user_features import user_features
 from tasks.items.recommendable import FIT_OF_PART
 from tasks.matching.contract import Matcher
@@ -34,7 +34,7 @@ from tasks.matching.retrieve import Retrieval
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
 from tasks.run.stage import data_fingerprint
 from tasks.settings import Settings
-from warehouse.columns import ITEM, MATCHER, SCORE, USER
+from warehouse.columns import ITEM, MATCHER, SCORE, USER, VALIDATION
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError, WarehouseError
 from warehouse.forgetting import exists
@@ -71,6 +71,15 @@ def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
     return read_fit(warehouse, settings, fit)
 
 
+def too_few_users(users: int) -> PolyrecError:
+    """What a study says that is asked for by so few users of validation."""
+    return PolyrecError(
+        f"{users} users can be judged on validation, and it takes {FEWEST_USERS}: one to choose by, another "
+        "to evaluate on; deliver more events, set another [data] protocol, or loosen [catalogue] or "
+        "min_value in [evaluation]"
+    )
+
+
 class Window:
     """A part and the fit that its lists come from, with all that does not depend on texts.
 
@@ -89,6 +98,8 @@ class Window:
     def read(cls, warehouse: Warehouse, settings: Settings, part: str) -> "Window":
         """Read a part, its fit and its users' interests."""
         truth, user_ids, _ = read_truth(warehouse, settings, part)
+        if part == VALIDATION and len(user_ids) < FEWEST_USERS:
+            raise too_few_users(len(user_ids))
         return cls(read_window(warehouse, settings, FIT_OF_PART[part]), truth, user_ids, settings)
 
     @cached_property

@@ -16,6 +16,7 @@ from tasks.settings.data import Data, Interactions
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill, publish
 from warehouse.connection import Warehouse, writing
+from warehouse.errors import PolyrecError
 from warehouse.staging import clear
 
 
@@ -31,7 +32,15 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         run_stage(settings, "corpus", {**texts, "tokens_per_second": 1, "whole_sentences": 1})
         for stage in ("embedding", "matching", "fusion"):
             run_stage(settings, stage, {})
+        evaluated(opened)
         yield opened
+
+
+def evaluated(warehouse: Warehouse) -> None:
+    """Leave what an evaluation leaves at least."""
+    columns = {"model": ["fusion"], "part": ["test"], "metric": ["users"], "value": [0.0]}
+    warehouse.replace("evaluation.metrics", pl.DataFrame(columns))
+    warehouse.execute("record_test_look", split_hash="s", fusion_id="f", mlflow_run_id="m")
 
 
 def run_stage(settings: Settings, stage: str, counts: dict[str, float]) -> None:
@@ -53,6 +62,26 @@ def load_events(run: StageRun, header: Sequence[str], *rows: tuple[str, ...]) ->
         run.counts |= load(run.warehouse, settings, data, staged).counts
     finally:
         clear(run.warehouse)
+
+
+def test_before_evaluation_a_report_says_what_is_missing(warehouse: Warehouse) -> None:
+    warehouse.delete("evaluation.metrics", {})
+    with pytest.raises(PolyrecError, match="evaluation is missing.*polyrec run --stage evaluation"):
+        build_report(warehouse)
+
+
+def test_a_report_says_when_its_figures_are_of_older_lists(warehouse: Warehouse) -> None:
+    """As after a run that was killed between publishing and evaluating."""
+
+    def said() -> bool:
+        return "of older lists than those that are served" in report_markdown(build_report(warehouse))
+
+    assert not said()
+    publish(warehouse, "q", 0.5)
+    warehouse.run("update serving.publications set created_at = now() where publication_id = 'q'", {})
+    assert said()
+    evaluated(warehouse)
+    assert not said()
 
 
 @pytest.mark.parametrize(
