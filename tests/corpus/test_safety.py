@@ -225,7 +225,7 @@ class TestHeldOut:
     def test_it_is_fitted_to_the_texts_that_are_learned_from(self, models_folder: Path) -> None:
         how, learned = json.loads(DESCRIPTION.read_text(encoding="utf-8")), labelled()
         assert load_classifier(models_folder)(np.zeros((1, 384), np.float32)) > 0
-        (kept,) = (models_folder / KEPT).iterdir()
+        (kept,) = (models_folder / KEPT).glob("[!.]*")
         support = load_file(kept / ARRAYS)["support"]
         some = [*range(0, learned.height, 40)]
         vectors = load_encoder().encode(learned["text"].gather(some).to_list())
@@ -276,7 +276,7 @@ class TestKeptFit:
         more.write_text(TEXTS.read_text(encoding="utf-8") + "1\tthreat\tI will hurt you.\n", encoding="utf-8")
         monkeypatch.setattr(classifier, "TEXTS", more)
         FittedOnUse(tmp_path)(drawn(1))
-        assert len(fits) == len([*(tmp_path / KEPT).iterdir()]) == 2
+        assert len(fits) == len([*(tmp_path / KEPT).glob("[!.]*")]) == 2
 
 
 def drawn(n: int) -> Vectors:

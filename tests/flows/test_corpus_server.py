@@ -51,8 +51,7 @@ def server() -> Iterator[tuple[ModelServer, str]]:
 def loaded(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Home:
     """A home whose catalogue is loaded."""
     assert prefect_api
-    folder = tmp_path_factory.mktemp("loaded")
-    home = new_home(folder, folder)
+    home = new_home(tmp_path_factory.mktemp("loaded"))
     run_flow(home, "ingest")
     return home
 

@@ -69,7 +69,7 @@ def second(
     Either the run is in this process and meets nothing, or it is in one of its own, so that no order of a set
     can hide, and meets what was left by one that was killed while it wrote texts.
     """
-    home = new_home(tmp_path_factory.mktemp("second"), finished.models, tables=False)
+    home = new_home(tmp_path_factory.mktemp("second"), tables=False)
     if request.param == "whole":
         run_flow(home, "nightly")
         return home, 0

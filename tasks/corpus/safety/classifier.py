@@ -21,7 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from tasks.arrays.types import Floats, Vectors
 from tasks.models.encoder import Encoder, load_encoder
-from tasks.models.files import whole_folder
+from tasks.models.files import prepared
 from tasks.run.fingerprint import fingerprint
 
 FOLDER = Path(__file__).parent
@@ -116,12 +116,11 @@ class FittedOnUse:
 
     @cached_property
     def _fitted(self) -> Classifier:
-        if not self._kept.exists():
-            texts = labelled()
-            fitted = fit(encoded(texts["text"].to_list()), texts["label"].to_numpy(), *self._how)
-            with whole_folder(self._kept) as unfinished:
-                fitted.save(unfinished)
-        return Classifier.load(self._kept)
+        return Classifier.load(prepared(self._kept, self._fit))
+
+    def _fit(self, folder: Path) -> None:
+        texts = labelled()
+        fit(encoded(texts["text"].to_list()), texts["label"].to_numpy(), *self._how).save(folder)
 
 
 @cache

@@ -22,11 +22,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """An empty home, without a converted model."""
-    nothing = tmp_path / "nothing"
-    nothing.mkdir()
-    return new_home(tmp_path, nothing)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home, and a cache without a converted model."""
+    monkeypatch.setenv("POLYREC_CACHE", str(tmp_path / "cache"))
+    return new_home(tmp_path)
 
 
 def run(home: Home, prefect_api: str, stage: str, **environment: str) -> Answer:
