@@ -7,6 +7,7 @@ from flows.starting import reconcile
 from tasks.fusion import publishing
 from tasks.rules.applying import apply_hard_rules
 from tasks.rules.book import check_rules
+from tasks.rules.effects import effects_of_rows
 from tasks.run.stage import data_fingerprint
 from tasks.run.tracking import Tracking
 from tasks.settings import Settings
@@ -26,23 +27,26 @@ def roll_back(settings: Settings, publication_id: str | None) -> dict[str, Any]:
     """
     with writing(settings.data_folder, "polyrec rollback", settings.lock_timeout_s) as warehouse:
         reconcile(warehouse, settings)
-        publishing.publication_before(warehouse, publication_id)  # before MLflow is opened
+        before = publishing.publication_before(warehouse, publication_id)  # before MLflow is opened
+        book = check_rules(warehouse, settings)
         publication = publishing.roll_back(
             warehouse,
             Tracking(settings, data=data_fingerprint(warehouse)),
             publication_id,
-            lambda rows: apply_hard_rules(rows, check_rules(warehouse, settings)),
+            lambda rows: apply_hard_rules(rows, book),
+            lambda rows, candidates: effects_of_rows(rows, candidates, book),
             datetime.now(UTC),
             settings.retention.publications,
         )
         was, now = (
             warehouse.query("lists_of_publication", lists=LISTS, publication_id=one)
-            for one in (publication.origin_id, publication.publication_id)
+            for one in (before["publication_id"], publication.publication_id)
         )
     return {
         "publication_id": publication.publication_id,
         "origin_id": publication.origin_id,
         "fusion_id": publication.fusion_id,
+        "flow_run_id": publication.flow_run_id,
         "lists_hash": publication.lists_hash,
         "users": now[USER].n_unique(),
         "rows": now.height,

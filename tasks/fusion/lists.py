@@ -54,8 +54,8 @@ def list_rows(
             USER: pl.Series(user_ids, dtype=pl.String).gather(candidates.users[row]),
             RANK: (rank + 1).astype(np.int32),
             ITEM: pl.Series(item_ids, dtype=pl.String).gather(ruled.items[row, rank]),
-            SCORE: np.where(scored, scores[row, column], 0.0),
-            "contributions": pl.DataFrame(parts, schema=list(candidates.matchers)).to_struct(),
+            SCORE: np.where(scored, scores[row, column], 0.0) + 0.0,  # no minus before zero
+            "contributions": pl.DataFrame(parts + 0.0, schema=list(candidates.matchers)).to_struct(),
             RULES: ruled.names(row, rank),
         }
     )

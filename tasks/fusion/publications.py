@@ -49,7 +49,7 @@ def listed(reader: Reader, max_age_hours: float, now: datetime) -> dict[str, Any
     """All publications that are remembered, the newest first, and whether the served lists are too old."""
     served = freshness(reader, max_age_hours, now)
     kept = ("publication_id", "current", "created_at", "made_at")
-    more = ("users", "fusion_id", "model_version", "lists_hash", "state")
+    more = ("users", "fusion_id", "model_version", "flow_run_id", "lists_hash", "state")
     return {
         "alert": served.alert if served else None,
         "age_hours": round(served.age_hours, 2) if served else None,

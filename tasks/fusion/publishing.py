@@ -182,13 +182,16 @@ def roll_back(
     registry: Registry,
     publication_id: str | None,
     hard_rules: Callable[[pl.DataFrame], pl.DataFrame],
+    effects: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame],
     now: datetime,
     keep: int,
 ) -> Publication:
     """Serve the lists of an older publication again, as a new one, without what is forbidden today.
 
-    It is the one before the current when no id is given. `hard_rules` takes rows of serving.recommendations
-    to those that may be shown today; `now` has a zone; the newest `keep` publications keep their lists.
+    It is the one before the current when no id is given; what was brought back before goes by the name of
+    the publication that its lists are from. `hard_rules` takes rows of serving.recommendations to those that
+    may be shown today; `effects`, these and rows of serving.candidates to those of serving.rule_effects;
+    `now` has a zone; the newest `keep` publications keep their lists.
 
     Raises:
         PolyrecError: there is no such publication, or nothing of it may be shown today.
@@ -214,14 +217,16 @@ def roll_back(
         lists_hash,
         created_at=now,
         made_at=origin["made_at"],
+        flow_run_id=origin["flow_run_id"],
         decision_id=origin["decision_id"],
-        origin_id=origin_id,
+        origin_id=origin["origin_id"] or origin_id,
     )
     candidates = warehouse.query("candidates_of_publication", publication_id=origin_id)
-    again = ((LISTS, rows), (DIVERSE_LISTS, diverse), (CANDIDATES, candidates))
+    told = (RULE_EFFECTS, effects(rows, candidates))
+    again = ((LISTS, rows), (DIVERSE_LISTS, diverse), (CANDIDATES, candidates), told)
     tables = {table: found.with_columns(publication_id=pl.lit(identity)) for table, found in again}
     model = warehouse.query("fusion_model", fusion_id=fusion_id).row(0, named=True)
-    tags = {"outcome": ROLLED_BACK, "origin_id": origin_id}
+    tags = {"outcome": ROLLED_BACK, "origin_id": publication.origin_id}
     publish(warehouse, registry, publication, tables, fusion_content(model), keep, tags)
     return publication
 

@@ -39,6 +39,23 @@ def rule_effects(lists: pl.DataFrame, users: Codes, items: Codes, book: RuleBook
     return pl.concat(frames).filter(pl.col("items") > 0).sort(USER, "rule", "effect")
 
 
+def effects_of_rows(lists: pl.DataFrame, candidates: pl.DataFrame, book: RuleBook) -> pl.DataFrame:
+    """What rules of a day do to lists that were made before, of the users and items that there still are.
+
+    Lists are rows of serving.recommendations, candidates of serving.candidates.
+    """
+    known = pl.col(USER).is_in(list(book.user_ids)) & pl.col(ITEM).is_in(list(book.item_ids))
+    lists = lists.filter(known)
+    pairs = candidates.select(USER, pl.col("item_ids").alias(ITEM)).explode(ITEM).filter(known).sort(USER)
+    listed, of_pair = codes(lists[USER], book.user_ids), codes(pairs[USER], book.user_ids)
+    users = np.union1d(listed, of_pair)
+    row = np.searchsorted(users, of_pair)
+    column = np.arange(len(row)) - np.searchsorted(row, row)
+    items = np.full((len(users), int(column.max(initial=-1)) + 1), -1, dtype=np.int64)
+    items[row, column] = codes(pairs[ITEM], book.item_ids)
+    return rule_effects(lists, users, items, book)
+
+
 def effects_table(effects: pl.DataFrame) -> list[dict[str, Any]]:
     """Totals for people: rule, effect, items, users."""
     totals = effects.group_by("rule", "effect").agg(pl.col("items").sum(), pl.len().alias("users"))

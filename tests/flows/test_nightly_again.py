@@ -5,14 +5,18 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from flows.rollback import roll_back
+from serving.visitors import Visitor, Visitors
+from tasks.fusion.publications import listed
 from tasks.fusion.steps import is_new, known_model
 from tasks.ingest import movielens
+from tasks.matching.saved import forget_users
 from tasks.models import engines
 from tasks.run.forgetting import forget
 from tasks.run.stage import StageRun
@@ -198,10 +202,14 @@ class TestForgotten:
     def test_stages_go_on_without_the_person(self, finished: Home, tmp_path: Path) -> None:
         home = finished.copy(tmp_path / "home")
         person = lists_of(home)["user_id"][0]
-        gone = forget(home.settings, person)
+        gone = forget(home.settings, person, forget_users)
         assert set(gone.tables) >= {"core.users", "core.interactions", "matching.scores"}
-        assert gone.tracked and gone.matchers
+        assert gone.tracked and gone.matchers and gone.cleared
         with reading(home.data) as snapshot:
+            asked = Visitors.load(snapshot, home.settings).recommend(Visitor(history=["1", "7"]))
+            assert len(asked["items"]) == 10
+            now = listed(snapshot, 0, datetime.now(UTC))["publications"][0]
+            assert now["users"] == snapshot.query("published_lists", lists=LISTS)["user_id"].n_unique()
             assert person not in snapshot.query("published_lists", lists=LISTS)["user_id"]
         for stage in STAGES[STAGES.index("embedding") :]:
             run_flow(home, stage)

@@ -8,8 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from serving.lists import recommend
 from tasks.fusion.publications import freshness, listed
 from tasks.fusion.publishing import Publication, publish, ranked_again, reconcile, roll_back
+from tasks.rules.effects import SCHEMA
 from tests.empty import with_warehouse
 from tests.warehouse.conftest import fill
 from warehouse.columns import DIVERSE_LISTS, LISTS
@@ -76,14 +78,22 @@ def rows_of(publication_id: str, score: float) -> pl.DataFrame:
 def nightly(warehouse: Warehouse, models: Models, night: int, **options: Any) -> str:
     """Publish lists whose scores are the number of the night."""
     now = START + timedelta(days=night)
-    publication = Publication(f"p{night}", "f", f"data{night}", f"hash{night}", now, now, **options)
+    publication = Publication(
+        f"p{night}", "f", f"data{night}", f"hash{night}", now, now, f"flow {night}", **options
+    )
     rows = rows_of(f"p{night}", night)
     publish(warehouse, models, publication, {LISTS: rows, DIVERSE_LISTS: rows}, {}, KEEP)
     return publication.publication_id
 
 
 def back(warehouse: Warehouse, models: Models, to: str | None = None, night: float = 9.0) -> Publication:
-    return roll_back(warehouse, models, to, lambda rows: rows, START + timedelta(days=night), KEEP)
+    return roll_back(
+        warehouse, models, to, lambda rows: rows, no_effects, START + timedelta(days=night), KEEP
+    )
+
+
+def no_effects(*_: pl.DataFrame) -> pl.DataFrame:
+    return pl.DataFrame(schema=SCHEMA)
 
 
 def served(warehouse: Warehouse) -> tuple[str, float]:
@@ -134,6 +144,18 @@ def test_rolling_back_to_a_publication_by_name(warehouse: Warehouse, models: Mod
     with reading(warehouse.folder) as snapshot:
         top = listed(snapshot, 0, START + timedelta(days=11))["publications"][0]
     assert (top["outcome"], top["origin_id"], top["age_hours"]) == ("rolled back", "p3", 192)
+    assert top["flow_run_id"] == "flow 3"  # whose lists they are
+
+
+def test_lists_that_were_brought_back_before_are_from_where_they_were(
+    warehouse: Warehouse, models: Models
+) -> None:
+    nightly(warehouse, models, 1)
+    nightly(warehouse, models, 2)
+    first = back(warehouse, models)
+    second = back(warehouse, models, first.publication_id, night=10)
+    assert second.origin_id == first.origin_id == "p1" and second.flow_run_id == "flow 1"
+    assert models.versions[-1][3]["origin_id"] == "p1"
 
 
 def test_what_cannot_be_rolled_back_to_is_said(warehouse: Warehouse, models: Models) -> None:
@@ -149,8 +171,14 @@ def test_what_cannot_be_rolled_back_to_is_said(warehouse: Warehouse, models: Mod
     with pytest.raises(PolyrecError, match="lists of publication 'p0' are gone"):
         back(warehouse, models, "p0")
     with pytest.raises(PolyrecError, match="nothing of publication 'p3' may be shown"):
-        roll_back(warehouse, models, "p3", lambda rows: rows.clear(), START, KEEP)
+        roll_back(warehouse, models, "p3", lambda rows: rows.clear(), no_effects, START, KEEP)
     assert served(warehouse) == ("p4", 4)
+
+
+def effects_again(rows: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    """What was left out, as a rule."""
+    assert rows["item_id"].to_list() == ["2", "2"] and candidates.is_empty()
+    return pl.DataFrame([("a", "no", "excluded", 1)], schema=SCHEMA, orient="row")
 
 
 def test_rules_of_today_hold_for_old_lists(warehouse: Warehouse, models: Models) -> None:
@@ -163,6 +191,7 @@ def test_rules_of_today_hold_for_old_lists(warehouse: Warehouse, models: Models)
         lambda rows: rows.filter(
             pl.col("item_id").is_in(["1", "2"]) & ~((pl.col("user_id") == "a") & (pl.col("item_id") == "1"))
         ),
+        effects_again,
         START + timedelta(3),
         KEEP,
     )
@@ -171,6 +200,8 @@ def test_rules_of_today_hold_for_old_lists(warehouse: Warehouse, models: Models)
         assert lists.select("user_id", "rank", "item_id").rows() == [("a", 1, "2"), ("b", 1, "2")]
     with reading(warehouse.folder) as snapshot:
         assert snapshot.query("published_lists", lists=DIVERSE_LISTS)["item_id"].to_list() == ["2", "2"]
+        assert recommend(snapshot, "a")["excluded"] == {"no": 1}
+        assert recommend(snapshot, "b")["excluded"] == {}
 
 
 def test_ranks_are_counted_again() -> None:
