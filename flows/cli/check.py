@@ -1,11 +1,17 @@
 """`polyrec check`: looks at a delivery and loads nothing."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
-from flows.cli.options import Config, Json
+from flows.cli.options import Config, Json, load
 from flows.cli.printing import alert_of_published, warn
+
+if TYPE_CHECKING:
+    from tasks.ingest.findings import Problem
 
 
 def check(as_json: Json = False, config: Config = None) -> None:
@@ -22,6 +28,9 @@ def check(as_json: Json = False, config: Config = None) -> None:
 
     with Console(stderr=True).status("reading settings") as status:
         found = look(config, lambda line: status.update(said(line)))
+        if found.usable:
+            status.update("looking at the matchers")
+            found = replace(found, problems=[*found.problems, *_of_matchers(config)])
     alert = alert_of_published(config)
     if as_json:
         # Only ASCII: what stands in damaged files goes through any terminal and pipe.
@@ -31,3 +40,16 @@ def check(as_json: Json = False, config: Config = None) -> None:
     warn(alert)
     if found.exit_code:
         raise typer.Exit(found.exit_code)
+
+
+def _of_matchers(config: Config) -> Iterator["Problem"]:
+    """Why a run would stop where it matches; the default matchers are not loaded, which takes seconds."""
+    from tasks.ingest.findings import Problem
+    from tasks.settings.matching import Matching
+
+    settings = load(config).matching
+    if settings.external or settings.matchers != Matching().matchers:
+        from tasks.matching.unusable import unusable
+
+        if why := unusable(settings):
+            yield Problem("settings", why, 1, fatal=True)

@@ -5,13 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 from tasks.ingest.advice import advised
 from tasks.ingest.content import computed_columns
 from tasks.ingest.findings import SHOWN, Example, Findings, Problem, quarantine_problems
 from tasks.ingest.sources import MEMORY, stage_tables
-from tasks.ingest.validation import Validated, refusals, set_aside, validate
+from tasks.ingest.validation import Validated, none_used, refusals, set_aside, validate
 from tasks.settings import Settings, load_settings
 from warehouse import checking
 from warehouse.connection import Warehouse, writing
@@ -57,7 +55,7 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
         problems = advised(quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS), data)
         problems += _computed(warehouse, found)
         problems += _unread(found)
-        problems += _none_used(counts, {"items": figures.items, "interactions": figures.interactions})
+        problems += none_used(counts, {"items": figures.items, "interactions": figures.interactions})
         if figures.bare:
             problems.append(_bare(found, figures))
         if figures.items:
@@ -89,16 +87,6 @@ def _unread(found: Validated) -> Iterator[Problem]:
             "write a list of names, or objects with a key name, title, label or value"
         )
         yield Problem(one.kind, why, one.found.unread, example)
-
-
-def _none_used(counts: pl.DataFrame, used: dict[str, int]) -> Iterator[Problem]:
-    for kind, n in used.items():
-        if not n:
-            rows = int(counts.filter(kind=kind)["rows_in"].sum())
-            what = f"none of the {rows:,} rows delivered can be used" if rows else "no rows are delivered"
-            yield Problem(
-                kind, f"{what}; look into the files and columns that [data.{kind}] names", rows, fatal=True
-            )
 
 
 def _bare(found: Validated, figures: checking.Figures) -> Problem:

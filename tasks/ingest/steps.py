@@ -5,6 +5,7 @@ from prefect.artifacts import create_table_artifact
 from tasks.ingest.loading import load
 from tasks.ingest.sources import MEMORY, stage_tables
 from tasks.ingest.splits import split_interactions
+from tasks.ingest.validation import none_used
 from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.run.step import step
@@ -24,14 +25,11 @@ def load_core(run: StageRun) -> None:
         finally:
             clear(run.warehouse)
     run.counts |= loaded.counts
-    for kind in ("items", "interactions"):
-        if not loaded.counts[kind]:
-            reasons = run.warehouse.query("quarantine_reasons")
-            first = f", most of them because {reasons['reason'][0]}" if reasons.height else ""
-            raise SourceError(
-                f"none of the {kind} delivered can be used: {loaded.counts['quarantined']:,.0f} rows are in "
-                f"quarantine{first}; look into the files and the columns that [data.{kind}] names"
-            )
+    used = {kind: loaded.counts[kind] for kind in ("items", "interactions")}
+    for problem in none_used(loaded.totals, used):
+        reasons = run.warehouse.query("quarantine_reasons").filter(kind=problem.kind)["reason"]
+        because = f" (most of them are set aside because: {reasons[0]})" if reasons.len() else ""
+        raise SourceError(f"{problem.kind}: {problem.reason}{because}")
 
 
 @step("split interactions")

@@ -163,6 +163,16 @@ def refusals(warehouse: Warehouse, data: Data, force: bool) -> Iterator[Problem]
         yield Problem("items", why, gone, fatal=True)
 
 
+def none_used(counts: pl.DataFrame, used: Mapping[str, float]) -> Iterator[Problem]:
+    """Kinds of which nothing is left to recommend from; `counts` as from `set_aside`, `used` by kind."""
+    for kind, n in used.items():
+        if not n:
+            rows = int(counts.filter(kind=kind)["rows_in"].sum())
+            what = f"none of the {rows:,} rows delivered can be used" if rows else "no rows are delivered"
+            why = f"{what}; look into the files and columns that [data.{kind}] names"
+            yield Problem(kind, why, rows, fatal=True)
+
+
 def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:
     """Write what is not used to quarantine, and count: kind, source, rows_in, used, quarantined, merged."""
     merging.clear_quarantine(warehouse)

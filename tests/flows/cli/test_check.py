@@ -83,6 +83,36 @@ def test_not_usable(tmp_path: Path, items: str, event_keys: str, words: str) -> 
     assert "Not usable: " in shown.stdout and words in shown.stdout
 
 
+OUTSIDE = """
+[matching]
+matchers = ["ease", "ours"]
+[[matching.external]]
+name = "ours"
+files = "no/{fit}.parquet"
+"""
+
+
+@pytest.mark.parametrize(
+    ("matching", "words"),
+    [
+        (
+            '[matching]\nmatchers = ["easy"]\n',
+            "no matcher is called 'easy'; choose among",
+        ),
+        (OUTSIDE, "no/train.parquet with scores of the fit 'train'; write one for each of train,"),
+        ('[matching]\nmatchers = ["ease", "popularity"]\n', ""),
+    ],
+)
+def test_matchers_that_a_run_could_not_make(tmp_path: Path, matching: str, words: str) -> None:
+    config = deliver(tmp_path)
+    config.write_text(config.read_text() + "\n" + matching)
+    answer = check(config, "--json")
+    values = json.loads(answer.stdout)
+    assert (answer.exit_code, values["usable"]) == ((2, False) if words else (0, True))
+    assert [one["kind"] for one in values["problems"]] == ["settings"] * bool(words)
+    assert all(words in one["reason"] for one in values["problems"])
+
+
 def test_no_configuration_is_told_as_json_too(tmp_path: Path) -> None:
     answer = check(tmp_path / "no.toml", "--json")
     (problem,) = json.loads(answer.stdout)["problems"]
