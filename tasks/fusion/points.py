@@ -9,6 +9,8 @@ from typing import NamedTuple
 from tasks.fusion.model import LEARNED, Point
 
 ALIKE = 0.05  # a share of NDCG that two folds of the users differ by
+ENOUGH_USERS = 200  # whose word on weights is taken as it is
+PRIOR_USERS = 10  # that equal weights count for where fewer can judge
 
 
 class TrialMetrics(NamedTuple):
@@ -83,12 +85,17 @@ def best_alone(alone: Sequence[TrialMetrics], max_ndcg_loss: float) -> TrialMetr
 def most_diverse(trials: Sequence[Trial], max_ndcg_loss: float) -> Trial:
     """The most varied trial whose NDCG is within a share `max_ndcg_loss` of the best; 0: the most accurate.
 
-    Those go first that are in nothing below the best matcher alone (`best_alone`): a gain in one metric of
-    variety is not to be paid for with the other.
+    At most half of what fusing gains over the best matcher alone is given up. Those go first that are in
+    nothing below the best matcher alone (`best_alone`): a gain in one metric of variety is not to be paid
+    for with the other.
     """
-    enough = (1 - max_ndcg_loss) * max(trial.metrics.ndcg for trial in trials)
+    top = max(trial.metrics.ndcg for trial in trials)
+    enough = (1 - max_ndcg_loss) * top
+    alone = [trial.metrics for trial in trials if trial.is_alone]
+    if alone:
+        enough = max(enough, (top + best_alone(alone, 0.0).ndcg) / 2)
     near = [trial for trial in trials if trial.metrics.ndcg >= enough]
-    if alone := [trial.metrics for trial in trials if trial.is_alone]:
+    if alone:
         best = best_alone(alone, max_ndcg_loss)
         near = [trial for trial in near if all(map(operator.ge, trial.metrics, best))] or near
     return max(near, key=lambda trial: (trial.metrics.variety, trial.metrics.ndcg, -trial.number))
@@ -114,6 +121,32 @@ def most_accurate(trials: Sequence[Trial], ratios: Ratios) -> Trial:
         return max(max(0.0, 1 - has / needed) if needed > 0 else 0.0 for needed, has in pairs)
 
     return min(trials, key=lambda trial: (shortfall(trial), *_best_first(trial)))
+
+
+def trusted(users: int) -> float:
+    """Share of what so many users chose; the rest is that of equal weights, which count as 10 users.
+
+    With 200 users and more it is 1: the prior would have less than a twentieth there.
+
+    >>> trusted(10), trusted(90), trusted(200)
+    (0.5, 0.9, 1.0)
+    """
+    return 1.0 if users >= ENOUGH_USERS else users / (users + PRIOR_USERS)
+
+
+def drawn(trial: Trial, users: int) -> Point:
+    """The point of a trial that few users chose, drawn towards all matchers alike, without re-ranking.
+
+    What 200 trials make of a handful of users is luck: the fewer they are, the nearer the point is to what
+    is taken where nobody can judge. See `trusted`.
+    """
+    share = trusted(users)
+    if share == 1.0:
+        return trial.point
+    matchers = [name for name in trial.weights if name != LEARNED]
+    alike = {name: (1 - share) / len(matchers) for name in matchers}
+    weights = {name: share * weight + alike.get(name, 0.0) for name, weight in trial.weights.items()}
+    return Point(weights, share * trial.diversity, trial.category_cap)
 
 
 def _best_first(trial: Trial) -> tuple[float, float, int]:

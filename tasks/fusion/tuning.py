@@ -16,7 +16,7 @@ from tasks.fusion.model import FusionModel
 from tasks.fusion.model_selection import Entry, winner
 from tasks.fusion.objective import Objective, Validation
 from tasks.fusion.plan import Plan
-from tasks.fusion.points import Trial
+from tasks.fusion.points import Trial, drawn
 from tasks.fusion.weight_search import search
 from tasks.metrics.folds import folds_of
 from tasks.metrics.ranking import contains
@@ -130,9 +130,10 @@ def _choose(
     chosen, diverse = plan.published(trials), plan.diverse(trials)
     tuning.trials[name], tuning.entries[name] = trials, won.entries
     tuning.chosen[name], tuning.diverse[name] = chosen, diverse
+    users = int(is_relevant.any(axis=1).sum())
     tuning.models[name] = replace(
-        model.at(chosen.point),
-        diverse=diverse.point,
+        model.at(drawn(chosen, users)),
+        diverse=drawn(diverse, users)._replace(diversity=diverse.diversity),
         model_selection=tuple(asdict(entry) for entry in won.entries),
     )
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tasks.fusion.points import (
     Trial,
     TrialMetrics,
     best_alone,
+    drawn,
     most_accurate,
     most_diverse,
     pareto_front,
@@ -237,3 +239,33 @@ def test_more_plots_show_every_trial_and_every_search() -> None:
     bars = weights_figure({"fold_a": trials[0], "all": trials[3]}).to_dict()["data"]
     assert [bar["name"] for bar in bars] == ["fold_a", "all"]
     assert list(bars[0]["y"]) == [1, 0, 0]
+
+
+def point_trial(
+    number: int, ndcg: float, ild: float, weights: Sequence[float], diversity: float = 0.0
+) -> Trial:
+    named = dict(zip(MATCHERS, weights, strict=True))
+    return Trial(number, named, diversity, TrialMetrics(ndcg, ild, ild))
+
+
+def test_variety_takes_at_most_half_of_what_fusing_gains() -> None:
+    alone = point_trial(0, 0.1, 0.5, (1, 0, 0))
+    top, near, far = (
+        point_trial(1 + at, ndcg, 0.6 + at / 10, (0.5, 0.5, 0))
+        for at, ndcg in enumerate((0.11, 0.106, 0.104))
+    )
+    assert most_diverse([alone, top, near, far], 0.1) is near  # 0.104 is within the tenth, not within half
+    assert most_diverse([alone, top, near, far], 0.01) is top
+    assert most_diverse([alone, top, near, point_trial(3, 0.2, 0.5, (0, 0.5, 0.5))], 0.1).metrics.ndcg == 0.2
+    assert most_diverse([top, near, far], 0.1) is far  # nothing alone to gain over
+
+
+def test_points_that_few_users_chose_are_drawn_towards_all_alike() -> None:
+    trial = point_trial(0, 0.1, 0.5, (1, 0, 0), diversity=0.4)
+    weights, diversity, _ = drawn(trial, 10)
+    assert weights == pytest.approx({"a": 4 / 6, "b": 1 / 6, "c": 1 / 6}) and diversity == pytest.approx(0.2)
+    far = [drawn(trial, users).weights["a"] for users in (2, 10, 50, 199)]
+    assert far == sorted(far) and far[0] < 0.5 and far[-1] > 0.95
+    assert drawn(trial, 200) == trial.point  # bit for bit
+    learned = Trial(0, {"a": 0.0, LEARNED: 1.0}, 0.0, TrialMetrics(0.1, 0.5, 0.5))
+    assert drawn(learned, 30).weights == pytest.approx({"a": 0.25, LEARNED: 0.75})
