@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
+from tasks.arrays.vectors import unit
 from tasks.matching import registry
 from tasks.matching.base import ARRAYS
 from tasks.matching.contract import (
@@ -149,6 +150,36 @@ def test_odd_histories_give_finite_scores(matcher: Matcher, events: list[tuple[i
     """Users and items without events, texts, vectors and categories are among them."""
     matcher.fit(training_data(events, n_users=6, n_items=5) if matcher.name != "external" else checkerboard())
     assert np.isfinite(matcher.score(UserBatch(np.arange(6)))).all()
+
+
+SMALL = {
+    "one user and one item": (1, 1, [(0, 0, 1)]),
+    "one user": (1, 4, [(0, 2, 1), (0, 0, 2), (0, 1, 3)]),
+    "one item": (4, 1, [(user, 0, user) for user in range(4)]),
+    "everybody has everything": (3, 3, [(user, item, item) for user in range(3) for item in range(3)]),
+    "everybody has the same": (3, 4, [(user, item, item) for user in range(3) for item in range(2)]),
+    "two of each": (2, 2, [(0, 0, 1), (1, 1, 2)]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(registry.KINDS))
+@pytest.mark.parametrize(("n_users", "n_items", "events"), SMALL.values(), ids=SMALL)
+def test_a_small_world_ends_with_finite_scores(
+    name: str, n_users: int, n_items: int, events: list[tuple[int, int, int]], tmp_path: Path
+) -> None:
+    """Nothing may be drawn for ever where there is nothing to draw, nor divided by nothing."""
+    texts = unit(np.random.default_rng(0).normal(size=(n_items, 2, 4)).astype(np.float32))
+    interests = np.zeros((n_users, 1, 4), dtype=np.float32)  # as of users whose items have no vector
+    matcher = registry.build(name, DEFAULTS)
+    matcher.fit(training_data(events, n_users, n_items, texts, interests))
+    scores = matcher.score(UserBatch(np.arange(n_users)))
+    assert scores.shape == (n_users, n_items)
+    assert np.isfinite(scores).all()
+    visitor = VisitorBatch(np.zeros(1, dtype=np.int64), np.array([0, 1]), interests[:1], [""])
+    assert np.isfinite(matcher.score_visitors(visitor)).all()
+    matcher.save(tmp_path / "model")
+    again = registry.load(tmp_path / "model").score(UserBatch(np.arange(n_users)))
+    np.testing.assert_array_equal(again, scores)
 
 
 def test_ratings_that_are_all_the_same_give_finite_scores(matcher: Matcher, data: TrainingData) -> None:
