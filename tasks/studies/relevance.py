@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.fusion.tuning import FEWEST_USERS
 from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.matching.data import Fit
 from tasks.matching.pairs.cross_encoder import CrossEncoder
@@ -11,9 +12,22 @@ from tasks.run.fingerprint import fingerprint
 from tasks.run.stage import StageRun
 from tasks.run.tracking import Tracking
 from tasks.studies.rescoring import Rescoring, Sample
-from warehouse.columns import FIT, MATCHER, TRAIN, VALIDATION
+from tasks.studies.window import too_few_users
+from warehouse.columns import FIT, MATCHER, TRAIN, USER, VALIDATION
 
 ABOUT = "What matchers that score pairs only are worth on a sample of users, alone and beside the others."
+
+
+def check_judged(run: StageRun, pairs: pl.DataFrame) -> None:
+    """Refuse a sample (user_id, item_id) that cannot be judged, before a language model reads for minutes.
+
+    Raises:
+        PolyrecError: fewer than two of its users have anything held back.
+    """
+    events = relevant_events(run.warehouse, run.settings, VALIDATION)
+    users = events.join(pairs, on=USER, how="semi")[USER].n_unique()
+    if users < FEWEST_USERS:
+        raise too_few_users(users)
 
 
 def compare_on_sample(run: StageRun, window: Fit, pairs: pl.DataFrame) -> dict[str, Any]:
