@@ -160,7 +160,7 @@ class Trial:
             scores = matcher.score(batch)
             told_apart |= bool(np.ptp(scores[:, cold], axis=1).any())
             allowed = np.tile(cold, (len(batch.users), 1))
-            allowed[draw.fit.data.seen[batch.users].nonzero()] = False
+            allowed[draw.fit.data.had[batch.users].nonzero()] = False
             lists.append(top_items(scores, k, allowed))
         return np.concatenate(lists) if told_apart else None
 

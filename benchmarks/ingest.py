@@ -104,7 +104,9 @@ def ingest(folder: Path, home: Path) -> dict[str, float]:
         steps.split.fn(run)
         split = time.perf_counter() - start
         totals = warehouse.query("ingest_counts").sum()
-    rows = {name: float(totals[name][0]) for name in ("rows_in", "used", "quarantined", "merged")}
+    rows = {
+        name: float(totals[name][0]) for name in ("rows_in", "used", "quarantined", "merged", "seen_only")
+    }
     return {"seconds": loaded, "with_split_seconds": split, "peak_rss_mb": peak_rss_mb(), **rows}
 
 
@@ -130,7 +132,7 @@ def table(values: dict[str, Any]) -> Printed:
     printed = Printed("what", "figure", box=box.SIMPLE, title="Ingest against DuckDB's read_csv")
     for name, value in values["ratios"].items():
         printed.add_row(name, f"{value:,}")
-    for name in ("rows_in", "used", "quarantined", "merged"):
+    for name in ("rows_in", "used", "quarantined", "merged", "seen_only"):
         printed.add_row(name.replace("_", " "), f"{values['ingest'][0][name]:,.0f}")
     for name in ("duckdb_read_csv", "ingest"):
         printed.add_row(f"{name} seconds", ", ".join(f"{run['seconds']:.1f}" for run in values[name]))

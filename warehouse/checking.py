@@ -8,7 +8,8 @@ from warehouse.errors import WarehouseError
 from warehouse.expressions import json_path
 from warehouse.lock import exclusive, say_to_stderr
 from warehouse.sql import name_of, text_of
-from warehouse.validation import table_of
+from warehouse.staging import Staged
+from warehouse.validation import numbered, table_of
 
 KNOWN = ("core.items", "ops.forgotten")  # what validation and the guard against a broken delivery look at
 
@@ -68,6 +69,13 @@ def copy_known(warehouse: Warehouse, folder: Path, timeout_s: float) -> None:
 def figures(warehouse: Warehouse) -> Figures:
     """Counts of the validated rows that are used."""
     return Figures(**warehouse.query("staged/figures").row(0, named=True))
+
+
+def delivered_value(warehouse: Warehouse, staged: Staged, column: str, n: int) -> str | None:
+    """What a row (known by `n`) holds in a column, as delivered."""
+    return warehouse.value(
+        f"select {name_of(column)} from staging.{name_of(staged.kind)} as s where {numbered(staged)} = {n}"
+    )
 
 
 def first_content(warehouse: Warehouse, kind: str, column: str) -> tuple[int, str]:

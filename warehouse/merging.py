@@ -13,6 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.sql import text_of
 from warehouse.staging import Staged
 from warehouse.validation import FORGOTTEN, LEFT_OUT, PER_SOURCE, content_of_rows, table_of
+from warehouse.validation_events import SEEN_ONLY
 
 ITEM_COLUMNS = (*CONTENT, "attributes", "image_path", "active", "content_hash")
 USER_COLUMNS = ("age", "gender", "occupation", "profile")
@@ -88,30 +89,49 @@ def merge_users(warehouse: Warehouse) -> None:
     profiles, columns = table_of("users", "used"), ", ".join(USER_COLUMNS)
     nothing = ", ".join(f"null as {column}" for column in USER_COLUMNS)
     delivered = f"""(select user_id, {columns}, true as given from {profiles} union all
-        select distinct user_id, {nothing}, false as given from {table_of("interactions", "used")}
+        select distinct user_id, {nothing}, false as given from (
+            select user_id from {table_of("interactions", "used")}
+            union all select user_id from {table_of("interactions", SEEN_ONLY)})
         where user_id not in (select user_id from {profiles}))"""
     _merge(warehouse, "core.users", delivered, (USER,), USER_COLUMNS, updates="d.given")
 
 
 def merge_interactions(warehouse: Warehouse) -> dict[str, int]:
-    """Add the events that are new by user, item and time, correct those that changed; count all."""
-    table, used = "core.interactions", table_of("interactions", "used")
+    """Add events that are new by user, item and time, correct those that changed; count those of interest.
+
+    An event that is seen only by now leaves those of interest. Where another event of the same time is of
+    interest, the one that is seen only adds nothing.
+    """
+    counts = _merge_events(warehouse, "core.interactions", "used", (VALUE, "event_type"))
+    seen, keys = table_of("interactions", SEEN_ONLY), (USER, ITEM, TIME)
+    if warehouse.value(f"select count(*) from {seen}"):
+        same = " and ".join(f"c.{key} is not distinct from d.{key}" for key in (*keys, "event_type"))
+        warehouse.run(f"delete from core.interactions as c using {seen} as d where {same}")
+        _merge_events(warehouse, "core.seen_only", SEEN_ONLY, (VALUE, "event_type", "reason"))
+    if warehouse.value("select count(*) from core.seen_only"):
+        same = " and ".join(f"c.{key} = d.{key}" for key in keys)
+        warehouse.run(f"delete from core.seen_only as c using core.interactions as d where {same}")
+    return counts
+
+
+def _merge_events(warehouse: Warehouse, table: str, what: str, columns: Sequence[str]) -> dict[str, int]:
+    """Merge the validated events of one sort into their table, and count."""
     before = warehouse.value(f"select count(*) from {table}")
-    delivered = warehouse.value(f"select count(*) from {used}")
-    keys, columns = (USER, ITEM, TIME), (VALUE, "event_type")
+    delivered = warehouse.value(f"select count(*) from {table_of('interactions', what)}")
+    keys = (USER, ITEM, TIME)
     if not before:
-        put(warehouse, table, "interactions", (*keys, *columns))
+        put(warehouse, table, "interactions", (*keys, *columns), what)
         return {"added": delivered, "updated": 0, "unchanged": 0}
-    affected = _merge(warehouse, table, used, keys, columns)
+    affected = _merge(warehouse, table, table_of("interactions", what), keys, columns)
     added = warehouse.value(f"select count(*) from {table}") - before
     return {"added": added, "updated": affected - added, "unchanged": delivered - affected}
 
 
-def put(warehouse: Warehouse, table: str, kind: str, columns: Sequence[str]) -> None:
-    """Put the validated rows of a kind in the place of a table's rows."""
+def put(warehouse: Warehouse, table: str, kind: str, columns: Sequence[str], what: str = "used") -> None:
+    """Put validated rows of a kind in the place of a table's rows."""
     listed = ", ".join(columns)
     warehouse.delete(table, {})
-    warehouse.run(f"insert into {table} ({listed}) select {listed} from {table_of(kind, 'used')}")
+    warehouse.run(f"insert into {table} ({listed}) select {listed} from {table_of(kind, what)}")
 
 
 def set_allowed(warehouse: Warehouse, blocked: Sequence[str], excluded: Sequence[str]) -> int:
@@ -162,11 +182,18 @@ def write_quarantine(warehouse: Warehouse, kinds: Mapping[str, Staged]) -> None:
 
 def write_counts(warehouse: Warehouse, staged: Staged) -> pl.DataFrame:
     """Count what became of a kind's rows, each count in the table that holds them; write and return them."""
-    used = f"(select {_source(staged)} as source from {table_of(staged.kind, 'used')} where n >= 0)"
+    kind, of_source = staged.kind, f"select {_source(staged)} as source from"
+    used = f"({of_source} {table_of(kind, 'used')} where n >= 0)"
+    seen = (
+        f"({of_source} {table_of(kind, SEEN_ONLY)})"
+        if kind == "interactions"
+        else "(select '' as source where false)"
+    )
     for source, rows_in in staged.rows_in.items():
         warehouse.run(
-            f"""insert into ops.ingest_counts (kind, source, rows_in, used, quarantined, merged)
+            f"""insert into ops.ingest_counts (kind, source, rows_in, used, seen_only, quarantined, merged)
                 select $1, $2, $3, (select count(*) from {used} where source = $2),
+                    (select count(*) from {seen} where source = $2),
                     (select count(*) from quarantine.rows where kind = $1 and source = $2),
                     (select count(*) from quarantine.merged where kind = $1 and source = $2)""",
             [staged.kind, source, rows_in],

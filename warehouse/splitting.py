@@ -38,6 +38,7 @@ def write_parts(
                 from ({load_sql(f"split_{protocol}")})""",
             {"protocol": protocol, "split_hash": split_hash, **parameters},
         )
+        warehouse.execute("split_seen_only", protocol=protocol)
     parts = warehouse.query("split_parts").filter(protocol=protocol)["interactions"].sum()
     events = warehouse.value("select count(*) from core.interactions")
     if parts != events:

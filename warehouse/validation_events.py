@@ -35,6 +35,11 @@ from warehouse.validation import (
     validate,
 )
 
+SEEN_ONLY = "seen only"
+"""The validated rows that make an item seen and show no interest; those of interest are in `used`."""
+BELOW_MIN_VALUE, AMOUNT_BELOW = "below min_value", "amount below min_value"
+WEIGHT_0, NO_WEIGHT = "weight 0", "no weight"
+"""Why a row shows no interest: its rating, its amount, or its type (given 0, or not named)."""
 SAME_EVENT = "another row has its user, item and time, and a heavier value or a later place"
 
 
@@ -98,19 +103,26 @@ def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRule
     odd["user"] = _odd_ids(warehouse, staged, rules.user, users, few)
     if rules.event:
         odd["event"] = _odd_ids(warehouse, staged, rules.event)
-    typed = _typed(staged, rules, forms, odd)
-    good = _good(rules, forms, odd)
-    used, bad, merged = (table_of(staged.kind, what) for what in ("used", "bad", "merged"))
+    typed, usable, interest = _typed(staged, rules, forms, odd), _usable(rules, forms, odd), _interest(rules)
+    used, seen, bad, merged = (table_of(staged.kind, what) for what in ("used", SEEN_ONLY, "bad", "merged"))
+    low = "number <= 0" if rules.value and rules.min_value is None else "false"
     warehouse.run(
         f"""create or replace table {used} as
-            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type
-            from {typed} where {good}"""
+            select n, user_id, item_id, {_weighed(rules)} as value, event_time, event_type, {low} as low
+            from {typed} where {usable} and {interest}"""
+    )
+    number = "number" if rules.value else "null::double"
+    warehouse.run(
+        f"""create or replace table {seen} as
+            select n, user_id, item_id, {number} as value, event_time, event_type,
+                {_no_interest(rules)} as reason
+            from {typed} where {"false" if interest == "true" else f"{usable} and not {interest}"}"""
     )
     warehouse.run(f"create or replace table {bad} (n bigint, field varchar, reason varchar)")
     n_rows = warehouse.value(f"select count(*) from staging.{name_of(staged.kind)}")
-    if n_rows > warehouse.value(f"select count(*) from {used}"):
+    if n_rows > sum(warehouse.value(f"select count(*) from {table}") for table in (used, seen)):
         reasons = first_fault(_faults(rules, forms, odd))
-        warehouse.run(f"insert into {bad} select n, {reasons} from {typed} where not {good}")
+        warehouse.run(f"insert into {bad} select n, {reasons} from {typed} where not {usable}")
     warehouse.run(f"create or replace table {merged} (n bigint, reason varchar)")
     if rules.time:
         _merge_repeated(warehouse, staged.kind)
@@ -216,18 +228,37 @@ def _weighed(rules: EventRules) -> str:
     return f"number * {weight}" if rules.value and rules.value_is == "rating" else weight
 
 
-def _good(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> str:
-    """Whether a typed row can be used: never null."""
+def _usable(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> str:
+    """Whether a typed row makes an item seen: never null. One whose type counts nothing needs no value."""
     tests = [f"{name}_fault is null" for name in ("user", "item") if odd[name]]
-    if weight := _weight(rules):
-        tests.append(f"{weight} is not null")
+    weight = _weight(rules)
+    if weight:
+        tests.append(f"not {blank('event_type')}")
     if rules.value:
-        tests.append("isfinite(number)")
-        if rules.min_value is not None:
-            tests.append(f"number >= {rules.min_value!r}::double")
+        without = f" or ({weight} is null and {blank('delivered_value')})" if weight else ""
+        tests.append(f"(coalesce(isfinite(number), false){without})")
     if forms.times:
         tests.append(in_window("event_time", forms.times))
     return f"coalesce({' and '.join(tests) or 'true'}, false)"
+
+
+def _interest(rules: EventRules) -> str:
+    """Whether a usable row shows interest: never null."""
+    tests = [f"{weight} is not null"] if (weight := _weight(rules)) else []
+    if rules.value and rules.min_value is not None:
+        tests.append(f"coalesce(number >= {rules.min_value!r}::double, false)")
+    return f"({' and '.join(tests)})" if tests else "true"
+
+
+def _no_interest(rules: EventRules) -> str:
+    """Why a usable row shows no interest, as core.seen_only has it."""
+    weight, low = _weight(rules), text_of(AMOUNT_BELOW if rules.value_is == "amount" else BELOW_MIN_VALUE)
+    if not weight:
+        return low
+    zero = ", ".join(text_of(name) for name, of_type in rules.event_weights.items() if not of_type)
+    named = f"event_type in ({zero})" if zero else "false"
+    return f"""case when {weight} is not null then {low}
+        when {named} then {text_of(WEIGHT_0)} else {text_of(NO_WEIGHT)} end"""
 
 
 def _faults(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> list[tuple[str, str]]:
@@ -237,16 +268,11 @@ def _faults(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None])
         for name, column in (("user", rules.user), ("item", rules.item))
         if odd[name]
     ]
-    if rules.event and (weight := _weight(rules)):
-        no_weight = "'event type ''' || left(event_type, 100) || ''' has no weight'"
-        missing = f"case when {blank('event_type')} then 'event type is missing' else {no_weight} end"
-        faults.append((rules.event, f"case when {weight} is null then {missing} end"))
+    if rules.event and _weight(rules):
+        faults.append((rules.event, f"case when {blank('event_type')} then 'event type is missing' end"))
     if rules.value and forms.numbers:
         why = number_fault("delivered_value", "number", forms.numbers, rules.section)
         faults.append((rules.value, f"'value ' || {why}"))
-        if rules.min_value is not None:
-            low = text_of(f"value is below min_value = {rules.min_value:g}")
-            faults.append((rules.value, f"case when number < {rules.min_value!r}::double then {low} end"))
     if rules.time and forms.times:
         why = time_fault("delivered_time", "event_time", forms.times, rules.section)
         faults.append((rules.time, f"'time ' || {why}"))
@@ -254,9 +280,20 @@ def _faults(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None])
 
 
 def _merge_repeated(warehouse: Warehouse, kind: str) -> None:
-    """Leave one of several events of a user, item and time; the others are merged into it."""
-    used, merged, repeated = (table_of(kind, what) for what in ("used", "merged", "repeated"))
-    keys = "user_id, item_id, event_time"
+    """Leave one of several events of a user, item and time, of interest if any is; the others are merged."""
+    keys, merged = "user_id, item_id, event_time", table_of(kind, "merged")
+    used, seen = table_of(kind, "used"), table_of(kind, SEEN_ONLY)
+    if warehouse.value(f"select count(*) from {seen}"):
+        again = f"select n, ? from {seen} semi join {used} using ({keys})"
+        warehouse.run(f"insert into {merged} {again}", [SAME_EVENT])
+        warehouse.run(f"delete from {seen} where n in (select n from {merged})")
+        _leave_one(warehouse, kind, seen, keys)
+    _leave_one(warehouse, kind, used, keys)
+
+
+def _leave_one(warehouse: Warehouse, kind: str, used: str, keys: str) -> None:
+    """Leave one of several rows with the same keys in a table."""
+    merged, repeated = table_of(kind, "merged"), table_of(kind, "repeated")
     warehouse.run(
         f"""create or replace table {repeated} as
             select h from (select hash({keys}) as h from {used}) group by h having count(*) > 1"""
@@ -264,7 +301,8 @@ def _merge_repeated(warehouse: Warehouse, kind: str) -> None:
     if warehouse.value(f"select count(*) from {repeated}"):
         warehouse.run(
             f"""insert into {merged} select n, ? from (
-                    select n, row_number() over (partition by {keys} order by value desc, n desc) as place
+                    select n, row_number()
+                        over (partition by {keys} order by value desc nulls last, n desc) as place
                     from {used} semi join {repeated} on h = hash({keys}))
                 where place > 1""",
             [SAME_EVENT],

@@ -39,10 +39,16 @@ class Sheet(NamedTuple):
     rows: list[tuple[Cell, ...]]
 
 
-def notes(protocol: str, order_is_time: bool, of_older_lists: bool = False) -> list[str]:
-    """What a reader must know about the split and, where no times were delivered, about the order of rows.
+def notes(
+    protocol: str,
+    order_is_time: bool,
+    of_older_lists: bool = False,
+    judged: Mapping[str, Mapping[str, int]] | None = None,
+) -> list[str]:
+    """What a reader must know about the split, the order of rows without times, and who is not judged.
 
     And that the figures are of older lists than those that are served, where a run ended between the two.
+    `judged` is by part: `users` and `nothing_left`.
     """
     found = []
     if of_older_lists:
@@ -61,6 +67,13 @@ def notes(protocol: str, order_is_time: bool, of_older_lists: bool = False) -> l
             "No times were delivered: the order of rows is taken for the time, so what came first, and how "
             "long ago, is only as true as that order."
         )
+    for part, of_part in (judged or {}).items():
+        if of_part["nothing_left"]:
+            left, users = of_part["nothing_left"], of_part["users"]
+            found.append(
+                f"{PARTS[part]}: {users:,} users are judged. Another {left:,} are not: what they went on to "
+                "choose they had before, or lists may not hold it, so nothing was left to find."
+            )
     return found
 
 

@@ -13,12 +13,13 @@ from tasks.evaluation.tables import (
     spreads,
     write_comparisons,
     write_groups,
+    write_judged,
     write_metrics,
     write_nothing,
     write_per_user,
 )
 from tasks.evaluation.truth import NothingToJudge, read_truth
-from tasks.items.recommendable import FIT_OF_PART
+from tasks.items.recommendable import FIT_OF_PART, held_back
 from tasks.metrics.evaluator import evaluate_at, truths_at
 from tasks.metrics.lists import lists_from_frame
 from tasks.run.fingerprint import fingerprint
@@ -38,10 +39,17 @@ def is_new(run: StageRun) -> bool:
         run.warehouse.query("last_made").select("fusion_id", "data_fingerprint"),
         run.settings.evaluation.model_dump(),
         run.settings.seed,
+        *_had_before(run),
     )
     last = run.warehouse.query("last_runs").filter(pl.col("stage") == "evaluation")
     run.unchanged = bool(last.height) and last["fingerprint"][0] == run.fingerprint
     return not run.unchanged
+
+
+def _had_before(run: StageRun) -> list[int]:
+    """How many events of each part are of what their users had; nothing where none are."""
+    known = [held_back(run.warehouse, run.settings, part).already_had for part in FIT_OF_PART]
+    return known if any(known) else []
 
 
 @step("evaluate", "evaluate {part}")
@@ -55,6 +63,7 @@ def evaluate(run: StageRun, part: str) -> None:
     own = warehouse.query("own_lists", fit=FIT_OF_PART[part], k=longest).rename({MATCHER: "model"})
     fused = [warehouse.query("part_lists", model=model, part=part).select(own.columns) for model in FUSIONS]
     rows = pl.concat([own, *fused], how="vertical_relaxed")
+    write_judged(run, part)
     try:
         truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     except NothingToJudge as nothing:

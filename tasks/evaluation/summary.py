@@ -29,6 +29,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
     runs = {row["stage"]: row for row in reader.query("last_runs").iter_rows(named=True)}
     settings = json.loads(runs["fusion"]["settings"])
     k, protocol = settings["evaluation"]["k"], settings["data"]["protocol"]
+    judged = _judged(reader.query("judged"))
     order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
     comparisons = reader.query("comparisons").with_columns(pl.col("part").replace(PART_KEYS))
     models = _models(metrics, k)
@@ -42,13 +43,14 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "dataset": settings["data"]["source"],
         "protocol": protocol,
         "order_is_time": order_is_time,
-        "notes": notes(protocol, order_is_time, _is_of_older_lists(reader)),
+        "notes": notes(protocol, order_is_time, _is_of_older_lists(reader), judged),
         "seed": settings["seed"],
         "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
         "split_hash": reader.query("split_parts")["split_hash"][0],
         "champion": _champion(reader),
         **reader.query("data_counts").row(0, named=True),
+        "judged": judged,
         "texts": _texts(runs["corpus"]),
         "models": models,
         "fusion": fusion,
@@ -69,6 +71,14 @@ def _is_of_older_lists(reader: Reader) -> bool:
     made, looks = reader.query("last_made"), reader.query("test_looks")
     mine = looks.join(made, on="fusion_id").filter(pl.col("looked_at") >= pl.col("created_at"))
     return bool(made.height) and mine.is_empty()
+
+
+def _judged(rows: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Of each part, how many users are judged, and how many have nothing left to find."""
+    return {
+        PART_KEYS[part]: {"users": users, "nothing_left": nothing_left}
+        for part, users, nothing_left in rows.rows()
+    }
 
 
 def _fusion(reader: Reader, current: Mapping[str, Any], models: dict[str, dict[str, Any]]) -> dict[str, Any]:

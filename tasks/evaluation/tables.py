@@ -10,6 +10,7 @@ import polars as pl
 from tasks.arrays.types import Codes, Floats
 from tasks.evaluation.report import FUSION, FUSIONS, JUDGED
 from tasks.evaluation.truth import read_item_age
+from tasks.items.recommendable import held_back
 from tasks.metrics.bootstrap import Spread, bootstrap_means, spread_of
 from tasks.metrics.evaluator import Evaluation, Truth
 from tasks.metrics.exposure import coverage, effective_catalogue
@@ -29,6 +30,14 @@ def spreads(run: StageRun, models: Evaluations) -> dict[str, dict[str, Spread]]:
     """Spreads at the headline's k; drawn once, used for the metrics and for the comparisons."""
     resamples, seed = run.settings.evaluation.resamples, run.settings.seed
     return {name: spread_of(one.exposure, OVER_ALL_LISTS, resamples, seed) for name, one in models.items()}
+
+
+def write_judged(run: StageRun, part: str) -> None:
+    """How many users a part judges, and how many it does not, since nothing is left for them to find."""
+    held = held_back(run.warehouse, run.settings, part)
+    users, nothing_left = held.relevant[USER].n_unique(), held.nothing_left
+    row = pl.DataFrame({"part": [part], "users": [users], "nothing_left": [nothing_left]})
+    run.warehouse.replace("evaluation.judged", row, where={"part": part})
 
 
 def write_metrics(run: StageRun, part: str, models: Evaluations, spread: Spreads) -> None:

@@ -28,6 +28,7 @@ from tasks.fusion.publishing import CANDIDATES, RULE_EFFECTS, Publication
 from tasks.fusion.rerank_head import RerankContext
 from tasks.fusion.search_records import search_figures, search_record, trial_record
 from tasks.fusion.tuning import FEWEST_USERS, FINAL, FOLDS, Tuning, tune
+from tasks.items.recommendable import held_back
 from tasks.rules.book import check_rules
 from tasks.rules.effects import effects_table, rule_effects
 from tasks.run.fingerprint import fingerprint
@@ -332,11 +333,13 @@ def _figures(decision: Mapping[str, Any]) -> dict[str, float]:
 def _searched_on(run: StageRun) -> str:
     """Hash of all that a search depends on: scores and settings, but no rules."""
     scored = [run.warehouse.query("matcher_models", fit=fit)["fingerprint"].to_list() for fit in PARTS_OF_FIT]
+    had = held_back(run.warehouse, run.settings, VALIDATION).already_had
     return fingerprint(
         scored,
         run.settings.fusion.model_dump(exclude={"rules", "max_list_age_hours"}),
         run.settings.evaluation.model_dump(exclude={"resamples"}),
         run.settings.seed,
+        *([had] if had else []),
     )
 
 

@@ -19,7 +19,7 @@ ADVICE = (
     ),
     (
         "interactions",
-        "value (?!is below|may)",
+        "value (?!may)",
         "if this column holds no values, name another: value = ... in [{section}]",
     ),
     (
@@ -40,7 +40,7 @@ MAX_TYPES = 20
 
 def advised(problems: Sequence[Problem], data: Data) -> list[Problem]:
     """Problems with what to write in the TOML behind their reasons."""
-    missing = _types_without_weight(problems, data)
+    missing = _types_without_weight(problems)
     return [
         replace(problem, reason=f"{problem.reason}; {advice}") if advice else problem
         for problem in problems
@@ -51,7 +51,7 @@ def advised(problems: Sequence[Problem], data: Data) -> list[Problem]:
 def _advice(problem: Problem, data: Data, missing: Sequence[str]) -> str:
     if NO_WEIGHT.match(problem.reason):
         if _type(problem) not in missing:
-            return "event_weights gives it 0" if _type(problem) in data.interactions.event_weights else ""
+            return ""
         weights = data.interactions.event_weights | event_weights(pl.Series(missing, dtype=pl.String))
         return f"in [data.interactions]: event_weights = {toml(weights)}"
     section = f"data.{problem.kind}" if not problem.kind.startswith("also") else "data.items.also"
@@ -61,14 +61,9 @@ def _advice(problem: Problem, data: Data, missing: Sequence[str]) -> str:
     return ""
 
 
-def _types_without_weight(problems: Sequence[Problem], data: Data) -> list[str]:
+def _types_without_weight(problems: Sequence[Problem]) -> list[str]:
     """The most frequent types of events that event_weights does not name."""
-    types = [
-        _type(problem)
-        for problem in problems
-        if NO_WEIGHT.match(problem.reason) and _type(problem) not in data.interactions.event_weights
-    ]
-    return types[:MAX_TYPES]
+    return [_type(problem) for problem in problems if NO_WEIGHT.match(problem.reason)][:MAX_TYPES]
 
 
 def _type(problem: Problem) -> str:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from tasks.ingest.advice import advised
 from tasks.ingest.content import computed_columns
 from tasks.ingest.findings import SHOWN, Example, Findings, Problem, quarantine_problems
+from tasks.ingest.seen_only import low_interest, told, unnamed_types
 from tasks.ingest.sources import MEMORY, stage_tables
 from tasks.ingest.validation import Validated, none_used, refusals, set_aside, validate
 from tasks.settings import Settings, load_settings
@@ -52,7 +53,11 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
             counts = set_aside(warehouse, found)
         say("counting")
         figures = checking.figures(warehouse)
-        problems = advised(quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS), data)
+        problems = quarantine_problems(warehouse.query("quarantine_reasons"), MAX_REASONS)
+        seen_only, events = warehouse.query("staged/seen_only"), data.interactions
+        problems += unnamed_types(seen_only, found, events.event)
+        problems = advised(problems, data)
+        problems += low_interest(warehouse, found, events)
         problems += _computed(warehouse, found)
         problems += _unread(found)
         problems += none_used(counts, {"items": figures.items, "interactions": figures.interactions})
@@ -62,9 +67,14 @@ def _check(settings: Settings, folder: Path, say: Callable[[str], object]) -> Fi
             missing = Example(None, None, "item_id", figures.missing_item)
             refused = refusals(warehouse, settings.data, settings.data.force)
             problems += (replace(refusal, example=missing) for refusal in refused)
-        sources = counts.to_dicts()
         return Findings(
-            problems, figures, sources, found.order_is_time, found.numbers_are, tuple(found.readings)
+            problems,
+            figures,
+            counts.to_dicts(),
+            order_is_time=found.order_is_time,
+            numbers_are=found.numbers_are,
+            readings=tuple(found.readings),
+            seen_only=told(seen_only, events.min_value),
         )
 
 

@@ -45,6 +45,7 @@ class Findings:
     order_is_time: bool = False  # whether no times were delivered
     numbers_are: str | None = None  # what numbers in the column of times were taken for
     readings: Sequence[Reading] = ()
+    seen_only: Sequence[Mapping[str, Any]] = field(default_factory=list)  # reasons of no interest, and counts
 
     @property
     def usable(self) -> bool:
@@ -69,6 +70,8 @@ class Findings:
             "items": found.items if found else None,
             "users": found.users if found else None,
             "interactions": found.interactions if found else None,
+            "seen_only": sum(row["seen_only"] for row in self.sources) if found else None,
+            "seen_only_reasons": [dict(row) for row in self.seen_only] if found else None,
             "sparsity": 1 - found.pairs / cells if found and cells else None,
             "time_range": self._time_range(found) if found else None,
             "text_coverage": _text_coverage(found) if found and found.items else None,

@@ -20,7 +20,7 @@ from warehouse.staging import Staged
 class Loaded:
     """What a load did."""
 
-    totals: pl.DataFrame  # kind, source, rows_in, used, quarantined, merged
+    totals: pl.DataFrame  # the rows of ingest_counts.sql
     counts: dict[str, float]  # what is worth remembering, such as items_added
     readings: Sequence[Reading]  # as in `Validated`, like `numbers_are`
     numbers_are: str | None

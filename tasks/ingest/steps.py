@@ -37,8 +37,9 @@ def split(run: StageRun) -> None:
     """Put every event into its part, by the protocol."""
     with run.warehouse.memory_limit(MEMORY):
         hashed = split_interactions(run.warehouse, run.settings.data, run.settings.seed)
-    items, events = run.warehouse.query("items"), run.warehouse.query("interactions_hash")
-    run.fingerprint = fingerprint(items, events, hashed)
+    names = ("items", "interactions_hash", "seen_only_hash")
+    items, events, seen_only = (run.warehouse.query(name) for name in names)
+    run.fingerprint = fingerprint(items, events, hashed, *([seen_only] if seen_only.height else []))
 
 
 @step("show what came in")
@@ -47,7 +48,7 @@ def show(run: StageRun) -> None:
     rows = [
         {"what": f"{row['kind']} of {row['source']}: {name.replace('_', ' ')}", "rows": row[name]}
         for row in run.warehouse.query("ingest_counts").iter_rows(named=True)
-        for name in ("rows_in", "used", "quarantined", "merged")
+        for name in ("rows_in", "used", "quarantined", "merged", "seen_only")
     ]
     rows += [
         {"what": f"{row['kind']} in quarantine: {row['reason']}", "rows": row["rows"]}

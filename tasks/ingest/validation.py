@@ -167,14 +167,17 @@ def none_used(counts: pl.DataFrame, used: Mapping[str, float]) -> Iterator[Probl
     """Kinds of which nothing is left to recommend from; `counts` as from `set_aside`, `used` by kind."""
     for kind, n in used.items():
         if not n:
-            rows = int(counts.filter(kind=kind)["rows_in"].sum())
+            of_kind = counts.filter(kind=kind)
+            rows, seen = int(of_kind["rows_in"].sum()), int(of_kind["seen_only"].sum())
             what = f"none of the {rows:,} rows delivered can be used" if rows else "no rows are delivered"
+            if seen:
+                what += f", and {seen:,} of them are seen only: by min_value or event_weights no interest"
             why = f"{what}; look into the files and columns that [data.{kind}] names"
             yield Problem(kind, why, rows, fatal=True)
 
 
 def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:
-    """Write what is not used to quarantine, and count: kind, source, rows_in, used, quarantined, merged."""
+    """Write what is not used to quarantine, and count: the rows of ingest_counts.sql."""
     merging.clear_quarantine(warehouse)
     merging.write_quarantine(warehouse, found.staged)
     counts = pl.concat([merging.write_counts(warehouse, table) for table in found.staged.values()])
@@ -183,15 +186,16 @@ def set_aside(warehouse: Warehouse, found: Validated) -> pl.DataFrame:
 
 
 def check_sums(totals: pl.DataFrame) -> None:
-    """Hold the books: rows in = used + quarantined + merged, for every kind and source.
+    """Hold the books: rows in = used + quarantined + merged + seen only, for every kind and source.
 
     Raises:
         SourceError: a sum does not hold.
     """
-    wrong = totals.filter(pl.col("rows_in") != pl.col("used") + pl.col("quarantined") + pl.col("merged"))
+    became = pl.sum_horizontal("used", "quarantined", "merged", "seen_only")
+    wrong = totals.filter(pl.col("rows_in") != became)
     for row in wrong.iter_rows(named=True):
         raise SourceError(
             f"{row['source']} delivered {row['rows_in']:,} rows of {row['kind']}, but {row['used']:,} were "
-            f"used, {row['quarantined']:,} quarantined and {row['merged']:,} merged: nothing was written; "
-            "please report this with the file"
+            f"used, {row['quarantined']:,} quarantined, {row['merged']:,} merged and "
+            f"{row['seen_only']:,} seen only: nothing was written; please report this with the file"
         )

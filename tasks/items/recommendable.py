@@ -3,12 +3,14 @@
 The other items stay in histories, and models learn from them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tasks.settings import Settings
-from warehouse.columns import ITEM, PARTS_OF_FIT, TEST, TRAIN, VALIDATION, VALUE
+from warehouse.columns import HISTORY_OF_FIT, ITEM, PARTS_OF_FIT, TEST, TRAIN, USER, VALIDATION, VALUE
 from warehouse.connection import Warehouse
 
 # The fit whose lists are judged on test: a protocol may restrict what these hold.
@@ -29,13 +31,33 @@ def recommendable_items(warehouse: Warehouse, settings: Settings, fit: str) -> N
     return rows["recommendable"].to_numpy()
 
 
-def relevant_events(warehouse: Warehouse, settings: Settings, part: str) -> pl.DataFrame:
-    """Events of a part that lists can be right about: of items that they may hold, of enough value.
+class HeldBack(NamedTuple):
+    """What a part holds of events that lists can be right about."""
 
-    Choosing and reporting take them from here, so that a search looks for what a report prints.
+    relevant: pl.DataFrame
+    """Events of items that lists may hold and that the user did not have, of enough value."""
+    already_had: int
+    """How many further events are about an item that the user had before, so that lists leave it out."""
+    nothing_left: int
+    """How many users have events in the part, but none that is relevant: they are not judged."""
+
+
+def held_back(warehouse: Warehouse, settings: Settings, part: str) -> HeldBack:
+    """What a part's lists are judged by.
+
+    Choosing and reporting take it from here, so that a search looks for what a report prints.
     """
-    events = warehouse.query("fit_interactions", protocol=settings.data.protocol, parts=[part])
-    shown = warehouse.query("items").filter(recommendable_items(warehouse, settings, FIT_OF_PART[part]))
+    protocol, fit = settings.data.protocol, FIT_OF_PART[part]
+    events = warehouse.query("held_back", protocol=protocol, part=part, known=list(HISTORY_OF_FIT[fit]))
+    users = events[USER].n_unique()
+    shown = warehouse.query("items").filter(recommendable_items(warehouse, settings, fit))
     events = events.join(shown, on=ITEM, how="semi")
-    least = settings.evaluation.min_value
-    return events if least is None else events.filter(pl.col(VALUE) >= least)
+    if (least := settings.evaluation.min_value) is not None:
+        events = events.filter(pl.col(VALUE) >= least)
+    relevant = events.filter(~pl.col("had")).drop("had")
+    return HeldBack(relevant, events.height - relevant.height, users - relevant[USER].n_unique())
+
+
+def relevant_events(warehouse: Warehouse, settings: Settings, part: str) -> pl.DataFrame:
+    """The events of a part that lists can be right about."""
+    return held_back(warehouse, settings, part).relevant

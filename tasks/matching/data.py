@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
-from tasks.arrays.codes import category_matrix, codes, text_tensor
+from tasks.arrays.codes import category_matrix, codes, interaction_matrix, text_tensor
 from tasks.items.item import items_of
 from tasks.items.recommendable import recommendable_items
 from tasks.matching.relevance_labels import read_relevance
@@ -59,6 +60,7 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
         "fit_searches", protocol=settings.data.protocol, parts=parts, everything=fit == ALL
     )
     relevance = read_relevance(warehouse, settings.matching)
+    seen_only = warehouse.query("fit_seen_only", parts=parts)
     recommendable = recommendable_items(warehouse, settings, fit)
     digest = fingerprint(
         users.select(USER),
@@ -69,6 +71,7 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
         item_vectors.select(ITEM, "content_hash"),
         searches,
         *([] if relevance is None else [relevance]),
+        *([seen_only] if seen_only.height else []),
         Spool(warehouse).done("embedding", fit),
         settings.embedding.encoder,
         settings.seed,
@@ -96,6 +99,7 @@ def read_fit(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
         searches=_searches(searches, user_ids),
         fit=fit,
         relevance_labels=None if relevance is None else relevance_labels_of(relevance, text_ids, item_ids),
+        seen_only=_seen_only(seen_only, user_ids, item_ids),
     )
     return Fit(data, user_ids, item_ids, text_ids, recommendable, digest)
 
@@ -128,6 +132,15 @@ def _searches(searches: pl.DataFrame | None, user_ids: Sequence[str]) -> SearchR
         searches["query"].to_list(),
         searches[TIME].to_numpy().astype(np.int64),
     )
+
+
+def _seen_only(
+    rows: pl.DataFrame, user_ids: Sequence[str], item_ids: Sequence[str]
+) -> sparse.csr_matrix | None:
+    """(U, N) float32; None where no row says that something was seen only."""
+    if rows.is_empty():
+        return None
+    return sparse.csr_matrix(interaction_matrix(rows, user_ids, item_ids), dtype=np.float32)
 
 
 def _names(user_ids: Sequence[str], items: pl.DataFrame, texts: Sequence[Sequence[str | None]]) -> Names:

@@ -50,7 +50,7 @@ class Retrieval:
     """Every matcher's score of every candidate, user by user.
 
     Candidates of a user are the union of the matchers' top m of what may be recommended, without what the
-    user has seen in the fit window. A block of users is scored at once, one (B, N) matrix a matcher: memory
+    user had in the fit window. A block of users is scored at once, one (B, N) matrix a matcher: memory
     depends on the block, not on the users. A matcher that has an index proposes without a matrix and scores
     the candidates alone.
 
@@ -60,7 +60,7 @@ class Retrieval:
         block: users scored at once.
         m: each matcher that proposes any proposes so many items.
         recommendable: (N,) which items may be candidates; all of them when None.
-        hidden: (U, N) bool, what users are not shown again; all that they have seen when None.
+        hidden: (U, N) bool, what users are not shown again; all that they had when None.
         indexes: by matcher, in which its best items are searched for.
         seconds: what each matcher's scoring has taken so far.
     """
@@ -82,7 +82,7 @@ class Retrieval:
 
     def candidates(self, users: IntArray) -> Iterator[pl.DataFrame]:
         """Yield, per block of users (U',), their candidates as a frame of `SCHEMA`."""
-        kept_back = self.data.seen if self.hidden is None else self.hidden
+        kept_back = self.data.had if self.hidden is None else self.hidden
         for batch in UserBatch(users).blocks(self.block):
             own = [self._own(matcher, batch, kept_back[batch.users]) for matcher in self.matchers]
             ranks = [_ranks(top, self.data.n_items) for _, top in own]

@@ -112,6 +112,7 @@ class TrainingData:
         searches: what users searched for; None when nothing is recorded.
         fit: the name of the window, where that is known: for matchers that read files.
         relevance_labels: of a language model, of some users' candidates in fit `train`; None without.
+        seen_only: (U, N), 1 where a user had an item by an event that shows no interest; None without any.
     """
 
     n_users: int
@@ -130,6 +131,7 @@ class TrainingData:
     searches: SearchRecords | None = None
     fit: str = ""
     relevance_labels: RelevanceLabels | None = None
+    seen_only: sparse.csr_matrix | None = None
 
     def __post_init__(self) -> None:
         for name in ("user", "item", "value", "time"):
@@ -198,10 +200,17 @@ class TrainingData:
 
     @cached_property
     def seen(self) -> sparse.csr_matrix:
-        """(U, N) float32: 1 where the user has any event with the item."""
+        """(U, N) float32: 1 where the user has any event, which shows interest, with the item."""
         matrix = self.weighted(np.ones(len(self.user)))
         matrix.data[:] = 1
         return matrix
+
+    @cached_property
+    def had(self) -> sparse.csr_matrix:
+        """(U, N) float32: 1 where the user had the item, of interest or not: what lists leave out."""
+        if self.seen_only is None:
+            return self.seen
+        return self.seen.maximum(self.seen_only).tocsr()
 
     def weighted(self, weights: NDArray[np.float64]) -> sparse.csr_matrix:
         """Lay event weights (E,) out as (U, N) float32; of repeated events the heaviest counts."""

@@ -67,7 +67,7 @@ class Validation:
     def _lists(self, matcher: Matcher, batch: UserBatch) -> NDArray[np.int64]:
         """(B, k) item codes, -1 padded."""
         allowed = np.tile(self.recommendable, (len(batch.users), 1))
-        allowed[self.data.seen[batch.users].nonzero()] = False
+        allowed[self.data.had[batch.users].nonzero()] = False
         scores = matcher.score(batch)
         check_finite(matcher.name, scores, batch.users[:, None], np.arange(self.data.n_items))
         return top_items(scores, self.k, allowed)

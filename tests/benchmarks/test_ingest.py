@@ -15,6 +15,6 @@ def test_figures(tmp_path: Path) -> None:
     values = json.loads(file.read_text())
     assert set(values["ratios"]) == {"vs_duckdb_read_csv", "with_split_vs_duckdb_read_csv", "peak_rss_mb"}
     (run,) = values["ingest"]
-    assert run["rows_in"] == 20_500 == run["used"] + run["quarantined"] + run["merged"]
+    assert run["rows_in"] == 20_500 == run["used"] + run["quarantined"] + run["merged"] + run["seen_only"]
     assert run["quarantined"] > 40 and run["merged"] > 20
     assert run["with_split_seconds"] > run["seconds"] > 0

@@ -71,8 +71,10 @@ def test_page_tells_what_check_finds(tmp_path: Path, name: str) -> None:
     config.write_text((DOMAINS / f"{name}.toml").read_text(encoding="utf-8"), encoding="utf-8")
     found = checked(config)
     page = (DOMAINS / f"{name}.md").read_text(encoding="utf-8")
+    names = ["rows_in", "used", "quarantined", "merged"]
+    names += ["seen_only"] if any(row["seen_only"] for row in found.sources) else []
     for row in found.sources:
-        counts = [f"{row[key]:,}" for key in ("rows_in", "used", "quarantined", "merged")]
+        counts = [f"{row[key]:,}" for key in names]
         line = r"\s+".join([rf"^\S+ +{row['kind']}", *counts])
         assert re.search(f"{line}$", page, re.MULTILINE), row
     for problem in found.problems:

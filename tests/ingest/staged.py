@@ -49,6 +49,12 @@ def quarantined(warehouse: Warehouse, kind: str) -> list[tuple[int, str | None, 
     return bad_rows(warehouse).filter(kind=kind).select("line", "field", "reason").rows()
 
 
+def seen_only(warehouse: Warehouse) -> list[tuple[str, str, int, float | None, str | None, str]]:
+    """user, item, time, value as delivered, type and reason of events that show no interest."""
+    columns = "user_id, item_id, event_time, value, event_type, reason"
+    return warehouse.run(f"select {columns} from core.seen_only order by all")
+
+
 def bad_rows(warehouse: Warehouse) -> pl.DataFrame:
     """All rows in quarantine."""
     return warehouse.frame("from quarantine.rows order by kind, source, line")

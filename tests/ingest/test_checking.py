@@ -48,7 +48,8 @@ def test_figures(tmp_path: Path) -> None:
     }
     assert answer["text_coverage"] == {"title": 1.0, "description": 0.5, "categories": 0.5}
     assert answer["sources"] == [
-        {"kind": kind, "source": f"{name}.csv", "rows_in": n, "used": n, "quarantined": 0, "merged": 0}
+        {"kind": kind, "source": f"{name}.csv", "rows_in": n, "used": n}
+        | {"quarantined": 0, "merged": 0, "seen_only": 0}
         for kind, name, n in (("users", "users", 2), ("items", "items", 4), ("interactions", "events", 4))
     ]
 
@@ -84,10 +85,11 @@ def test_without_times_the_order_is_the_time(tmp_path: Path) -> None:
             Example("events.csv", 5, "at", "soon"),
         ),
         (
-            {"events": EVENTS + "b,2,3.4,1\n", "event_keys": EVENT_KEYS + "min_value = 3.5\n"},
+            {"events": EVENTS + "b,2,0,1\nb,3,-1,1\n"},
             "interactions",
-            "value is below min_value = 3.5",
-            Example("events.csv", 4, "rating", "3"),
+            "value is 0 or below and counts as interest, since no min_value is set; write the lowest value "
+            "that shows some: min_value = ... in [data.interactions]",
+            Example("events.csv", 5, "rating", "0"),
         ),
         (
             {"events": EVENTS + "b,2\nb,3\n"},
@@ -132,7 +134,33 @@ def test_rows_that_cannot_be_used(
     found = checked(config)
     assert (found.usable, found.exit_code) == (True, 1)
     for row in found.sources:
-        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"]
+        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"] + row["seen_only"]
+
+
+def test_rows_that_show_no_interest_are_no_problem_but_counted(tmp_path: Path) -> None:
+    keys = EVENT_KEYS + "min_value = 3.5\n"
+    found = checked(deliver(tmp_path, events=EVENTS + "b,2,3.4,1\nc,2,3,1\nc,3,,1\n", event_keys=keys))
+    assert [one.reason for one in found.problems if "min_value" in one.reason] == []
+    answer = found.as_json()
+    assert (answer["users"], answer["interactions"], answer["seen_only"]) == (3, 2, 3)
+    assert answer["seen_only_reasons"] == [
+        {"reason": "value 3 is below min_value = 3.5", "count": 2},
+        {"reason": "value 3.4 is below min_value = 3.5", "count": 1},
+    ]
+    (events,) = (row for row in found.sources if row["kind"] == "interactions")
+    assert (events["rows_in"], events["used"], events["seen_only"], events["quarantined"]) == (6, 2, 3, 1)
+    many = "".join(f"d,1,{n / 100},{n}\n" for n in range(20))
+    answer = checked(deliver(tmp_path, events=EVENTS + many, event_keys=keys)).as_json()
+    assert answer["seen_only_reasons"] == [{"reason": "value is below min_value = 3.5", "count": 21}]
+
+
+def test_nothing_but_events_of_no_interest_stops_a_run(tmp_path: Path) -> None:
+    problem = the_problem(deliver(tmp_path, event_keys=EVENT_KEYS + "min_value = 9\n"))
+    assert problem.fatal
+    assert (
+        "none of the 3 rows delivered can be used, and 3 of them are seen only: by min_value"
+        in problem.reason
+    )
 
 
 def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
@@ -171,15 +199,13 @@ def test_types_without_a_weight_and_the_line_that_gives_them_one(tmp_path: Path)
     advice = f"in [data.interactions]: {line}"
     assert [(one.reason, one.count) for one in found.ordered] == [
         (f"event type 'add to cart' has no weight; {advice}", 2),
-        ("event type 'hide' has no weight; event_weights gives it 0", 1),
         (f"event type 'purchase' has no weight; {advice}", 1),
     ]
-    assert found.ordered[2].example == Example("events.csv", 5, "what", "purchase")
+    assert found.ordered[1].example == Example("events.csv", 5, "what", "purchase")
+    assert {"reason": "event type 'hide' has weight 0", "count": 1} in found.as_json()["seen_only_reasons"]
     assert tomllib.loads(line)["event_weights"]["add to cart"] == 3
     again = checked(deliver(tmp_path, events=TYPED, event_keys=TYPE_KEYS + line))
-    assert [one.reason for one in again.problems] == [
-        "event type 'hide' has no weight; event_weights gives it 0"
-    ]
+    assert again.problems == [] and again.as_json()["seen_only"] == 1
     assert checked(deliver(tmp_path, events=TYPED, event_keys=TYPE_KEYS)).problems == []
 
 
@@ -279,9 +305,9 @@ def test_real_shop(tmp_path: Path) -> None:
     found = checked(tmp_path / "polyrec.toml")
     assert found.exit_code == 1
     rows = {row["kind"]: row for row in found.sources}
-    names = ("rows_in", "used", "quarantined", "merged")
-    assert tuple(rows["interactions"][name] for name in names) == (541_909, 387_797, 143_985, 10_127)
+    names = ("rows_in", "used", "quarantined", "merged", "seen_only")
+    assert tuple(rows["interactions"][name] for name in names) == (541_909, 387_797, 135_080, 10_240, 8_792)
     for row in rows.values():
-        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"]
-    assert sum(one.count for one in found.problems if one.kind == "interactions") == 143_985
-    assert found.ordered[0].reason == "user id is missing" and found.as_json()["users"] == 4_339
+        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"] + row["seen_only"]
+    assert sum(one.count for one in found.problems if one.kind == "interactions") == 135_080
+    assert found.ordered[0].reason == "user id is missing" and found.as_json()["users"] == 4_372

@@ -172,4 +172,4 @@ def test_whatever_is_delivered_an_answer_comes(
     assert found.exit_code == {(True, True): 1, (True, False): 0}.get((found.usable, bool(found.problems)), 2)
     assert answer["usable"] or answer["problems"]
     for row in answer["sources"]:
-        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"]
+        assert row["rows_in"] == row["used"] + row["quarantined"] + row["merged"] + row["seen_only"]

@@ -112,7 +112,11 @@ def check(
     """Hold all that must be so for a log of rows, each with its user; returns the users in quarantine."""
     (totals,) = loaded.totals.filter(kind="interactions", source=name).rows(named=True)
     n_rows = sum(1 + row.count(b"\n") - row.count(b"two\nlines") for _, row in rows)
-    assert totals["rows_in"] == n_rows == totals["used"] + totals["quarantined"] + totals["merged"]
+    assert (
+        totals["rows_in"]
+        == n_rows
+        == totals["used"] + totals["quarantined"] + totals["merged"] + totals["seen_only"]
+    )
     aside = bad_rows(warehouse).filter(kind="interactions")
     assert aside.height == totals["quarantined"]
     users = {user for user, _ in rows}

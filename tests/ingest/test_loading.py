@@ -13,7 +13,7 @@ from tasks.ingest import validation
 from tasks.ingest.validation import check_sums
 from tasks.settings.data import Also, Data, Interactions, Items
 from tests.examples import examples
-from tests.ingest.staged import ITEMS, Row, bad_rows, load_rows, merged_rows, quarantined
+from tests.ingest.staged import ITEMS, Row, bad_rows, load_rows, merged_rows, quarantined, seen_only
 from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError, SourceError
 
@@ -63,19 +63,31 @@ def test_each_fault(warehouse: Warehouse, row: Row, field: str, reason: str) -> 
     assert loaded.counts["quarantined"] == 1 and loaded.numbers_are == "positions"
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        (("a", "1", "5", "1001", "hide"), "event type 'hide' has no weight"),
-        (("a", "1", "5", "1001", "it's"), "event type 'it's' has no weight"),
-        (("a", "1", "5", "1001", " "), "event type is missing"),
-    ],
-)
-def test_event_types(warehouse: Warehouse, row: Row, reason: str) -> None:
-    rows = [EVENT, GOOD, row, ("b", "2", "1", "1002", " buy ")]
-    load_rows(warehouse, rows, data=with_events(WEIGHTED))
+def test_event_types(warehouse: Warehouse) -> None:
+    rows = [
+        *(EVENT, GOOD, ("b", "2", "1", "1002", " buy ")),
+        *(("c", "1", "5", "1001", " hide "), ("a", "3", "5", "1001", "it's"), ("a", "1", "5", "1001", " ")),
+    ]
+    loaded = load_rows(warehouse, rows, data=with_events(WEIGHTED))
     assert events(warehouse) == [("a", "1", 1.0, 1000), ("b", "2", 5.0, 1002)]
-    assert quarantined(warehouse, "interactions") == [(3, "type", reason)]
+    assert seen_only(warehouse) == [
+        ("a", "3", 1001, None, "it's", "no weight"),
+        ("c", "1", 1001, None, "hide", "weight 0"),
+    ]
+    assert quarantined(warehouse, "interactions") == [(6, "type", "event type is missing")]
+    assert warehouse.query("users")["user_id"].to_list() == ["a", "b", "c"]
+    assert loaded.counts["seen_only"] == 2 and loaded.totals.filter(kind="interactions")["seen_only"][0] == 2
+
+
+def test_an_event_that_counts_nothing_needs_no_value_but_no_wrong_one(warehouse: Warehouse) -> None:
+    rows = [
+        EVENT,
+        GOOD,
+        *((user, "2", value, "1001", "hide") for user, value in zip("bcd", ("", "x", "2"), strict=True)),
+    ]
+    load_rows(warehouse, rows, data=with_events(WEIGHTED.model_copy(update={"value": "rating"})))
+    assert [(row[0], row[3]) for row in seen_only(warehouse)] == [("b", None), ("d", 2.0)]
+    assert [row[:2] for row in quarantined(warehouse, "interactions")] == [(4, "rating")]
 
 
 def test_a_weight_multiplies_a_rating_and_an_amount_counts_one(warehouse: Warehouse) -> None:
@@ -91,8 +103,42 @@ def test_a_weight_multiplies_a_rating_and_an_amount_counts_one(warehouse: Wareho
     amount = TIMED.model_copy(update={"value_is": "amount", "min_value": 1.0})
     load_rows(warehouse, rows, data=with_events(amount))
     assert events(warehouse) == [("a", "1", 1.0, 1000)]
-    low = "value is below min_value = 1"
-    assert quarantined(warehouse, "interactions") == [(3, "rating", low), (4, "rating", low)]
+    assert seen_only(warehouse) == [
+        ("a", "2", 9, -2.0, None, "amount below min_value"),
+        ("a", "2", 1001, 0.0, None, "amount below min_value"),
+    ]
+    assert quarantined(warehouse, "interactions") == []
+
+
+def test_of_one_time_the_event_of_interest_counts_and_of_those_without_one_stays(
+    warehouse: Warehouse,
+) -> None:
+    rows = [
+        *(EVENT, GOOD, ("a", "1", "1", "1000", "hide"), ("a", "1", "1", "1001", "hide")),
+        *(("b", "2", "", "1000", "hide"), ("b", "2", "", "1000", "other"), ("b", "2", "", "1000", "hide")),
+    ]
+    load_rows(warehouse, rows, data=with_events(WEIGHTED))
+    assert seen_only(warehouse) == [
+        ("a", "1", 1001, None, "hide", "weight 0"),
+        ("b", "2", 1000, None, "hide", "weight 0"),
+    ]
+    assert merged_rows(warehouse)["line"].to_list() == [3, 5, 6]
+
+
+def test_the_newest_delivery_says_what_shows_interest(warehouse: Warehouse) -> None:
+    rows = [EVENT, ("a", "1", "5", "1000", "x"), ("a", "2", "2", "1001", "x"), ("a", "3", "1", "1002", "x")]
+    rated = TIMED.model_copy(update={"value": "rating", "event": None})
+    load_rows(warehouse, rows, data=with_events(rated))
+    high = with_events(rated.model_copy(update={"min_value": 3.0}))
+    for _ in range(2):
+        load_rows(warehouse, rows, data=high)
+        assert events(warehouse) == [("a", "1", 5.0, 1000)]
+        assert [row[1] for row in seen_only(warehouse)] == ["2", "3"]
+    load_rows(warehouse, [EVENT, ("b", "1", "1", "1000", "x"), rows[1]], data=high)
+    assert [row[:2] for row in seen_only(warehouse)] == [("a", "2"), ("a", "3"), ("b", "1")]
+    load_rows(warehouse, rows, data=with_events(rated.model_copy(update={"min_value": 2.0})))
+    assert [row[:2] for row in seen_only(warehouse)] == [("a", "3"), ("b", "1")]
+    assert [row[1] for row in events(warehouse)] == ["1", "2"]
 
 
 def test_ids_are_trimmed_and_the_heaviest_then_the_last_of_repeated_events_counts(
@@ -111,7 +157,7 @@ def test_ids_are_trimmed_and_the_heaviest_then_the_last_of_repeated_events_count
     assert warehouse.run("select event_type from core.interactions where item_id = '1'") == [("last",)]
     assert merged_rows(warehouse)["line"].to_list() == [2, 3]
     assert loaded.totals.filter(kind="interactions").rows() == [
-        ("interactions", "interactions.csv", 5, 2, 1, 2)
+        ("interactions", "interactions.csv", 5, 2, 1, 2, 0)
     ]
 
 
@@ -204,7 +250,9 @@ def test_sums_are_checked(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SourceError, match="delivered 3 rows of items, but 2 were used"):
         check_sums(totals.with_columns(used=pl.when(kind="items").then(2).otherwise("used")))
     monkeypatch.setattr(validation.merging, "write_quarantine", lambda *_: None)
-    with pytest.raises(SourceError, match="1 were used, 0 quarantined and 0 merged: nothing was written"):
+    with pytest.raises(
+        SourceError, match="1 were used, 0 quarantined, 0 merged and 0 seen only: nothing was"
+    ):
         load_rows(warehouse, [*rows, ("a", "unknown")])
     assert len(events(warehouse)) == 1
 
@@ -262,12 +310,14 @@ texts = strategies.one_of(
 def test_whatever_is_delivered_the_sums_hold(
     warehouse: Warehouse, interactions: list[Row], items: list[Row]
 ) -> None:
-    for table in ("core.items", "core.users", "core.interactions"):
+    for table in ("core.items", "core.users", "core.interactions", "core.seen_only"):
         warehouse.run(f"delete from {table}")
     data = Data(
         source="files",
         items=Items(categories="kinds", active="kinds", content=("kinds",), duplicates="most_common"),
-        interactions=WEIGHTED.model_copy(update={"value": "rating", "event_weights": {"1": 2.0, "a": 1.0}}),
+        interactions=WEIGHTED.model_copy(
+            update={"value": "rating", "event_weights": {"1": 2.0, "a": 1.0, "0": 0.0}, "min_value": 1.0}
+        ),
     )
     good = [("a", "1", "1", str(1000 + n), "1") for n in range(13)]  # most times are numbers
     rows = [EVENT, *interactions, *good]
@@ -293,7 +343,7 @@ def test_further_tables_about_items(warehouse: Warehouse) -> None:
     loaded = load_rows(warehouse, [("user_id", "item_id"), ("a", "1")], data=data, also1=about)
     found = warehouse.run("select description, content, attributes from core.items where item_id = '1'")
     assert found == [("A heist goes wrong.", '{"studio":"Warner"}', '{"n":"7"}')]
-    assert loaded.totals.filter(kind="also1").rows() == [("also1", "also1.csv", 4, 1, 2, 1)]
+    assert loaded.totals.filter(kind="also1").rows() == [("also1", "also1.csv", 4, 1, 2, 1, 0)]
     assert quarantined(warehouse, "also1") == [
         (4, "id", "item id is not in the catalogue"),
         (5, "id", "item id is missing"),

@@ -1,6 +1,6 @@
 """What a check of a delivery found, for the terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -25,8 +25,9 @@ def check_table(found: "Findings") -> Group:
     return Group(*parts)
 
 
-def _sources(rows: Iterable[Mapping[str, Any]]) -> Table:
-    names = ("rows_in", "used", "quarantined", "merged")
+def _sources(rows: Collection[Mapping[str, Any]]) -> Table:
+    names = ["rows_in", "used", "quarantined", "merged"]
+    names += ["seen_only"] if any(row["seen_only"] for row in rows) else []
     columns = [text("source"), word("kind"), *(figure(name.replace("_", " ")) for name in names)]
     shown = [(_exact(row["source"]), row["kind"], *(f"{row[name]:,}" for name in names)) for row in rows]
     return Table("Rows", columns, shown)
@@ -47,6 +48,11 @@ def _used(answer: Mapping[str, Any]) -> list[str]:
     lines = [f"Used: {counts}"]
     if answer["sparsity"] is not None:
         lines[0] += f"; of all pairs of user and item, {answer['sparsity']:z.2%} have no interaction"
+    if answer["seen_only"]:
+        told = answer["seen_only_reasons"]
+        reasons = [f"{one['count']:,}: " * (len(told) > 1) + one["reason"] for one in told]
+        kept = f"Seen only: {answer['seen_only']:,}, of no interest, and not recommended again"
+        lines.append(f"{kept} ({'; '.join(reasons)})")
     time, coverage = answer["time_range"], answer["text_coverage"]
     if time["order_is_time"]:
         order = (

@@ -13,6 +13,8 @@ KEYS = [
     "items",
     "users",
     "interactions",
+    "seen_only",
+    "seen_only_reasons",
     "sparsity",
     "time_range",
     "text_coverage",

@@ -12,7 +12,10 @@ events as (
 ),
 people as (
     select count(distinct user_id) as users
-    from (select user_id from staging."interactions:used" union all select user_id from staging."users:used")
+    from (
+        select user_id from staging."interactions:used" union all select user_id from staging."interactions:seen only"
+        union all select user_id from staging."users:used"
+    )
 )
 select count(item_id) as items, any_value(users) as users, any_value(interactions) as interactions,
     any_value(pairs) as pairs, any_value(first) as first, any_value(last) as last,

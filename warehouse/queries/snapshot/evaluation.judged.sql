@@ -1,0 +1,4 @@
+-- [part]
+select *
+from evaluation.judged
+order by part
