@@ -63,5 +63,7 @@ def print_outcome(settings: "Settings") -> None:
     show("  .venv/bin/polyrec ui")
     show(f"    Prefect at http://127.0.0.1:{settings.prefect_port}")
     show(f"    MLflow at http://127.0.0.1:{settings.mlflow_port}")
-    show(f"  .venv/bin/{f'polyrec recommend {shlex.quote(users[0])}':28}a whole list")
+    if len(users):
+        asked = shlex.join(["polyrec", "recommend", *(["--"] if users[0].startswith("-") else []), users[0]])
+        show(f"  .venv/bin/{asked:27} a whole list")
     show(f"  .venv/bin/{'polyrec report --json':28}all figures")

@@ -37,18 +37,21 @@ def build_report(reader: Reader) -> dict[str, Any]:
     for row in against_best.iter_rows(named=True):
         if row["part"] in models.get(row["model"], {}):
             models[row["model"]][row["part"]]["vs_best_single"] = _difference(row, model=row["other"])
-    current = reader.query("current_publication").row(0, named=True)
+    current, champion = reader.query("current_publication").row(0, named=True), _champion(reader)
     fusion = _fusion(reader, current, models)  # takes the fusions out of the models
     return {
         "dataset": settings["data"]["source"],
         "protocol": protocol,
         "order_is_time": order_is_time,
-        "notes": notes(protocol, order_is_time, _is_of_older_lists(reader), judged),
+        "notes": [
+            *notes(protocol, order_is_time, _is_of_older_lists(reader), judged),
+            *_brought_back(reader, champion),
+        ],
         "seed": settings["seed"],
         "k": k,
         **({"draw": settings["data"]["draw"]} if protocol == "cold_item" else {}),
         "split_hash": reader.query("split_parts")["split_hash"][0],
-        "champion": _champion(reader),
+        "champion": champion,
         **reader.query("data_counts").row(0, named=True),
         "judged": judged,
         "texts": _texts(runs["corpus"]),
@@ -64,6 +67,17 @@ def build_report(reader: Reader) -> dict[str, Any]:
         "peak_rss_mb": round(max(row["counts"]["peak_rss_mb"] for row in runs.values()), 1),
         "test_looks": reader.query("test_looks").height,
     }
+
+
+def _brought_back(reader: Reader, champion: Mapping[str, Any]) -> list[str]:
+    """Whose lists are served, where these are not those that were evaluated last."""
+    origin = champion["origin_id"]
+    if origin is None or origin == reader.query("last_made")["publication_id"].item():
+        return []
+    return [
+        f"The lists of {origin} were brought back and are served, with the weights shown; "
+        "figures are of the lists that were made last."
+    ]
 
 
 def _is_of_older_lists(reader: Reader) -> bool:

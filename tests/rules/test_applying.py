@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.rules.applying import FALLBACK, apply_hard_rules, around_rules, ruled_lists
 from tasks.rules.book import RuleBook
-from tasks.rules.effects import effects_table, rule_effects
+from tasks.rules.effects import effects_of_rows, effects_table, rule_effects
 from tests.rules import ruling
 from tests.rules.ruling import ITEMS, USERS, book, candidates, listed, lists, named
 from warehouse.errors import PolyrecError
@@ -237,6 +237,13 @@ def test_effects_are_counted() -> None:
     assert effects.filter(user_id="child", rule="grown")["items"].to_list() == [2]
     assert {"rule": "pin", "effect": "moved", "items": 3, "users": 3} in effects_table(effects)
     assert effects_table(effects_of(rows_of(lists(book())), book())) == []
+    given = candidates()
+    kept = [[ITEMS[item] for item in of_user if item >= 0] for of_user in given.items]
+    kept[0].append("no longer there")
+    rows = pl.DataFrame({"user_id": [USERS[user] for user in given.users], "item_ids": kept})
+    gone = pl.DataFrame({"user_id": ["gone"], "item_ids": [["i0"]]})
+    again = effects_of_rows(rows_of(lists(told)), pl.concat([gone, rows]), told)
+    assert again.equals(effects)
 
 
 def test_a_pin_that_a_hard_rule_forbids_to_some_is_unmet() -> None:
