@@ -19,6 +19,7 @@ class Cause(NamedTuple):
     says: str
 
 
+ONLY_NEW = "lists hold new items only"
 ARRANGING = ("bury", "cap")
 """Kinds of rules that push the items they are about down."""
 
@@ -51,6 +52,19 @@ class Rules:
         return [one.name for one in rules if self._book.about(one, self._user, self._item)]
 
 
+def _had(snapshot: Snapshot, user_id: str, item_id: str) -> list[Cause]:
+    """Whether a user had an item, or saw it without interest."""
+    if item_id in snapshot.query("past_items", user_id=user_id)[ITEM]:
+        says = f"Already had: item {item_id!r} is in the history of user {user_id!r}, and {ONLY_NEW}."
+        return [Cause("already had", says)]
+    seen = snapshot.query("seen_only_of_user", user_id=user_id).filter(item_id=item_id)
+    if seen.is_empty():
+        return []
+    why = seen["reason"][0] + ("" if seen["value"][0] is None else f", {seen['value'][0]:zg}")
+    says = f"Seen without interest: user {user_id!r} had item {item_id!r} ({why}), and {ONLY_NEW}."
+    return [Cause("seen only", says)]
+
+
 def causes_of(
     snapshot: Snapshot, settings: Settings, rules: Rules, user_id: str, item: Mapping[str, Any]
 ) -> list[Cause]:
@@ -58,9 +72,8 @@ def causes_of(
     item_id, catalogue = item[ITEM], settings.catalogue
     name = f"item {item_id!r}"
     found: list[Cause] = []
-    if rules.any_seen and item_id in snapshot.query("past_items", user_id=user_id)[ITEM]:
-        says = f"Already had: {name} is in the history of user {user_id!r}, and lists hold new items only."
-        found.append(Cause("already had", says))
+    if rules.any_seen:
+        found += _had(snapshot, user_id, item_id)
     if not item["active"]:
         says = f"Not active: {name} is no longer delivered, or its own column of the catalogue says so."
         found.append(Cause("inactive", says))

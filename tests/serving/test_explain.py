@@ -1,7 +1,9 @@
 """Explanations in a toy shop, where it is known which past action a recommendation comes from."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -9,10 +11,12 @@ import polars as pl
 import pytest
 
 from flows.cli.tables.explain import explanation
+from serving.causes import Rules, causes_of
 from serving.counterfactual import rescored
 from serving.explain import explain
 from serving.explain_user import UserFusion
 from serving.lists import recommend
+from serving.published import known_item
 from tasks.arrays.vectors import centred
 from tasks.embedding.interests import Histories, interest_vectors
 from tasks.fusion.candidate_store import candidate_rows
@@ -28,7 +32,7 @@ from tests.matching.matched import match
 from tests.serving.test_visitors import BLOCKED, IDS, WEIGHTS, Toy, fill, publish, words
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
-from warehouse.snapshot import Snapshot, reading
+from warehouse.snapshot import Snapshot, reading, write_snapshot
 
 USER, CAUSE = "u99", "f04"  # dark films, and one funny one in between
 HISTORY = ["f01", CAUSE, "f03", "f05", "f07"]
@@ -205,6 +209,22 @@ def test_what_keeps_an_item_out_is_named(
     assert [cause["kind"] for cause in answer["causes"]] == kinds
     assert says in answer["not_listed"] and answer["score"] is answer["rank"] is None
     assert "Not in the list." in shown(explanation(answer), 80)
+
+
+def test_what_was_seen_without_interest_is_not_listed(settings: Settings, tmp_path: Path) -> None:
+    shutil.copytree(settings.data_folder, tmp_path / "warehouse" / "data")
+    elsewhere = settings.model_copy(update={"home": tmp_path})
+    event = {"user_id": USER, "item_id": "f19", "event_time": 9, "value": 1.0, "reason": "below min_value"}
+    with writing(elsewhere.data_folder, "a test") as warehouse:
+        warehouse.append("core.seen_only", pl.DataFrame([event]))
+        write_snapshot(warehouse, "p")
+    with reading(elsewhere.data_folder) as snapshot:
+        before, after = (snapshot.query("items_left", user_id=user)["items"][0] for user in ("nobody", USER))
+        assert before - after == len(HISTORY) + 1
+        (cause,) = causes_of(
+            snapshot, elsewhere, Rules(snapshot, elsewhere, USER, "f19"), USER, known_item(snapshot, "f19")
+        )
+    assert cause.kind == "seen only" and "(below min_value, 1)" in cause.says
 
 
 @pytest.mark.parametrize(

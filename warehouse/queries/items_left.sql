@@ -4,3 +4,4 @@ from core.items
 where
     coalesce(active, true) and coalesce(allowed, true)
     and item_id not in (select item_id from core.interactions where user_id = $user_id)
+    and item_id not in (select item_id from core.seen_only where user_id = $user_id)
