@@ -1,10 +1,11 @@
 """The Prefect and MLflow servers of this project, and the environment in which its flows run.
 
 Prefect reads its environment when it is imported, so `prefect_environment` comes before that, and nothing
-here imports it. Without a server each run starts Prefect's own temporary one on the same database, so its
-runs are there when `polyrec ui` is next opened.
+here imports it. Without a server each run starts a temporary one on the same database, so its runs are there
+when `polyrec ui` is next opened.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -13,9 +14,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -103,6 +104,30 @@ def prefect_environment(settings: Settings) -> None:
     address = running_prefect(settings)
     if address is not None:
         os.environ.setdefault("PREFECT_API_URL", address)
+
+
+def temporary_prefect(settings: Settings) -> Callable[[], None]:
+    """Start a temporary Prefect server where a run would find none; returns what waits until it answers.
+
+    It ends with this process. Where Prefect is loaded already, its environment cannot be changed any more: it
+    starts one by itself.
+    """
+    asked = os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"].lower() in ("true", "1")
+    if not asked or "PREFECT_API_URL" in os.environ or "prefect" in sys.modules:
+        return lambda: None
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        told = listener.fileno(), os.getpid(), settings.cache_folder
+        server = replace(
+            prefect_server(settings),
+            port=listener.getsockname()[1],
+            command=(sys.executable, "-m", "flows.temporary", *map(str, told)),
+            environment={"PREFECT_UI_ENABLED": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"},
+        )
+        children = [_start(server, listener.fileno())]
+    atexit.register(_stop, children)
+    os.environ["PREFECT_API_URL"] = f"{server.url}/api"
+    return lambda: _wait([server], children)
 
 
 def running_prefect(settings: Settings) -> str | None:
@@ -231,7 +256,7 @@ def _environment(server: Server) -> dict[str, str]:
     return {**kept, **server.environment}
 
 
-def _start(server: Server) -> subprocess.Popen[bytes]:
+def _start(server: Server, *descriptors: int) -> subprocess.Popen[bytes]:
     """Start in a process group of its own, so that all its processes can be stopped, when we say so."""
     server.folder.mkdir(parents=True, exist_ok=True)
     with server.log.open("wb") as log:
@@ -243,6 +268,7 @@ def _start(server: Server) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=descriptors,
         )
 
 

@@ -37,12 +37,14 @@ def run(
 
 def run_flow(name: str, settings: "Settings", config: Path | None) -> Any:
     """Run the flow of this name, on this project's Prefect database or its running server."""
-    from flows.servers import prefect_environment
+    from flows.servers import prefect_environment, temporary_prefect
 
     # The traceback of a failed flow is in the Prefect UI; here its one line is enough.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     prefect_environment(settings)
+    wait = temporary_prefect(settings)
     flow = getattr(import_module(f"flows.{name}"), name)
+    wait()
     return flow(str(config.resolve()) if config else None)
 
 

@@ -108,13 +108,18 @@ class Settings(BaseSettings):
         return self.home.resolve() / "warehouse" / "data"
 
     @property
-    def models_folder(self) -> Path:
-        """Where models are kept that were rewritten or fitted once, for every home to read.
+    def cache_folder(self) -> Path:
+        """Where what is prepared once is kept, for every home to read.
 
         Raises:
             SettingsError: no cache is set, and the user has no folder for one.
         """
-        return (self.cache or user_cache()).resolve() / "models"
+        return (self.cache or user_cache()).resolve()
+
+    @property
+    def models_folder(self) -> Path:
+        """Where models are kept that were rewritten or fitted once."""
+        return self.cache_folder / "models"
 
     @property
     def mlflow_folder(self) -> Path:
