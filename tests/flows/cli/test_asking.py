@@ -154,7 +154,7 @@ class TestWhoHasEverything:
     def test_why_not(self, full: Ask) -> None:
         answer = told(full("explain", "all", "i03", "--json"))
         assert [cause["kind"] for cause in answer["causes"]] == ["already had"]
-        assert "Already had: item 'i03'" in full("explain", "u1", "i08").out
+        assert "Already had: item 'i08'" in full("explain", "u1", "i08").out
         assert told(full("explain", "all-but-i07", "i07", "--json"))["rank"] == 1
 
 
