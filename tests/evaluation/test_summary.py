@@ -87,7 +87,7 @@ def test_a_report_says_when_its_figures_are_of_older_lists(warehouse: Warehouse)
 @pytest.mark.parametrize(
     ("header", "row", "expected"),
     [
-        (("user_id", "item_id", "time"), ("a", "1", "1000"), False),
+        (("user_id", "item_id", "time"), ("a", "1", "1700000000"), False),
         (("user_id", "item_id"), ("a", "1"), True),
     ],
 )
