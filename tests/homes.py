@@ -60,7 +60,7 @@ files = ["CASE/interactions.csv"]
 user = "user_id"
 item = "item_id"
 time = "timestamp"
-
+FURTHER
 [corpus]
 angle_set = "products"
 
@@ -70,6 +70,10 @@ trials = {TRIALS}
 [evaluation]
 resamples = 200
 """
+
+
+SMALL_KEYS = {"dislikes": 'value = "rating"\nmin_value = 1\n'}
+"""Further keys of [data.interactions], by case."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def small_home(folder: Path, case: str) -> Home:
     """A home whose tables are those of a small world, without a run; its matchers are the default ones."""
     home = new_home(folder)
     config = SMALL_CONFIG.replace("HOME", str(folder)).replace("CASE", str(CASES / case))
-    home.config.write_text(config, encoding="utf-8")
+    home.config.write_text(config.replace("FURTHER", SMALL_KEYS.get(case, "")), encoding="utf-8")
     return home
 
 

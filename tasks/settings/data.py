@@ -119,9 +119,9 @@ class Interactions(Table):
     event: str | None = None
     """The column that holds the type of an event."""
     event_weights: dict[str, float] = Field(default_factory=dict)
-    """What an event of each type counts: {view = 1, buy = 5}; others are left out. Empty: 1 for all."""
+    """What an event of each type counts: {view = 1, buy = 5}; others are seen only. Empty: 1 for all."""
     min_value: float | None = None
-    """Rows with a lower value show no interest and are set aside. By default every rating is interest."""
+    """Rows with a lower value only make an item seen, and show no interest. By default all show it."""
     unknown_items: Literal["quarantine", "add"] = "quarantine"
     """What becomes of events with items that the catalogue lacks: set aside, or added under their id."""
 

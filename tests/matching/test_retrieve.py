@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from scipy.sparse import csr_matrix
 
 from tasks.matching import registry
 from tasks.matching.contract import UserBatch
@@ -54,6 +57,21 @@ def test_candidates_are_the_union_of_the_own_tops_without_what_was_seen() -> Non
         assert found["own_rank"].to_list() == [1, 2] * N_USERS
     proposed = frame.group_by("user", "item").agg(pl.col("own_rank").is_not_null().any())
     assert proposed["own_rank"].all()
+
+
+def test_what_was_seen_only_is_no_candidate_and_teaches_nothing() -> None:
+    data, frame = checkerboard(), candidates(m=N_ITEMS)
+    user, item = frame.select("user", "item").row(0)
+    seen_only = csr_matrix(([1.0], ([user], [item])), shape=(N_USERS, N_ITEMS), dtype=np.float32)
+    told = replace(data, seen_only=seen_only)
+    assert told.had[user, item] == 1 and told.had.nnz == data.seen.nnz + 1
+    matcher = Popularity(PopularitySettings())
+    found = []
+    for one in (data, told):
+        matcher.fit(one)
+        found.append(pl.concat(Retrieval([matcher], one, 4, N_ITEMS).candidates(np.arange(N_USERS))))
+    gone = found[0].join(found[1], on=["user", "item", "score"], how="anti")
+    assert gone.select("user", "item").rows() == [(user, item)] and found[1].height == found[0].height - 1
 
 
 def test_scores_are_those_of_the_matrix() -> None:
