@@ -15,8 +15,6 @@ HEADLINES = {
 }
 REPORTED = (*HEADLINES, "hit_coverage", "calibration")
 """What stands at the top of each part of the JSON; tables have no room for all of it."""
-JUDGED = "users"
-"""Among the metrics of a model and part: how many users judged its lists."""
 FEW_USERS = 20
 """With fewer, figures say little."""
 FUSION, DIVERSE = "fusion", "fusion_diverse"
@@ -69,17 +67,21 @@ def notes(
         )
     for part, of_part in (judged or {}).items():
         if of_part["nothing_left"]:
-            left, users = of_part["nothing_left"], of_part["users"]
+            judged_ones, others = map(_users, (of_part["users"], of_part["nothing_left"]))
             found.append(
-                f"{PARTS[part]}: {users:,} users are judged. Another {left:,} are not: what they went on to "
-                "choose they had before, or lists may not hold it, so nothing was left to find."
+                f"On {NAMED[part]} {judged_ones} judged and {others} not: what was held back of theirs they "
+                "had before, or lists may not hold it, so nothing was left to find."
             )
     return found
 
 
+def _users(n: int) -> str:
+    return "1 user is" if n == 1 else f"{n:,} users are"
+
+
 def judged_users(report: Mapping[str, Any], part: str) -> int | None:
     """How many users judged the lists of a part; None where an older version did not say."""
-    found: int | None = report["fusion"].get(part, {}).get(JUDGED)
+    found: int | None = report.get("judged", {}).get(part, {}).get("users")
     return found
 
 
@@ -99,8 +101,7 @@ def judging(report: Mapping[str, Any]) -> Iterator[str]:
         )
     for part, n in users.items():
         if n and n < FEW_USERS:
-            who = "1 user was" if n == 1 else f"{n} users were"
-            yield f"Only {who} judged on {part}: its figures say little."
+            yield f"Only {_users(n)} judged on {part}: its figures say little."
 
 
 def part_report(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, Any]:
@@ -108,17 +109,18 @@ def part_report(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str,
 
     Args:
         figures: metric name to its value and, where there is an interval, low and high; a headline that the
-            data cannot give is left out. Where no user could judge, all headlines are None.
+            data cannot give is left out.
         k: length of the lists.
     """
-    if figures.get(JUDGED, {}).get("value") == 0:
-        return {f"{one}_at_{k}": None for one in REPORTED} | {"ndcg_ci": None, "intervals": {}, JUDGED: 0}
     named = {name: figures[name] for name in (f"{one}_at_{k}" for one in REPORTED) if name in figures}
     intervals = {name: [one["low"], one["high"]] for name, one in named.items() if "low" in one}
     part: dict[str, Any] = {name: one["value"] for name, one in named.items()} | {"intervals": intervals}
-    if JUDGED in figures:
-        part[JUDGED] = int(figures[JUDGED]["value"])
     return part | ({"ndcg_ci": intervals[f"ndcg_at_{k}"]} if f"ndcg_at_{k}" in intervals else {})
+
+
+def unjudged_part(k: int) -> dict[str, Any]:
+    """The same of a part that nobody could judge: None in the place of figures."""
+    return {f"{one}_at_{k}": None for one in REPORTED} | {"ndcg_ci": None, "intervals": {}, "metrics": {}}
 
 
 def champion_line(report: Mapping[str, Any]) -> str:

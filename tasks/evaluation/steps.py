@@ -10,12 +10,12 @@ from tasks.evaluation.report import FUSIONS, judged_users, report_markdown
 from tasks.evaluation.summary import build_report
 from tasks.evaluation.tables import (
     best_single,
+    clear_figures,
     spreads,
     write_comparisons,
     write_groups,
     write_judged,
     write_metrics,
-    write_nothing,
     write_per_user,
 )
 from tasks.evaluation.truth import NothingToJudge, read_truth
@@ -68,7 +68,7 @@ def evaluate(run: StageRun, part: str) -> None:
         truth, user_ids, item_ids = read_truth(warehouse, run.settings, part)
     except NothingToJudge as nothing:
         get_run_logger().warning("%s", nothing)
-        write_nothing(run, part, sorted({*rows["model"], *FUSIONS}))
+        clear_figures(run, part)
         return
     truths = truths_at(truth, settings.all_k)
     lists: dict[str, Codes] = {}

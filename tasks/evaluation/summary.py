@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.evaluation.report import DIVERSE, FUSION, notes, part_report
+from tasks.evaluation.report import DIVERSE, FUSION, FUSIONS, notes, part_report, unjudged_part
 from tasks.metrics.groups import NAMES
 from warehouse.errors import PolyrecError
 from warehouse.sql import Reader
@@ -20,8 +20,8 @@ def build_report(reader: Reader) -> dict[str, Any]:
     Raises:
         PolyrecError: nothing has been evaluated yet.
     """
-    metrics = reader.query("metrics")
-    if metrics.is_empty():
+    metrics, judged = reader.query("metrics"), _judged(reader.query("judged"))
+    if metrics.is_empty() and not judged:
         raise PolyrecError(
             "lists are published, but their evaluation is missing: the run that made them ended before it, "
             "or still goes on; evaluate them: polyrec run --stage evaluation"
@@ -29,15 +29,19 @@ def build_report(reader: Reader) -> dict[str, Any]:
     runs = {row["stage"]: row for row in reader.query("last_runs").iter_rows(named=True)}
     settings = json.loads(runs["fusion"]["settings"])
     k, protocol = settings["evaluation"]["k"], settings["data"]["protocol"]
-    judged = _judged(reader.query("judged"))
     order_is_time = bool(runs["ingest"]["counts"].get("order_is_time"))
     comparisons = reader.query("comparisons").with_columns(pl.col("part").replace(PART_KEYS))
+    current = reader.query("current_publication").row(0, named=True)
     models = _models(metrics, k)
+    names = list(models) or [*json.loads(current["weights"]), *FUSIONS]
+    for part in (part for part, of_part in judged.items() if not of_part["users"]):
+        for model in names:
+            models.setdefault(model, {})[part] = unjudged_part(k)
     against_best = comparisons.filter(pl.col("best") & (pl.col("metric") == f"ndcg_at_{k}"))
     for row in against_best.iter_rows(named=True):
         if row["part"] in models.get(row["model"], {}):
             models[row["model"]][row["part"]]["vs_best_single"] = _difference(row, model=row["other"])
-    current, champion = reader.query("current_publication").row(0, named=True), _champion(reader)
+    champion = _champion(reader)
     fusion = _fusion(reader, current, models)  # takes the fusions out of the models
     return {
         "dataset": settings["data"]["source"],

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tasks.arrays.types import Codes, Floats
-from tasks.evaluation.report import FUSION, FUSIONS, JUDGED
+from tasks.evaluation.report import FUSION, FUSIONS
 from tasks.evaluation.truth import read_item_age
 from tasks.items.recommendable import held_back
 from tasks.metrics.bootstrap import Spread, bootstrap_means, spread_of
@@ -41,18 +41,13 @@ def write_judged(run: StageRun, part: str) -> None:
 
 
 def write_metrics(run: StageRun, part: str, models: Evaluations, spread: Spreads) -> None:
-    """Every metric at every k, with an interval where it is a mean over users or heads the report.
-
-    Beside them, how many users the lists were judged by.
-    """
+    """Every metric at every k, with an interval where it is a mean over users or heads the report."""
     columns = {
         (model, metric): values for model, one in models.items() for metric, values in one.per_user.items()
     }
     intervals = _intervals(run, columns)
-    rows: list[tuple[Any, ...]] = []
+    rows = []
     for model, evaluation in models.items():
-        users = float((~np.isnan(evaluation.per_user[f"ndcg_at_{run.settings.evaluation.k}"])).sum())
-        rows.append((model, JUDGED, users, None, None))
         for metric, value in evaluation.metrics.items():
             name, _, k = metric.partition("_at_")
             low = high = None
@@ -65,11 +60,9 @@ def write_metrics(run: StageRun, part: str, models: Evaluations, spread: Spreads
     _replace(run, "metrics", part, rows, ("model", "metric", "value", "low", "high"))
 
 
-def write_nothing(run: StageRun, part: str, models: Iterable[str]) -> None:
-    """Say of each model that nobody could judge its lists, in the place of all older figures of the part."""
-    rows = [(model, JUDGED, 0.0, None, None) for model in models]
-    _replace(run, "metrics", part, rows, ("model", "metric", "value", "low", "high"))
-    for table in ("per_user", "comparisons", "groups", "group_comparisons"):
+def clear_figures(run: StageRun, part: str) -> None:
+    """Remove all figures of a part: nobody can judge its lists any more."""
+    for table in ("metrics", "per_user", "comparisons", "groups", "group_comparisons"):
         run.warehouse.delete(f"evaluation.{table}", {"part": part})
 
 

@@ -25,7 +25,7 @@ from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_valu
 from tasks.studies.search_plots import search_figure
 from tasks.studies.validation_metrics import Validation
 from tasks.studies.window import read_window, reading, too_few_users
-from warehouse.columns import TRAIN, VALIDATION
+from warehouse.columns import TRAIN, USER, VALIDATION
 from warehouse.errors import SettingsError
 
 STAGE = "tuning"
@@ -82,14 +82,14 @@ class _Tuning:
         self.settings, self.trials, self.minutes = settings, trials, minutes
         self.k = k = settings.evaluation.k
         with reading(settings, "polyrec tune") as source:
-            window = read_window(source.warehouse, settings, TRAIN)
             events = relevant_events(source.warehouse, settings, VALIDATION)
+            if (judged := events[USER].n_unique()) < FEWEST_USERS:
+                raise too_few_users(judged)
+            window = read_window(source.warehouse, settings, TRAIN)
         relevant = interaction_matrix(events, window.user_ids, window.item_ids)
         block = settings.matching.block_users
         self.validation = Validation(window.data, relevant, window.recommendable, k, block)
         users = self.validation.users
-        if len(users) < FEWEST_USERS:
-            raise too_few_users(len(users))
         self.fold = folds_of([window.user_ids[int(user)] for user in users], settings.seed)
         # Of all that figures depend on beside a matcher's settings: other trials are not comparable.
         self.digest = fingerprint(window.digest, events, k)

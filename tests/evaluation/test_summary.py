@@ -1,5 +1,6 @@
 """The report as a dictionary: read from the tables alone."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 def evaluated(warehouse: Warehouse) -> None:
     """Leave what an evaluation leaves at least."""
-    columns = {"model": ["fusion"], "part": ["test"], "metric": ["users"], "value": [0.0]}
-    warehouse.replace("evaluation.metrics", pl.DataFrame(columns))
+    judged = pl.DataFrame({"part": ["validation", "test"], "users": [0, 0], "nothing_left": [2, 0]})
+    warehouse.replace("evaluation.judged", judged)
     warehouse.execute("record_test_look", split_hash="s", fusion_id="f", mlflow_run_id="m")
 
 
@@ -65,9 +66,19 @@ def load_events(run: StageRun, header: Sequence[str], *rows: tuple[str, ...]) ->
 
 
 def test_before_evaluation_a_report_says_what_is_missing(warehouse: Warehouse) -> None:
-    warehouse.delete("evaluation.metrics", {})
+    warehouse.delete("evaluation.judged", {})
     with pytest.raises(PolyrecError, match="evaluation is missing.*polyrec run --stage evaluation"):
         build_report(warehouse)
+
+
+def test_where_nobody_can_be_judged_there_are_no_figures(warehouse: Warehouse) -> None:
+    report = build_report(warehouse)
+    json.dumps(report, allow_nan=False)
+    for part in (report["fusion"]["test"], report["fusion"]["val"], report["models"]["ease"]["test"]):
+        assert {part[name] for name in ("ndcg_at_10", "ild_at_10", "coverage_at_10", "ndcg_ci")} == {None}
+    text = report_markdown(report)
+    assert "Nobody could be judged on validation or on test." in text
+    assert "2 users" in text and "0.000" not in text
 
 
 def test_a_report_says_when_its_figures_are_of_older_lists(warehouse: Warehouse) -> None:

@@ -40,10 +40,10 @@ def test_figures_are_numbers_or_null_and_the_report_says_who_could_be_judged(sma
     assert set(report["stages"]) == set(STAGES)
     fusion, text = report["fusion"], report_markdown(report)
     for part, judged in zip(("val", "test"), JUDGED[case], strict=True):
-        assert fusion[part]["users"] == judged
+        assert report["judged"][part]["users"] == judged
         assert (fusion[part]["ndcg_at_10"] is None) == (judged == 0)
     assert ("Nobody could be judged on validation or on test." in text) == (JUDGED[case] == (0, 0))
-    assert ("Only 1 user was judged on test" in text) == (case == "one-user")
+    assert ("Only 1 user is judged on test" in text) == (case == "one-user")
     tuned = JUDGED[case][0] > 1
     assert fusion["tuned"] == tuned
     assert ("Too few users could be judged on validation to tune the fusion" in text) == (not tuned)
