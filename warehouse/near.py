@@ -9,7 +9,7 @@ from warehouse.sql import Reader
 def near(reader: Reader, kind: Literal["users", "items"], wanted: str) -> str:
     """Ids that may be meant, the likest first, as the end of a sentence; else where all ids are.
 
-    An id that looks the same as what is wanted, being made of other characters, is written out.
+    An id that looks the same as another one, being made of other characters, is written out.
     """
     found = reader.query(f"near_{kind}", wanted=wanted)
     if found.is_empty():
@@ -19,5 +19,6 @@ def near(reader: Reader, kind: Literal["users", "items"], wanted: str) -> str:
 
 
 def _quoted(id_: str, wanted: str) -> str:
-    same = unicodedata.normalize("NFC", id_) == unicodedata.normalize("NFC", wanted)
-    return ascii(id_) if same else repr(id_)
+    composed = unicodedata.normalize("NFC", id_)
+    looks_alike = id_ != composed or composed == unicodedata.normalize("NFC", wanted)
+    return ascii(id_) if looks_alike else repr(id_)

@@ -72,7 +72,7 @@ def main() -> None:
         if sys.flags.dev_mode:
             raise
         what = f"{type(error).__name__}: {error}"
-        complain(f"a fault of the program, which PYTHONDEVMODE=1 shows the place of: {what}", "red")
+        complain(f"this was not foreseen (PYTHONDEVMODE=1 shows where): {what}", "red")
         code = 1
     if "prefect" in sys.modules:
         _leave(code)

@@ -15,6 +15,8 @@ def misread(error: ClickException, words: Sequence[str]) -> str:
     if isinstance(error, NoSuchOption):
         return _no_such_option(error, context, words)
     said = _plain(error)
+    if said.startswith("got unexpected extra argument"):
+        said += "; an id with a space in it stands in quotes"
     return said if said.endswith("?") else f"{said}; see `{context.command_path} --help`"
 
 

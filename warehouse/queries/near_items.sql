@@ -4,16 +4,19 @@ with bare as (
     select
         item_id,
         title,
-        ltrim(regexp_replace(lower(nfc_normalize(trim(item_id))), '\.0+$', ''), '0') as id,
         lower(nfc_normalize(trim(title))) as named,
-        ltrim(regexp_replace(lower(nfc_normalize(trim($wanted))), '\.0+$', ''), '0') as wanted
+        lower(nfc_normalize(trim($wanted))) as words,
+        coalesce(nullif(ltrim(regexp_replace(
+            strip_accents(lower(regexp_replace(trim(item_id), '\.0+$', ''))), '[^\pL\pN]', '', 'g'), '0'), ''), trim(item_id)) as id,
+        coalesce(nullif(ltrim(regexp_replace(
+            strip_accents(lower(regexp_replace(trim($wanted), '\.0+$', ''))), '[^\pL\pN]', '', 'g'), '0'), ''), trim($wanted)) as wanted
     from core.items
 ),
 measured as (
     select *,
         greatest(1, length(wanted) // 3) as most,
         case when abs(length(id) - length(wanted)) <= most then damerau_levenshtein(id, wanted) else 99 end as distance,
-        case when abs(length(named) - length(wanted)) <= most then damerau_levenshtein(named, wanted) else 99 end as off
+        case when abs(length(named) - length(words)) <= most then damerau_levenshtein(named, words) else 99 end as off
     from bare
     where wanted <> ''
 )
@@ -22,7 +25,7 @@ select item_id as id, title
 from measured
 where
     id = wanted or starts_with(id, wanted) or (distance < length(wanted) and distance <= most)
-    or (length(wanted) >= 3 and (contains(named, wanted) or off <= most))
+    or (length(words) >= 3 and (contains(named, words) or off <= most))
 order by
     id <> wanted, not starts_with(id, wanted) and distance > most, least(distance, off), length(named), item_id
 limit 3

@@ -1,23 +1,24 @@
--- [user] whose id is like $wanted, the likest first, at most 3: the same but for case, spaces around it, the form of its
--- accents (NFC, NFD), zeros in front, ".0" behind; or one that begins like it; or one a few letters away
+-- [user] whose id is like $wanted, the likest first, at most 3: the same but for case, accents, zeros in front, ".0" behind
+-- and all that is no letter and no digit; or one that begins like it; or one a few letters away
 with bare as (
     select
         user_id,
-        ltrim(regexp_replace(lower(nfc_normalize(trim(user_id))), '\.0+$', ''), '0') as id,
-        ltrim(regexp_replace(lower(nfc_normalize(trim($wanted))), '\.0+$', ''), '0') as wanted
+        coalesce(nullif(ltrim(regexp_replace(
+            strip_accents(lower(regexp_replace(trim(user_id), '\.0+$', ''))), '[^\pL\pN]', '', 'g'), '0'), ''), trim(user_id)) as id,
+        coalesce(nullif(ltrim(regexp_replace(
+            strip_accents(lower(regexp_replace(trim($wanted), '\.0+$', ''))), '[^\pL\pN]', '', 'g'), '0'), ''), trim($wanted)) as wanted
     from core.users
 ),
 measured as (
-    select *, damerau_levenshtein(id, wanted) as distance
+    select *,
+        greatest(1, length(wanted) // 3) as most,
+        case when abs(length(id) - length(wanted)) <= most then damerau_levenshtein(id, wanted) else 99 end as distance
     from bare
-    where abs(length(id) - length(wanted)) <= greatest(1, length(wanted) // 3) or starts_with(id, wanted)
+    where wanted <> ''
 )
 
 select user_id as id, null::varchar as title
 from measured
-where
-    id = wanted
-    or (wanted <> '' and starts_with(id, wanted))
-    or (distance < length(wanted) and distance <= greatest(1, length(wanted) // 3))
-order by id <> wanted, distance, user_id
+where id = wanted or starts_with(id, wanted) or (distance < length(wanted) and distance <= most)
+order by id <> wanted, distance, length(user_id), user_id
 limit 3

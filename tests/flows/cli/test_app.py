@@ -95,6 +95,45 @@ def test_an_error_of_several_lines_is_one_line(
     refused(polyrec("report"), r"polyrec: one; two [/] :cat:\x1b[31m")
 
 
+def test_what_nobody_foresaw_is_one_line_too(
+    polyrec: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("tasks.settings.load_settings", fail)
+    answer = polyrec("report")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == (
+        "polyrec: this was not foreseen (PYTHONDEVMODE=1 shows where): ZeroDivisionError: by zero\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("recommend -5", "has no option -5; if it is an id, write it after --, and options before: "),
+        ("recommend --k 3 -5 --json", "polyrec recommend --k 3 --json -- -5"),
+        ("recommend --k=3 -5", "polyrec recommend --k=3 -- -5"),
+        ("explain -5 -12", "polyrec explain -- -5 -12"),
+        ("explain --no-counterfactual 3 -12", "polyrec explain --no-counterfactual -- 3 -12"),
+        ("texts -12", "polyrec texts show -- -12"),
+        ("texts show -12", "polyrec texts show -- -12"),
+        ("forget --yes -5", "polyrec forget --yes -- -5"),
+        ("report --jsn", "`polyrec report` has no option --jsn; did you mean --json?"),
+        ("report -5", "`polyrec report` has no option -5; see `polyrec report --help`"),
+        ("recommend a b", "extra argument(s) (b); an id with a space in it stands in quotes; see `polyrec"),
+        ("recomend", "no such command 'recomend'. Did you mean 'recommend'?"),
+        ("texts show", "missing argument 'item'; see `polyrec texts show --help`"),
+        ("recommend 1 --k many", "invalid value for '--k'"),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_one_line(
+    polyrec: Callable[..., Answer], words: str, said: str
+) -> None:
+    refused(polyrec(*words.split()), said)
+
+
 class TestConfiguration:
     @pytest.mark.parametrize(
         "command", [["run"], ["recommend", "1"], ["texts", "1"], ["export", "x.csv"], ["report"], ["ui"]]

@@ -1,5 +1,6 @@
 """A figure that rounds to zero has no minus: every place that writes figures asks for that (`z`, PEP 682)."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import serving.sentences
 import tasks.evaluation.report
+from flows.cli.printing import print_json
 from flows.cli.tables import table
 from flows.cli.tables.explain import explanation
 from flows.cli.tables.relevance import relevance_table
@@ -79,6 +81,15 @@ def test_no_table_shows_a_minus_before_zero(render: Any, answer: Mapping[str, An
     printed = shown(render(just_below_zero(answer)), 200)
     assert not MINUS_ZERO.search(printed), printed
     assert re.search(r"\b0\.00", printed)
+
+
+def test_no_json_has_a_minus_before_zero_or_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json(
+        {"a": [-0.0, (1.5, -0.0)], "b": {"c": float("nan"), "d": -1e-9}, "e": [float("inf"), -0, True]}
+    )
+    told = capsys.readouterr().out
+    assert "-0.0" not in told
+    assert json.loads(told) == {"a": [0, [1.5, 0]], "b": {"c": None, "d": -1e-9}, "e": [None, 0, True]}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
