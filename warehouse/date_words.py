@@ -1,19 +1,10 @@
 """How people write dates: patterns that bring them, step by step, into the form of ISO 8601.
 
-A step is a pattern and what takes its place; steps of a group are taken in order, by texts that its guard
-matches. Case does not matter. Month names become `m01` to `m12`.
+A step is a pattern and what takes its place; steps are taken in order, on every text. Case does not matter.
+Month names become `m01` to `m12`.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
-
-class Steps(NamedTuple):
-    """Replacements for the texts that a guard matches; all texts where it is empty."""
-
-    guard: str
-    replaced: Sequence[tuple[str, str]]
-
+Steps = list[tuple[str, str]]
 
 FULL_WIDTH = ("０１２３４５６７８９：／．，－", "0123456789:/.,-")
 """Signs of the width of a Chinese character, and what they stand for."""
@@ -45,83 +36,65 @@ def _any(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
-WORDS = Steps(
-    r"\pL{2}",
-    [
-        (r"^(?:" + _any(_WEEKDAYS) + r")\b[.,]* *", ""),
-        *(
-            (rf"(^|[^\pL])(?:{_any(words)})\.?($|[^\pL])", rf"\1 m{number:02} \2")
-            for number, words in enumerate(_MONTHS, start=1)
-        ),
-        (rf"(^|[ \d])(?:{_BETWEEN})\.?($| )", r"\1 "),
-        (r" *\([^()]*\)$", ""),  # the name of a zone behind its offset, as browsers write it
-        (r" +", " "),
-        (r"^ ", ""),
-        (r"^(\d{1,2})(?:st|nd|rd|th|er|[.º])? ?[/-]? ?m(\d\d) ?[/-]? ?(\d{4})(.*)$", r"\3-\2-\1 \4"),
-        (r"^(\d{1,2})(?:st|nd|rd|th|er|[.º])? ?[/-]? ?m(\d\d) ?[/-]? ?(\d\d)(\D.*)?$", r"Y\3-\2-\1 \4"),
-        (r"^m(\d\d) (\d{1,2}) (\d{1,2}:\d\d(?::\d\d)?)( .*)? (\d{4})$", r"\5-\1-\2 \3\4"),
-        (r"^m(\d\d) ?[/-]? ?(\d{1,2})(?:st|nd|rd|th|\.)?[ /-]+(\d{4})(.*)$", r"\3-\1-\2 \4"),
-        (r"^(\d{4}) ?[/-]? ?m(\d\d) ?[/-]? ?(\d{1,2})(.*)$", r"\1-\2-\3 \4"),
-    ],
-)
+WORDS: Steps = [
+    (r"^(?:" + _any(_WEEKDAYS) + r")\b[.,]* *", ""),
+    *(
+        (rf"(^|[^\pL])(?:{_any(words)})\.?($|[^\pL])", rf"\1 m{number:02} \2")
+        for number, words in enumerate(_MONTHS, start=1)
+    ),
+    (rf"(^|[ \d])(?:{_BETWEEN})\.?($| )", r"\1 "),
+    (r" *\([^()]*\)$", ""),  # the name of a zone behind its offset, as browsers write it
+    (r" +", " "),
+    (r"^ ", ""),
+    (r"^(\d{1,2})(?:st|nd|rd|th|er|[.º])? ?[/-]? ?m(\d\d) ?[/-]? ?(\d{4})(.*)$", r"\3-\2-\1 \4"),
+    (r"^(\d{1,2})(?:st|nd|rd|th|er|[.º])? ?[/-]? ?m(\d\d) ?[/-]? ?(\d\d)(\D.*)?$", r"Y\3-\2-\1 \4"),
+    (r"^m(\d\d) (\d{1,2}) (\d{1,2}:\d\d(?::\d\d)?)( .*)? (\d{4})$", r"\5-\1-\2 \3\4"),
+    (r"^m(\d\d) ?[/-]? ?(\d{1,2})(?:st|nd|rd|th|\.)?[ /-]+(\d{4})(.*)$", r"\3-\1-\2 \4"),
+    (r"^(\d{4}) ?[/-]? ?m(\d\d) ?[/-]? ?(\d{1,2})(.*)$", r"\1-\2-\3 \4"),
+]
 """Weekdays and months by their names, in eight languages."""
 
-MARKS = Steps(
-    "[年月日时時点點分년월일시분午前後오]",
-    [
-        (r"(?:上午|午前|오전) *([\d:时時点點시 分분秒초]+)", r" \1 am"),
-        (r"(?:下午|午後|오후) *([\d:时時点點시 分분秒초]+)", r" \1 pm"),
-        (r"(\d{1,2}) ?[时時点點시] ?(?:(\d{1,2}) ?[分분])?(?: ?(\d{1,2}) ?[秒초])?", r" \1:\2:\3"),
-        (r"^(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]?(.*)$", r"\1-\2-\3 \4"),
-        (r" +", " "),
-    ],
-)
+MARKS: Steps = [
+    (r"(?:上午|午前|오전) *([\d:时時点點시 分분秒초]+)", r" \1 am"),
+    (r"(?:下午|午後|오후) *([\d:时時点點시 分분秒초]+)", r" \1 pm"),
+    (r"(\d{1,2}) ?[时時点點시] ?(?:(\d{1,2}) ?[分분])?(?: ?(\d{1,2}) ?[秒초])?", r" \1:\2:\3"),
+    (r"^(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]?(.*)$", r"\1-\2-\3 \4"),
+    (r" +", " "),
+]
 """Dates and times with a Chinese, Japanese or Korean word behind each number."""
 
-LETTERS = Steps(
-    r"\d ?(?:[ap]\.?m\b|h(?:\d|\b))",
-    [
-        (r" (\d{1,2}) ?h ?(\d\d)?\b", r" \1:\2"),
-        *((rf" 0?{hour}((?::\d\d)*(?:\.\d+)?) ?p\.?m\b\.?", rf" {hour + 12}\1") for hour in range(1, 12)),
-        (r" 12((?::\d\d)*(?:\.\d+)?) ?a\.?m\b\.?", r" 00\1"),
-        (r" (\d{1,2}(?::\d\d)*(?:\.\d+)?) ?[ap]\.?m\b\.?", r" \1"),
-    ],
-)
+LETTERS: Steps = [
+    (r" (\d{1,2}) ?h ?(\d\d)?\b", r" \1:\2"),
+    *((rf" 0?{hour}((?::\d\d)*(?:\.\d+)?) ?p\.?m\b\.?", rf" {hour + 12}\1") for hour in range(1, 12)),
+    (r" 12((?::\d\d)*(?:\.\d+)?) ?a\.?m\b\.?", r" 00\1"),
+    (r" (\d{1,2}(?::\d\d)*(?:\.\d+)?) ?[ap]\.?m\b\.?", r" \1"),
+]
 """Times of twelve hours, and times with an h."""
 
-TIMES = Steps(
-    "",
-    [
-        (r"^(\d{4}-\d{1,2}-\d{1,2}) ?[T:_-] ?(\d)", r"\1 \2"),
-        (r"^(\S+ \d{1,2})\.(\d\d)(?:\.(\d\d))?( .*)?$", r"\1:\2:\3\4"),
-        (r"^(\S+ \d{1,2})$", r"\1:00"),
-        (r":+( |$)", r"\1"),
-        (r"^(\S+ \d{1,2})( |$)", r"\1:00\2"),
-        (r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)?([+-]\d\d):?(\d\d)?$", r"\1\2:\3"),
-        (r":$", ""),
-        (r"^(\S+) *$", r"\1"),
-    ],
-)
+TIMES: Steps = [
+    (r"^(\d{4}-\d{1,2}-\d{1,2}) ?[T:_-] ?(\d)", r"\1 \2"),
+    (r"^(\S+ \d{1,2})\.(\d\d)(?:\.(\d\d))?( .*)?$", r"\1:\2:\3\4"),
+    (r"^(\S+ \d{1,2})$", r"\1:00"),
+    (r":+( |$)", r"\1"),
+    (r"^(\S+ \d{1,2})( |$)", r"\1:00\2"),
+    (r"(:\d\d(?:\.\d+)?) ?(?:UTC|GMT)?([+-]\d\d):?(\d\d)?$", r"\1\2:\3"),
+    (r":$", ""),
+    (r"^(\S+) *$", r"\1"),
+]
 """The time behind a date that is as ISO 8601 writes it."""
 
 _YEARS = [(r"^Y([0-6]\d)-", r"20\1-"), (r"^Y([7-9]\d)-", r"19\1-")]
 
-FIRST = Steps(
-    "",
-    [
-        (r"^(\d{8,19}),\d+$", r"\1"),  # a number of seconds with a decimal comma
-        (r"(:\d\d),(\d+)", r"\1.\2"),
-        (r"[\s\x{a0}\x{202f},]+", " "),
-    ],
-)
+FIRST: Steps = [
+    (r"^(\d{8,19}),\d+$", r"\1"),  # a number of seconds with a decimal comma
+    (r"(:\d\d),(\d+)", r"\1.\2"),
+    (r"[\s\x{a0}\x{202f},]+", " "),
+]
 
-NUMBERS = Steps(
-    "",
-    [
-        (r"^(\d{4}) ?[./] ?(\d{1,2}) ?[./] ?(\d{1,2})\.?(\D.*)?$", r"\1-\2-\3 \4"),
-        (r"^(\d{4})(\d\d)(\d\d)[T _-](\d\d):?(\d\d)(?::?(\d\d))?(.*)$", r"\1-\2-\3 \4:\5:\6\7"),
-    ],
-)
+NUMBERS: Steps = [
+    (r"^(\d{4}) ?[./] ?(\d{1,2}) ?[./] ?(\d{1,2})\.?(\D.*)?$", r"\1-\2-\3 \4"),
+    (r"^(\d{4})(\d\d)(\d\d)[T _-](\d\d):?(\d\d)(?::?(\d\d))?(.*)$", r"\1-\2-\3 \4:\5:\6\7"),
+]
 """Dates in numbers, the year first."""
 
 _ORDERS = {"day_first": r"\3-\2-\1 \4", "month_first": r"\3-\1-\2 \4"}
@@ -132,7 +105,7 @@ def in_order(dots: str | None, others: str | None) -> Steps:
 
     Where the order is not known, a date is read that can have one order only.
     """
-    steps: list[tuple[str, str]] = []
+    steps: Steps = []
     for signs, order in ((r"\.", dots), (r"[/-]", others)):
         between = rf" ?{signs} ?"
         for first, second, how in (
@@ -146,4 +119,4 @@ def in_order(dots: str | None, others: str | None) -> Steps:
             start = rf"^({first}){between}({second}){between}"
             steps.append((rf"{start}(\d{{4}})(\D.*)?$", _ORDERS[how]))
             steps.append((rf"{start}(\d\d)(\D.*)?$", "Y" + _ORDERS[how]))
-    return Steps("", [*steps, *_YEARS, (" +", " ")])
+    return [*steps, *_YEARS, (" +", " ")]

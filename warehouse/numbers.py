@@ -46,20 +46,25 @@ class NumberForms:
 
 def look_at_numbers(run: Run, relation: str, column: str, decimal: Mark | None) -> NumberForms:
     """Look at a column (SQL) of a relation, once; a second time only where not all are plain numbers."""
-    filled = f"(select {trimmed(column)} as x from {relation} where not {blank(column)})"
+    number = f"try_cast({column} as double)"
     plain, other = run(
-        f"select count(number), count(*) - count(number) from (select try_cast(x as double) as number "
-        f"from {filled})"
+        f"""select count(number), count(*) filter (other)
+            from (select {number} as number, case when {number} is null then not {blank(column)} end as other
+                from {relation})"""
     )[0]
     found = NumberForms(plain, other, decimal or ".", decimal is not None)
     if not other:
         return found
+    tests = (
+        *(_only(mark) for mark in ".,"),
+        _matches("t", _EITHER[","]),
+        f"{_matches('t', _APART)} and try_cast(t as double) is null",
+        "t <> x",
+    )
+    counts = ", ".join(f"coalesce(sum(rows) filter ({test}), 0)::bigint" for test in tests)
     points, commas, either, grouped, currency = run(
-        f"""select {", ".join(f"count(*) filter ({_only(mark)})" for mark in ".,")},
-                count(*) filter ({_matches("t", _EITHER[","])}),
-                count(*) filter ({_matches("t", _APART)} and try_cast(t as double) is null),
-                count(*) filter (t <> x)
-            from (select x, {_bare("x")} as t from {filled})"""
+        f"select {counts} from (select x, {_bare('x')} as t, rows "
+        f"from (select {trimmed(column)} as x, count(*) as rows from {relation} group by x))"
     )[0]
     if decimal is None:
         found = replace(found, decimal=_mark(points, commas, either))

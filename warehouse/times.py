@@ -6,12 +6,12 @@ whether small whole numbers are positions in an order. A column is looked at onc
 itself cost no more than that.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from warehouse.date_words import FIRST, FULL_WIDTH, LETTERS, MARKS, NUMBERS, TIMES, WORDS, Steps, in_order
+from warehouse.date_words import FIRST, FULL_WIDTH, LETTERS, MARKS, NUMBERS, TIMES, WORDS, in_order
 from warehouse.expressions import blank, trimmed
 from warehouse.sql import text_of
 
@@ -85,16 +85,18 @@ def begin_of(day: date) -> int:
 def look_at_times(run: Run, relation: str, column: str, rules: TimeRules) -> TimeForms:
     """Look at a column (SQL) of a relation, once; a second time only where the order of dates matters."""
     units = ", ".join(f"count(*) filter ({_within('n', rules, unit)})" for unit in UNITS.values())
-    compact = f"n >= {_COMPACT} and {_compact('n')} between {rules.earliest} and {rules.latest}"
-    plausible = f"iso between {rules.earliest} and {rules.latest}"
+    window = f"between {rules.earliest} and {rules.latest}"
+    # Cases, since these leave alone the rows that need not be looked at.
+    whole = f"case when n < {rules.earliest} then {_is_whole('x')} end"
     row = run(
-        f"""select {units}, count(*) filter ({compact}),
-                count(*) filter ({plausible}), count(*) filter (not {plausible}),
-                count(*) filter (n between 0 and {rules.earliest} - 1 and whole and not ({compact})),
-                count(*) filter (n is null and iso is null), count(*)
-            from (select n, whole, case when n is null then {_iso("x", rules.timezone)} end as iso
-                from (select {column} as x, {_number(column)} as n, {_is_whole(column)} as whole
-                    from {relation} where not {blank(column)}))"""
+        f"""select {units}, count(day),
+                count(*) filter (iso {window}), count(*) filter (iso not {window}),
+                count(*) filter (n >= 0 and whole and day is null), count(*) filter (other),
+                count(*) filter (n is not null or iso is not null or other)
+            from (select n, iso, {whole} as whole, case when {_compact("n")} {window} then n end as day,
+                    case when n is null and iso is null then not {blank("x")} end as other
+                from (select x, n, case when n is null then {_iso("x", rules.timezone)} end as iso
+                    from (select {column} as x, {_number(column)} as n from {relation})))"""
     )[0]
     rows = dict(zip((*UNITS, *FORMS), row, strict=False))
     found = TimeForms(rules, rows, row[-1], rules.date_order or "day_first", rules.date_order)
@@ -104,15 +106,14 @@ def look_at_times(run: Run, relation: str, column: str, rules: TimeRules) -> Tim
 def _with_order(run: Run, relation: str, column: str, found: TimeForms) -> TimeForms:
     """With what the dates of a column tell about the order of day and month."""
     counts = run(
-        f"""select between = '.' as dots, count(*) filter (a > 12 and b <= 12) as days,
-                count(*) filter (b > 12 and a <= 12) as months,
-                count(*) filter (a <= 12 and b <= 12) as both, count(*) as ordered
-            from (select p.between, try_cast(p.a as integer) as a, try_cast(p.b as integer) as b
-                from (select regexp_extract({_plain_signs(trimmed(column))}, '{_DAY_AND_MONTH}',
-                        ['a', 'between', 'b']) as p
-                    from {relation}
-                    where not {blank(column)} and {_number(column)} is null
-                        and {_iso(column, found.rules.timezone)} is null)
+        f"""select between = '.' as dots, coalesce(sum(rows) filter (a > 12 and b <= 12), 0)::bigint,
+                coalesce(sum(rows) filter (b > 12 and a <= 12), 0)::bigint,
+                coalesce(sum(rows) filter (a <= 12 and b <= 12), 0)::bigint, sum(rows)::bigint
+            from (select p.between, try_cast(p.a as integer) as a, try_cast(p.b as integer) as b, rows
+                from (select regexp_extract({_plain_signs("x")}, '{_DAY_AND_MONTH}',
+                        ['a', 'between', 'b']) as p, rows
+                    from (select {trimmed(column)} as x, count(*) as rows from {relation}
+                        where not {_is_date(column)} and try_cast({column} as double) is null group by x))
                 where p.a <> '')
             group by dots"""
     )
@@ -147,11 +148,30 @@ def time_of(column: str, forms: TimeForms) -> str:
         ways.append(_seconds(_number(column), rules))
     if forms.rows["ISO dates"] or forms.rows["dates outside"] or not ways:
         ways.append(_iso(column, rules.timezone))
-    if forms.rows["other dates"]:
-        number = _seconds(_number("t"), rules)
-        read = f"coalesce({_iso('t', rules.timezone)}, {number})"
-        ways.append(f"list_transform([{_in_iso_form(trimmed(column), forms)}], lambda t: {read})[1]")
-    return f"coalesce({', '.join(ways)})"
+    plain = f"coalesce({', '.join(ways)})"
+    if not forms.rows["other dates"]:
+        return plain
+    # A case leaves rows alone that need no more, as coalesce does not.
+    usual, number = _usual(trimmed(column), forms), _seconds(_number("t"), rules)
+    read = f"coalesce({_iso('t', rules.timezone)}, {number})"
+    other = f"list_transform([{_in_iso_form(trimmed(column), forms)}], lambda t: {read})[1]"
+    return f"""case when {plain} is not null then {plain}
+        when {usual} between {rules.earliest} and {rules.latest} then {usual}
+        when not {blank(column)} then {other} end"""
+
+
+def _usual(text: str, forms: TimeForms) -> str:
+    """Seconds of the most frequent forms of dates in numbers whose year is last, fast."""
+    days = [
+        ("%d{0}%m{0}%Y" if order == "day_first" else "%m{0}%d{0}%Y").format(sign)
+        for sign, order in ((".", forms.with_dots), ("/", forms.with_others), ("-", forms.with_others))
+        if order
+    ]
+    formats = ", ".join(text_of(f"{day}{time}") for day in days for time in (" %H:%M", " %H:%M:%S", ""))
+    read = f"try_strptime({text}, [{formats}])"
+    if forms.rules.timezone.upper() != "UTC":
+        read = f"timezone({text_of(forms.rules.timezone)}, {read})::timestamp"
+    return f"floor(epoch({read}))::bigint"
 
 
 def time_fault(column: str, time: str, forms: TimeForms, section: str) -> str:
@@ -194,8 +214,9 @@ def _day(seconds: int) -> str:
 
 
 def _is_date(column: str) -> str:
-    """Whether a text may begin with a year and a month."""
-    return f"substr({column}, 5, 1) in ('-', '/')"
+    """Whether a text may begin with a year of four digits and a month."""
+    digits = " and ".join(f"substr({column}, {place}, 1) >= '0'" for place in (2, 3))
+    return f"(substr({column}, 5, 1) in ('-', '/') and {digits})"
 
 
 def _number(column: str) -> str:
@@ -253,16 +274,7 @@ def _plain_signs(text: str) -> str:
 def _in_iso_form(text: str, forms: TimeForms) -> str:
     """The text of a date as ISO 8601 writes it, as far as its form is known."""
     numbers = in_order(forms.with_dots, forms.with_others)
-    return _replaced(_plain_signs(text), [FIRST, MARKS, WORDS, NUMBERS, numbers, LETTERS, TIMES])
-
-
-def _replaced(text: str, groups: Iterable[Steps]) -> str:
-    for guard, steps in groups:
-        replaced = "t" if guard else text
-        for pattern, by in steps:
-            replaced = f"regexp_replace({replaced}, {text_of(pattern)}, {text_of(by)}, 'gi')"
-        if guard:
-            taken = f"case when regexp_matches(t, {text_of(guard)}, 'i') then {replaced} else t end"
-            replaced = f"list_transform([{text}], lambda t: {taken})[1]"
-        text = replaced
+    text = _plain_signs(text)
+    for pattern, by in (*FIRST, *MARKS, *WORDS, *NUMBERS, *numbers, *LETTERS, *TIMES):
+        text = f"regexp_replace({text}, {text_of(pattern)}, {text_of(by)}, 'gi')"
     return text

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tasks.ingest.delivered import checked
 from tasks.ingest.dialect import find_dialect, text_encoding
-from tasks.ingest.files import File, find_files, lending
+from tasks.ingest.files import File, find_files, folder_keys, lending
 from tasks.ingest.records import physical_lines, read_records
 from tasks.ingest.survey import survey
 from tasks.settings.data import Table
@@ -41,8 +41,12 @@ def sample(table: Table, base: Path, n: int = 1000) -> Sample:
     file = files[0]
     with lending(file):
         if file.format == "csv":
-            return Sample(file.name, _csv_rows(file, table, n))
-        return Sample(file.name, _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n))
+            rows = _csv_rows(file, table, n)
+        else:
+            rows = _json_rows(file, n) if file.format == "json" else _parquet_rows(file, n)
+    own = {name.lower() for name in rows.columns}
+    keys = {key: value for key, value in folder_keys(file.name).items() if key.lower() not in own}
+    return Sample(file.name, rows.with_columns(pl.lit(value).alias(key) for key, value in keys.items()))
 
 
 def _csv_rows(file: File, table: Table, n: int) -> pl.DataFrame:

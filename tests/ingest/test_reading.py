@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.ingest.reading import stage
+from tasks.ingest.sample import sample
 from tasks.settings.data import Table
 from tests.ingest.files import bad_of, balances, read, refuse, rows_of
 from warehouse.connection import Warehouse
@@ -170,7 +171,7 @@ def test_parquet_values_as_text(opened: Warehouse, tmp_path: Path) -> None:
     staged = stage(opened, "items", Table(files=("a.parquet",)), tmp_path)
     first, second = rows_of(opened, staged)
     assert first[2:] == ("17850", "2011-01-02 03:04:05", '{"name":"x"}', "true", "ab")
-    assert second[2:] == ("nan", None, None, None, "\\xFF")
+    assert second[2:] == (None, None, None, None, "\\xFF")
 
 
 def test_parquet_text_that_is_not_utf8_is_set_aside(opened: Warehouse, tmp_path: Path) -> None:
@@ -265,3 +266,50 @@ def test_staging_again_takes_the_place_of_the_old(opened: Warehouse, tmp_path: P
     assert bad_of(opened) == [] and rows_of(opened, staged) == [("a.csv", 2, "1")]
     clear(opened)
     assert rows_of(opened, read(opened, tmp_path, b"c\n2\n")) == [("a.csv", 2, "2")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl"])
+def test_a_column_wins_over_the_key_of_a_folder_and_other_keys_are_columns(
+    opened: Warehouse, tmp_path: Path, name: str
+) -> None:
+    for day in ("2025-03-04", "__HIVE_DEFAULT_PARTITION__"):
+        folder = tmp_path / f"log/Day={day}/kind=a%20b"
+        folder.mkdir(parents=True)
+        rows = pl.DataFrame({"id": ["1", "2"], "KIND": ["own", None]})
+        write = {"a.csv": rows.write_csv, "a.parquet": rows.write_parquet, "a.jsonl": rows.write_ndjson}
+        write[name](folder / name)
+    table = Table(files=("log/**/a.*",))
+    staged = stage(opened, "items", table, tmp_path)
+    assert staged.columns == ["id", "KIND", "Day"]
+    days = {row[4] for row in rows_of(opened, staged)}
+    assert ([row[3] for row in rows_of(opened, staged)], days) == (["own", None] * 2, {"2025-03-04", None})
+    assert sample(table, tmp_path).rows.columns == ["id", "KIND", "Day"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding", "setting"),
+    [
+        ("\ufeff", "utf-16-le", "auto"),
+        ("\ufeff", "utf-16-be", "auto"),
+        ("", "utf-16-le", "auto"),
+        ("", "utf-16-be", "utf-16"),
+    ],
+)
+@pytest.mark.parametrize("size", [9, 1 << 20])
+def test_utf_16_is_read(
+    opened: Warehouse, tmp_path: Path, mark: str, encoding: str, setting: str, size: int
+) -> None:
+    text = f'{mark}id\ttitle\r\n1\tMüsli 🥣\r\n2\t"two\r\nlines"\r\n3\r\n4\tgood\r\n'
+    bad = "5\tx\ud800\r\n".encode(encoding, "surrogatepass")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.ingest.files.CHUNK", size)
+        staged = read(opened, tmp_path, text.encode(encoding) + bad, encoding=setting)
+        assert [row[1:] for row in rows_of(opened, staged)] == [
+            (2, "1", "Müsli 🥣"),
+            (3, "2", "two\r\nlines"),
+            (6, "4", "good"),
+        ]
+        assert [(row[1], str(row[3])[:14]) for row in bad_of(opened)] == [
+            (5, "has 1 field, n"),
+            (7, "holds the byte"),
+        ]
