@@ -16,7 +16,7 @@ from tasks.ingest.splits import split_interactions
 from tasks.matching.data import read_fit
 from tasks.run.stage import StageRun, stage_run
 from tasks.settings import Settings, load_settings
-from tasks.settings.data import Protocol
+from tasks.settings.data import Data, Protocol
 from tasks.studies.window import Window
 from warehouse.columns import TEST, VALIDATION
 from warehouse.connection import DATABASE, Warehouse, writing
@@ -142,10 +142,9 @@ def _known_data(settings: Settings) -> dict[str, Any] | None:
     if runs.is_empty():
         return None
     ran = json.loads(runs["settings"][0])
-    return {
-        "data": {name: ran["data"].get(name) for name in _data_of(settings)},
-        "split": {"protocol": ran["data"]["protocol"], "seed": ran["seed"]},
-    }
+    # What an older version wrote lacks the settings that are new, which then had their defaults' meaning.
+    then = settings.model_copy(update={"data": Data.model_validate(ran["data"]), "seed": ran["seed"]})
+    return {"data": _data_of(then), "split": _split_of(then)}
 
 
 def _data_of(settings: Settings) -> dict[str, Any]:

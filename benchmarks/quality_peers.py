@@ -31,7 +31,9 @@ from tasks.studies.window import Window
 from warehouse.columns import ITEM, MATCHER, RANK, SCORE, USER
 
 TOP_N = 200
-ONE_FIT_S = 1800.0  # of a fit that no budget bounds: the first trial, and what is fitted with chosen settings
+ONE_FIT_S = (
+    1800.0  # of a fit that no budget bounds: the first trial of a long search, and fits with chosen settings
+)
 STARTUP_TRIALS = 5
 
 
@@ -42,6 +44,8 @@ class Budget:
     trials: int
     minutes: float
     """What is used up first ends a peer's search; its first trial is waited for."""
+    first_s: float = ONE_FIT_S
+    """So long; a peer that has not done one trial by then is left out."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +180,12 @@ class Bout:
             trial = study.ask()
             parameters = {name: _suggest(trial, name, one) for name, one in known["space"].items()}
             try:
-                answer = self.ask("validation", parameters, left if tried else ONE_FIT_S)
+                answer = self.ask("validation", parameters, left if tried else budget.first_s)
             except (PeerFailed, PeerTooSlow) as error:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 failures.append(str(error))
+                if perf_counter() - start > max(budget.minutes * 60, budget.first_s):
+                    break
                 continue
             per_user = self._ndcg(answer.rows)
             study.tell(trial, mean_defined(per_user))
@@ -187,7 +193,7 @@ class Bout:
             values.append(per_user)
             on_trial(self.peer.name, mean_defined(per_user))
         if not tried:
-            raise PeerFailed(f"{self.peer.name}: not one of {budget.trials} trials succeeded: {failures[0]}")
+            raise PeerFailed(f"not one of its trials succeeded: {failures[0]}")
         table = np.stack(values)  # (T, U)
         chosen = {
             FOLDS[0]: tried[int(table[:, self._half == 0].mean(axis=1).argmax())],

@@ -29,7 +29,7 @@ from benchmarks.quality_ours import (
     score_matchers,
     weights_of,
 )
-from benchmarks.quality_peers import Answer, Bout, Budget, Tuned, together
+from benchmarks.quality_peers import ONE_FIT_S, Answer, Bout, Budget, Tuned, together
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from benchmarks.quality_report import OF_RELATION, Line, comparison_rows, ratios, result_rows, tables
 from tasks.settings import load_settings
@@ -66,7 +66,7 @@ def run(bench: Bench, given: argparse.Namespace, console: Console) -> dict[str, 
     ours = ours_of_home(bench, final) if given.dataset == FILES else _ours_made_here(bench, windows, console)
     peers = [peer for peer in PEERS if peer.name in given.peers]
     minutes = given.budget_minutes or _minutes(ours)
-    budget = Budget(given.trials, minutes / len(peers))
+    budget = Budget(given.trials, minutes / len(peers), min(minutes * 60, ONE_FIT_S))
     cache = load_settings(given.config).data_folder / "quality" / "tuned"
     cache /= f"{given.dataset}-{settings.data.protocol}-{bench.split_hash}.json"
     with tempfile.TemporaryDirectory(prefix="polyrec-peers-") as temporary:
