@@ -51,6 +51,20 @@ class Candidates:
         return self.user_features
 
     @classmethod
+    def joined(cls, blocks: Sequence["Candidates"]) -> "Candidates":
+        """The candidates of several blocks of users as one; blocks ascend, matchers are the same."""
+        width = max(block.items.shape[1] for block in blocks)
+        items = [np.pad(block.items, _missing(block, width), constant_values=-1) for block in blocks]
+        n_users, matchers = sum(len(block.users) for block in blocks), blocks[0].matchers
+        scores = np.zeros((n_users, width, len(matchers)), dtype=np.float32)
+        start = 0
+        for block in blocks:
+            scores[start : start + len(block.users), : block.items.shape[1]] = block.scores
+            start += len(block.users)
+        users = np.concatenate([block.users for block in blocks])
+        return cls(users, np.concatenate(items), scores, matchers)
+
+    @classmethod
     def from_frame(
         cls,
         frame: pl.DataFrame,
@@ -98,6 +112,11 @@ class Candidates:
         items[row, column] = pair_item
         scores[row, column] = by_pair
         return cls(users, items, scores, names)
+
+
+def _missing(block: Candidates, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What pads a block's items to a width, as NumPy takes it."""
+    return (0, 0), (0, width - block.items.shape[1])
 
 
 def _check_complete(

@@ -18,6 +18,8 @@ from tasks.items.recommendable import recommendable_items, relevant_events
 from tasks.run.stage import StageRun
 from warehouse.columns import HISTORY_OF_FIT, ITEM, RANK, TIME, TRAIN, USER, VALIDATION
 
+USERS_AT_ONCE = 2048  # whose rows are pivoted together: bounds memory
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -66,9 +68,13 @@ class Catalogue:
 
     def candidates(self, run: StageRun, fit: str, matchers: Iterable[str]) -> Candidates:
         """The candidates of a fit with the scores of some matchers."""
-        names = list(matchers)
-        rows = run.warehouse.query("candidate_scores", fit=fit, matchers=names)
-        found = Candidates.from_frame(rows, self.user_ids, self.item_ids, names)
+        names, blocks = list(matchers), list[Candidates]()
+        for start in range(0, max(1, len(self.user_ids)), USERS_AT_ONCE):
+            some = self.user_ids[start : start + USERS_AT_ONCE] or [""]
+            of_users = {"first": some[0], "last": some[-1]}
+            rows = run.warehouse.query("scores_of_users", fit=fit, matchers=names, **of_users)
+            blocks.append(Candidates.from_frame(rows, self.user_ids, self.item_ids, names))
+        found = Candidates.joined(blocks)
         return found.with_user_features(self.user_features(run, fit))
 
     def relevant(self, run: StageRun) -> csr_array:

@@ -23,6 +23,7 @@ from tasks.metrics.ranking import contains
 
 FOLDS = ("fold_a", "fold_b")
 FINAL = "all"
+MOST_USERS = 2000  # that one search looks at: more take longer and say little more
 FEWEST_USERS = 2
 """One in each fold: what one teaches is validated on the other."""
 OnTrial = Callable[[str, Trial], None]
@@ -71,7 +72,8 @@ def tune(
     `publish` only the folds choose, which is all that a figure out of fold needs. The lists that are made at
     last have a length of their own, k when None; their first k items are the same. In the folder, where there
     is one, trials are kept while a search lasts, so that it can go on; the key names whatever else decides
-    what a trial is worth, such as the re-ranker. With fewer than two users nothing can be validated, so
+    what a trial is worth, such as the re-ranker. A search looks at 2,000 users at most, drawn by the seed;
+    lists are made for all. With fewer than two users nothing can be validated, so
     nothing is searched: every model is the default one.
     """
     validated = candidates.take(np.flatnonzero(np.diff(validation.relevant.indptr)[candidates.users] > 0))
@@ -83,12 +85,20 @@ def tune(
         if len(fold) < FEWEST_USERS:
             tuning.models[name] = default_model(validated, plan)
             continue
-        _choose(tuning, name, validated.take(mine), validation, plan, on_trial, folder and (folder, key))
+        judging = validated.take(_sampled(mine, plan.seed))
+        _choose(tuning, name, judging, validation, plan, on_trial, folder and (folder, key))
     for name, other in (FOLDS, FOLDS[::-1]):
         mine, model = validated.take(rows[name]), tuning.models[other]
         tuning.items[rows[name]] = model.lists(mine, validation.context, length or plan.k)
         tuning.diverse_items[rows[name]] = model.as_diverse.lists(mine, validation.context, length or plan.k)
     return tuning
+
+
+def _sampled(rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """At most so many of the rows as one search looks at, in their order."""
+    if len(rows) <= MOST_USERS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_USERS, replace=False))
 
 
 def default_model(candidates: Candidates, plan: Plan) -> FusionModel:

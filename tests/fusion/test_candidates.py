@@ -64,3 +64,18 @@ def test_bad_scores_are_refused_with_what_to_do() -> None:
         read(frame, (*toys.MATCHERS, "two_tower"))
     with pytest.raises(ValueError, match="user_id 'stranger' is not among the 40 known ids"):
         read(frame.with_columns(user_id=pl.lit("stranger")))
+
+
+def test_blocks_of_users_join_to_the_whole() -> None:
+    whole = toys.random_candidates()
+    frame = long_rows(whole)
+    first = pl.col("user_id") < toys.USER_IDS[5]
+    blocks = [
+        Candidates.from_frame(rows, toys.USER_IDS, toys.ITEM_IDS, toys.MATCHERS)
+        for rows in (frame.filter(first), frame.filter(~first))
+    ]
+    joined = Candidates.joined(blocks)
+    at_once = Candidates.from_frame(frame, toys.USER_IDS, toys.ITEM_IDS, toys.MATCHERS)
+    np.testing.assert_array_equal(joined.users, at_once.users)
+    np.testing.assert_array_equal(joined.items, at_once.items)
+    np.testing.assert_array_equal(joined.scores, at_once.scores)

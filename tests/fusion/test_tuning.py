@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
+from tasks.fusion import tuning
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.lists import list_rows
 from tasks.fusion.objective import Objective, Validation
@@ -184,3 +185,16 @@ def test_a_tuning_that_was_killed_goes_on_from_its_files(tmp_path: Path) -> None
     changed[whole.users[0]] ^= True
     tuned(folder=kept, relevant=csr_array(changed), publish=False)
     assert len(list(kept.iterdir())) == 4
+
+
+def test_a_search_looks_at_some_of_many_users_and_lists_are_made_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = tuned()
+    monkeypatch.setattr(tuning, "MOST_USERS", 5)
+    some, again = tuned(), tuned()
+    assert some.trials == again.trials and some.trials != whole.trials
+    np.testing.assert_array_equal(some.users, whole.users)
+    assert (some.items[:, 0] >= 0).all()
+    monkeypatch.setattr(tuning, "MOST_USERS", len(whole.users))
+    assert tuned().trials == whole.trials  # bit for bit

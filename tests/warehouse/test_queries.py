@@ -200,6 +200,15 @@ def test_candidate_scores(filled: Warehouse) -> None:
     assert filled.query("candidate_scores", fit="all", matchers=["popularity"]).height == 1
 
 
+def test_scores_of_users_are_those_of_a_block(filled: Warehouse) -> None:
+    def scores(first: str, last: str) -> list[tuple[object, ...]]:
+        rows = filled.query("scores_of_users", fit="all", matchers=["ease"], first=first, last=last)
+        return rows.rows()
+
+    assert scores("a", "b") == scores("b", "b") == [("b", "2", "ease", 0.5)]
+    assert scores("a", "a") == scores("c", "z") == []
+
+
 def test_history_is_latest_first(filled: Warehouse) -> None:
     history = filled.query("history", user_id="a", limit=10)
     assert history.select("title", "value", "event_time").rows() == [
