@@ -1,5 +1,6 @@
 """Files of models: those inside Python packages, found without importing any; those prepared once."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from filelock import FileLock
 from warehouse.errors import PolyrecError
 
 LOCK_TIMEOUT_S = 600.0
+FULL_BYTES = 2**24  # so little is left on a disk where writing fails for want of room
 
 
 def package_file(package: str, relative: str) -> Path:
@@ -63,6 +65,10 @@ def prepared(target: Path, make: Callable[[Path], None]) -> Path:
                 try:
                     make(unfinished)
                     os.replace(unfinished, target)
+                except Exception as error:  # libraries that write files have errors of their own
+                    if shutil.disk_usage(unfinished).free < FULL_BYTES:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                    raise
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:

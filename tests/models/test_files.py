@@ -148,6 +148,19 @@ def test_a_full_cache(tmp_path: Path) -> None:
     assert names(tmp_path, "[!.]*") == names(tmp_path, ".openvino-*") == []
 
 
+def test_a_full_cache_that_a_library_has_other_words_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_folder: Path) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    with pytest.raises(RuntimeError):  # of something else: there is room
+        prepared(tmp_path / "openvino", full)
+    free = files.shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: free)
+    assert "No space left on device" in refused(tmp_path / "openvino", full)
+
+
 def test_a_process_that_never_ends_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
