@@ -48,10 +48,15 @@ def place_tables(database: Path, cache: Path) -> None:
     """Put Prefect's tables, without rows, where there is no database yet: to make them takes it 10 s."""
     with FileLock(database.with_suffix(".lock")):
         if not database.exists():
-            made = prepared(cache / f"prefect-{version('prefect')}", _make_tables)
+            made = prepared(tables_folder(cache), _make_tables)
             partial = database.with_suffix(".partial")
             shutil.copyfile(made / DATABASE, partial)
             partial.replace(database)
+
+
+def tables_folder(cache: Path) -> Path:
+    """Where the tables of this version of Prefect are kept."""
+    return cache / f"prefect-{version('prefect')}"
 
 
 def _make_tables(folder: Path) -> None:

@@ -8,19 +8,20 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from flows.servers import prefect_environment
+from flows.temporary import DATABASE, tables_folder
+from tasks.models.files import prepared
 from tasks.settings import Settings
 from tests.corpus.scripted import ScriptedEngine
-from tests.empty import PREFECT_TABLES, SESSION_FOLDER, copy_database
+from tests.empty import SESSION_FOLDER, copy_database
 from tests.homes import Home, new_home, run_flow, small_home
 from tests.parallel import (
-    IN_PARALLEL,
     pytest_collection_modifyitems,
     pytest_xdist_make_scheduler,
 )
@@ -50,13 +51,6 @@ for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
 
 
 @pytest.fixture(scope="session")
-def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the processes of one session share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if IN_PARALLEL else base
-
-
-@pytest.fixture(scope="session")
 def models_folder() -> Path:
     """Where prepared models are kept, in the session's cache."""
     return Settings().models_folder
@@ -73,14 +67,16 @@ def models(models_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(common: Path) -> Iterator[str]:
+def prefect_api() -> Iterator[str]:
     """The address of a Prefect server with an empty database; flows of this process use it."""
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_DATABASE_CONNECTION_URL
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=300):
         database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().removeprefix("sqlite+aiosqlite:///")
-        copy_database(Path(database), common / PREFECT_TABLES)  # the other servers need not make tables
+        # The other servers need not make tables.
+        copied = partial(copy_database, Path(database))
+        prepared(tables_folder(Settings().cache_folder), lambda folder: copied(folder / DATABASE))
         yield PREFECT_API_URL.value()
 
 

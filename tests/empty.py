@@ -1,5 +1,4 @@
-"""Empty stores, made once and then copied: making the tables anew takes a warehouse 0.1 s,
-MLflow 2 s and Prefect 10 s."""
+"""Empty stores, made once and then copied: making the tables anew takes a warehouse 0.1 s and MLflow 2 s."""
 
 import atexit
 import os
@@ -17,8 +16,6 @@ from warehouse.connection import DATABASE, writing
 
 SESSION_FOLDER = "TESTS_SESSION_FOLDER"
 """Names, in the environment, a folder for all processes of a session: MLflow's tables are made once, too."""
-PREFECT_TABLES = "prefect.db"
-"""In the folder that processes share: Prefect's tables without rows, once one of them has made them."""
 
 
 def with_warehouse(folder: Path) -> Path:

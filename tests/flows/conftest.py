@@ -1,4 +1,3 @@
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +6,9 @@ import polars as pl
 import pytest
 
 from flows.cli import app as cli
+from flows.temporary import DATABASE, place_tables
 from tasks.settings import Settings
-from tests.empty import PREFECT_TABLES, with_warehouse
+from tests.empty import with_warehouse
 from tests.flows.commands import Answer
 from tests.homes import ITEMS, LIST_LENGTH, Home
 from tests.warehouse.conftest import fill
@@ -16,14 +16,13 @@ from warehouse.connection import writing
 
 
 @pytest.fixture(scope="session")
-def servers_home(tmp_path_factory: pytest.TempPathFactory, common: Path) -> Path:
-    """A POLYREC_HOME that tests with real servers share, with Prefect's tables if they were made before."""
-    home = tmp_path_factory.mktemp("home")
-    if (made := common / PREFECT_TABLES).exists():
-        folder = Settings(home=home).data_folder / "prefect"
-        folder.mkdir(parents=True)
-        shutil.copy(made, folder / PREFECT_TABLES)
-    return home
+def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A POLYREC_HOME that tests with real servers share, with Prefect's tables."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    folder = settings.data_folder / "prefect"
+    folder.mkdir(parents=True)
+    place_tables(folder / DATABASE, settings.cache_folder)
+    return settings.home
 
 
 @pytest.fixture
