@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from tests.flows.nights import lists_of, report_of
@@ -43,7 +42,7 @@ def test_dislikes_are_no_interest_in_any_fit_and_all_figures_are_finite(home: Ho
     events = home.query("fit_interactions", protocol="temporal_user", parts=parts)
     assert events.filter(item_id="bad").is_empty() and events["value"].min() == 1
     scores = home.frame("select fit, score from matching.scores")
-    assert set(scores["fit"]) == set(FITS) and np.isfinite(scores["score"]).all()
+    assert set(scores["fit"]) == set(FITS) and scores["score"].is_finite().all()
     report = report_of(home)
     json.dumps(report, allow_nan=False)
     assert (report["seen_only"], report["interactions"]) == (26, events.height)
