@@ -131,7 +131,8 @@ class Bout:
             answer = self._folder / f"{self.peer.name}-{part}-{len(self._answered)}.parquet"
             self._answered[key] = answer, self._fit(answer, part, parameters, timeout_s)
         answer, seconds = self._answered[key]
-        return Answer(pl.read_parquet(answer), seconds["fit_s"], seconds["score_s"])
+        rows = without_seen_only(pl.read_parquet(answer), self._parts[part])
+        return Answer(rows, seconds["fit_s"], seconds["score_s"])
 
     def _fit(
         self, answer: Path, part: str, parameters: Mapping[str, Any], timeout_s: float
@@ -213,6 +214,16 @@ class Bout:
 def judged_ids(window: Window) -> list[str]:
     """Ids of the users whose lists are judged, in their order."""
     return [window.fit.user_ids[int(code)] for code in window.users]
+
+
+def without_seen_only(rows: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Scored lists without what users had by events that show no interest, of which peers are not told."""
+    had = window.fit.data.seen_only
+    if had is None or rows.is_empty():
+        return rows
+    user, item = codes(rows[USER], window.fit.user_ids), codes(rows[ITEM], window.fit.item_ids)
+    kept = rows.filter(pl.Series(np.asarray(had[user, item]).ravel() == 0))
+    return kept.with_columns(pl.col(RANK).rank("ordinal").over(USER).cast(rows.schema[RANK]))
 
 
 def check_rows(rows: pl.DataFrame, window: Window, name: str) -> None:

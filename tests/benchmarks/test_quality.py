@@ -2,25 +2,36 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 
 from benchmarks import quality
 from benchmarks.quality import main
 from benchmarks.quality_choices import PEERS, PYTHON
 from benchmarks.quality_data import Bench, DataError, read_bench, settings_for
 from benchmarks.quality_home import ours_of_home
-from benchmarks.quality_peers import Answer, Bout, Budget, check_rows, judged_ids, together
+from benchmarks.quality_peers import (
+    Answer,
+    Bout,
+    Budget,
+    check_rows,
+    judged_ids,
+    together,
+    without_seen_only,
+)
 from benchmarks.quality_process import PeerFailed, PeerTooSlow, Process, write_part
 from tasks.arrays.vectors import unit
 from tasks.embedding import steps
 from tasks.metrics.folds import folds_of
 from tasks.models.encoder import DIMENSIONS
 from tasks.settings import Settings
+from tasks.studies.window import Window
 from tests.homes import MATCHERS, Home
 from warehouse.columns import VALIDATION
 from warehouse.connection import writing
@@ -102,6 +113,19 @@ def unseen(bench: Bench, row: int) -> tuple[str, list[str]]:
     seen = window.fit.data.seen[[int(window.users[row])]].toarray()[0] > 0
     items = [item for item, has in zip(window.fit.item_ids, seen, strict=True) if not has]
     return judged_ids(window)[row], items
+
+
+def test_what_users_had_without_interest_is_taken_out_of_peers_lists(bench: Bench) -> None:
+    window = bench.validation
+    user, items = unseen(bench, 0)
+    rows = answer([(user, items[0], 1, 0.9), (user, items[1], 2, 0.8)]).rows
+    assert without_seen_only(rows, window).equals(rows)
+    codes = window.fit.user_ids.index(user), window.fit.item_ids.index(items[0])
+    shape = (len(window.fit.user_ids), len(window.fit.item_ids))
+    seen_only = csr_matrix(([1.0], ([codes[0]], [codes[1]])), shape=shape)
+    data = replace(window.fit.data, seen_only=seen_only)
+    told = Window(replace(window.fit, data=data), window.truth, [user], window.settings)
+    assert without_seen_only(rows, told).rows() == [(user, items[1], 1, 0.8)]
 
 
 def test_whole_path(folder: Path, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
