@@ -119,8 +119,8 @@ def search(run: StageRun) -> str:
         done.unlink()
     if not trials:
         get_run_logger().warning(
-            "%d users have both candidates and validation events, and it takes %d to search weights: all "
-            "matchers weigh alike, by score alone",
+            "users with candidates and validation events: %d; it takes %d to search weights, so all matchers "
+            "weigh alike, by score alone",
             *(len(tuning.users), FEWEST_USERS),
         )
     run.counts |= {"trials": len(trials), "diversity": tuning.models[FINAL].diversity}
