@@ -4,11 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import polars as pl
-
-from tasks.ingest.draft import toml
+from tasks.ingest.drafting.events import event_weights
+from tasks.ingest.drafting.toml import toml
 from tasks.ingest.findings import Problem
-from tasks.ingest.infer_schema import event_weights
 from tasks.settings.data import Data
 
 ADVICE = (
@@ -52,9 +50,10 @@ def _advice(problem: Problem, data: Data, missing: Sequence[str]) -> str:
     if NO_WEIGHT.match(problem.reason):
         if _type(problem) not in missing:
             return ""
-        weights = data.interactions.event_weights | event_weights(pl.Series(missing, dtype=pl.String))
+        weights = data.interactions.event_weights | event_weights(missing)
         return f"in [data.interactions]: event_weights = {toml(weights)}"
-    section = f"data.{problem.kind}" if not problem.kind.startswith("also") else "data.items.also"
+    further = {"also": "data.items.also", "joined": "data.interactions.also"}
+    section = further.get(problem.kind.rstrip("0123456789"), f"data.{problem.kind}")
     for kind, reason, advice in ADVICE:
         if re.fullmatch(kind, problem.kind) and re.match(reason, problem.reason):
             return advice.format(section=section)

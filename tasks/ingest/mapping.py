@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from tasks.settings.data import Also, Data
+from tasks.settings.data import Also, Data, Joined
 from tasks.settings.section import Section
 from warehouse.connection import Warehouse
 from warehouse.errors import SettingsError, SourceError
+from warehouse.joining import join_events
 from warehouse.staging import Staged
 from warehouse.validation_events import EventRules
 from warehouse.validation_items import ItemRules
@@ -26,6 +27,30 @@ COLUMNS = {
 def also_tables(data: Data) -> dict[str, Also]:
     """The further tables about items, by the kind they are staged as."""
     return {f"also{number}": table for number, table in enumerate(data.items.also, start=1)}
+
+
+def joined_tables(data: Data) -> dict[str, Joined]:
+    """The further tables of the event log, by the kind they are staged as."""
+    return {f"joined{number}": table for number, table in enumerate(data.interactions.also, start=1)}
+
+
+def join_tables(warehouse: Warehouse, data: Data, staged: Mapping[str, Staged]) -> None:
+    """Join the staged event log with its further tables.
+
+    Raises:
+        SettingsError: one of both has no column of the name that joins them.
+    """
+    events = staged.get("interactions")
+    for kind, table in joined_tables(data).items():
+        if events is None or kind not in staged:
+            continue
+        for one in (staged[kind], events):
+            if table.id not in one.columns:
+                raise SettingsError(
+                    f"[[data.interactions.also]] id = '{table.id}' is no column of {', '.join(one.sources)}; "
+                    f"write one that both tables have, of: {', '.join(one.columns)}"
+                )
+        join_events(warehouse, events, staged[kind], table.id)
 
 
 def event_rules(data: Data, latest: int) -> EventRules:
@@ -76,6 +101,8 @@ def check_columns(data: Data, staged: Mapping[str, Staged]) -> None:
         if kind not in staged:
             raise SettingsError(f"[data.{kind}] names no files; give files = [...] or a connection there")
     for kind, table in staged.items():
+        if kind in joined_tables(data):  # checked when it was joined
+            continue
         section = "data.items.also" if kind in also else f"data.{kind}"
         settings = also[kind] if kind in also else getattr(data, kind)
         for key in COLUMNS["also" if kind in also else kind]:

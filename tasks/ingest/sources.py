@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.ingest.mapping import also_tables
+from tasks.ingest.mapping import also_tables, join_tables, joined_tables
 from tasks.ingest.movielens import SOURCE, Delivery, read_movielens
 from tasks.ingest.reading import stage
 from tasks.ingest.sets.catalogue import folder_of_sets
@@ -38,9 +38,10 @@ def stage_tables(warehouse: Warehouse, settings: Settings) -> tuple[Data, dict[s
     elif data.source != "files":
         data = builtin(data, settings.data_folder)
     tables: dict[str, Table] = {kind: getattr(data, kind) for kind in KINDS}
-    for kind, table in (tables | also_tables(data)).items():
+    for kind, table in (tables | also_tables(data) | joined_tables(data)).items():
         if table.given:
             staged[kind] = stage(warehouse, kind, table, _base(settings, table))
+    join_tables(warehouse, data, staged)
     return data, staged
 
 

@@ -95,6 +95,13 @@ class Items(Table):
     """Further tables about the same items."""
 
 
+class Joined(Table):
+    """A further table of the event log, such as orders that say who bought; its columns are the log's too."""
+
+    id: str = Field(min_length=1)
+    """The column, in both tables under one name, that joins them; the further table has each value once."""
+
+
 class Interactions(Table):
     """The event log."""
 
@@ -124,6 +131,8 @@ class Interactions(Table):
     """Rows with a lower value only make an item seen, and show no interest. By default all show it."""
     unknown_items: Literal["quarantine", "add"] = "quarantine"
     """What becomes of events with items that the catalogue lacks: set aside, or added under their id."""
+    also: tuple[Joined, ...] = ()
+    """Further tables of the log, joined one after the other."""
 
     @field_validator("event_weights")
     @classmethod

@@ -13,7 +13,7 @@ from tasks.models.engines import engine_identity
 from tasks.settings import PROJECT, Settings, load_settings
 from tasks.settings.angles import ANGLE_SETS, Angle, AngleSetName, built_in
 from tasks.settings.corpus import Corpus
-from tasks.settings.data import Also
+from tasks.settings.data import Also, Joined
 from tasks.settings.matchers import ExternalSettings
 from tasks.settings.openai import OpenAi
 from tasks.settings.rules import Rule
@@ -27,6 +27,7 @@ ONE = '{name = "use", instruction = "its use", template = "{{ facts }}\\nIt", la
 LISTED: dict[str, type[BaseModel]] = {
     "corpus.angles": Angle,
     "data.items.also": Also,
+    "data.interactions.also": Joined,
     "matching.external": ExternalSettings,
     "fusion.rules": Rule,
 }
@@ -75,7 +76,7 @@ def test_file_sets_every_default_that_toml_can_hold() -> None:
         exclude={
             "home": True,
             "base": True,
-            "data": {"items": {"also"}},
+            "data": {"items": {"also"}, "interactions": {"also"}},
             "corpus": {"noun", "angles"},  # the angle set's
             "matching": {"external"},
             "fusion": {"rules"},

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from flows.cli.tables.table import Table, text, word
+from flows.cli.tables.table import Table, figure, text, word
 
 if TYPE_CHECKING:
-    from tasks.ingest.draft import Told
+    from tasks.ingest.drafting.writing import Question, Told
 
 
 def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
@@ -17,6 +17,13 @@ def sets_table(rows: Iterable[Mapping[str, str]]) -> Table:
 
 
 def inferred_table(told: Iterable["Told"]) -> Table:
-    """The keys of a new configuration, each with its reason."""
-    columns = [word("setting"), text("value", least=10), text("why", least=16)]
-    return Table("Inferred", columns, [(f"{one.table}.{one.key}", one.value, one.why) for one in told])
+    """The keys of a new configuration, each with its reason and how sure it is."""
+    columns = [word("setting"), text("value", least=10), figure("sure"), text("why", least=16)]
+    rows = [(f"{one.table}.{one.key}", one.value, one.sure, one.why) for one in told]
+    return Table("Inferred", columns, rows)
+
+
+def rows_table(question: "Question") -> Table:
+    """The first rows of a table, the columns in question first."""
+    names = question.columns[: len(question.rows[0])] if question.rows else ()
+    return Table("", [text(name, least=8, most=40) for name in names], question.rows)

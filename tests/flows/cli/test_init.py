@@ -100,16 +100,95 @@ def test_refuses_to_overwrite(tmp_path: Path) -> None:
     ("files", "word"),
     [
         ({}, "--interactions"),
-        ({"ratings.csv": RATINGS}, "--items"),
         ({"m.csv": FILMS}, "--interactions"),
+        ({"empty.csv": ""}, "empty.csv"),
+        ({"table.xlsx": "x"}, "save each sheet as CSV"),
     ],
 )
-def test_says_what_is_missing(tmp_path: Path, files: dict[str, str], word: str) -> None:
+def test_writes_a_draft_and_says_what_is_missing(tmp_path: Path, files: dict[str, str], word: str) -> None:
     for name, text in files.items():
         write(tmp_path, name, text)
     answer = init(tmp_path)
-    assert word in str(answer.exception)
-    assert not (tmp_path / "polyrec.toml").exists()
+    assert answer.exit_code == 0
+    assert word in answer.output and "missing: an event log" in answer.output
+    settings = load_settings(tmp_path / "polyrec.toml")
+    assert settings.data.items.given == ("m.csv" in files) and not settings.data.interactions.given
+
+
+def test_a_log_alone_is_its_own_catalogue(tmp_path: Path) -> None:
+    write(tmp_path, "ratings.csv", RATINGS)
+    data = written(tmp_path).data
+    assert (data.items.files, data.items.id, data.items.title) == (("ratings.csv",), "movieId", "movieId")
+
+
+ODD = "sku,label,long name\n" + "".join(f"p{n},Lamp {n},The {n} shining lamp\n" for n in range(30))
+BUYS = "who,sku\n" + "".join(f"a{n % 7},p{n % 30}\n" for n in range(90))
+
+
+def odd(folder: Path) -> Path:
+    write(folder, "goods.csv", ODD)
+    write(folder, "log.csv", BUYS)
+    return folder
+
+
+def test_what_is_not_sure_is_written_and_asked(tmp_path: Path) -> None:
+    answer = init(odd(tmp_path))
+    assert "Not sure" in answer.output and "items.title: label" in answer.output
+    assert "--force --set" in answer.output
+    text = (tmp_path / "polyrec.toml").read_text()
+    assert "long name" in text and load_settings(tmp_path / "polyrec.toml").data.items.title == "label"
+
+
+def test_an_answer_is_taken_and_a_wrong_one_refused(tmp_path: Path) -> None:
+    data = written(odd(tmp_path), "--set", "items.title=long name", "--set", "interactions.user=who").data
+    assert (data.items.title, data.interactions.user) == ("long name", "who")
+    refused = str(init(tmp_path, "--force", "--set", "items.title=nme").exception)
+    assert "items.title=nme is no column of goods.csv; write one of: sku, label, long name" in refused
+    assert "items.title" in str(init(tmp_path, "--force", "--set", "items.tile=label").exception)
+    assert "name a column" in str(init(tmp_path, "--force", "--set", "items.id=").exception)
+    assert "not both" in str(
+        init(tmp_path, "--force", "--set", "movielens-100k", "--set", "items.id=sku").exception
+    )
+
+
+def test_a_terminal_asks_with_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.cli.init.at_terminal", lambda: True)
+    file = str(odd(tmp_path))
+    asked = CliRunner().invoke(app, ["init", file], input="nonsense\nlong name\n\n\n", env={"COLUMNS": "160"})
+    assert asked.exit_code == 0, asked.exception
+    assert "Lamp 2" in asked.output and "nonsense is no column" in asked.output
+    assert load_settings(tmp_path / "polyrec.toml").data.items.title == "long name"
+
+
+def test_folders_of_parts_and_keys(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "catalogue", "goods.csv", ODD)
+    for day in range(1, 9):
+        write(tmp_path / "in" / "log" / f"day=2025-03-0{day}", "part-0.csv", BUYS)
+    data = written(tmp_path).data
+    assert data.items.files == ("in/catalogue/goods.csv",)
+    assert data.interactions.files == ("in/log/day=*/part-*.csv",)
+    assert data.interactions.time == "day"
+
+
+@pytest.mark.parametrize(
+    ("values", "least"),
+    [(("-1", "1"), 1), (("0", "1"), 1), (("-1", "0", "0.5"), 0.5), (("1", "2", "5"), None)],
+)
+def test_values_of_dislike_propose_a_least_one(
+    tmp_path: Path, values: tuple[str, ...], least: float | None
+) -> None:
+    write(tmp_path, "goods.csv", ODD)
+    rows = "".join(f"a{n % 7},p{n % 30},{values[n % len(values)]}\n" for n in range(90))
+    write(tmp_path, "log.csv", "user,sku,rating\n" + rows)
+    assert written(tmp_path).data.interactions.min_value == least
+    assert ("# min_value = 5" in (tmp_path / "polyrec.toml").read_text()) == (least is None)
+
+
+def test_a_dislike_weighs_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "goods.csv", ODD)
+    rows = "".join(f"a{n % 7},p{n % 30},{('like', 'dislike', 'view')[n % 3]}\n" for n in range(90))
+    write(tmp_path, "log.csv", "user,sku,action\n" + rows)
+    assert written(tmp_path).data.interactions.event_weights == {"dislike": 0, "like": 3, "view": 1}
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="real data sets are not here")

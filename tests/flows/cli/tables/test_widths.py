@@ -19,7 +19,7 @@ from flows.cli.tables.texts import review_table
 from flows.cli.tables.tuning import tuning_table
 from flows.cli.tables.variants import variants_table
 from tasks.ingest.checking import check
-from tasks.ingest.draft import Told
+from tasks.ingest.drafting.writing import Told
 from tasks.ingest.sets.get import listing
 from tests.evaluation.reports import groups, report
 from tests.flows.cli.tables.expected import figures_of_report
