@@ -119,6 +119,9 @@ def _about_items(plan: Plan, table: Sampled) -> Also | None:
     id_ = plan.column("items.id")
     if plan.catalogue is None or id_ is None:
         return None
+    user = plan.column("interactions.user")
+    if user and plain_name(user) in map(plain_name, table.rows.columns):
+        return None
     ids = plan.catalogue.profiles[id_]
     points = {name: link(one, ids, plan.catalogue.whole) for name, one in table.profiles.items()}
     shared = max(points, key=lambda name: points[name])
@@ -154,6 +157,8 @@ def content_of(table: Sampled, taken: set[str | None]) -> tuple[str, ...]:
 
 def _people(plan: Plan, table: Sampled) -> dict[str, str] | None:
     if plan.log is None:
+        return None
+    if plain_name(plan.column("interactions.item") or "") in map(plain_name, table.rows.columns):
         return None
     user = plan.log.columns[plan.column("interactions.user") or ""][0]
     for name, one in table.profiles.items():

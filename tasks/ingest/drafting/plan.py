@@ -47,7 +47,9 @@ class Log:
     @cached_property
     def columns(self) -> dict[str, tuple[Profile, tuple[Join, ...]]]:
         """Column to its profile and the tables through which it is reached; the shortest way wins."""
-        found = {name: (profile, ()) for name, profile in self.table.profiles.items()}
+        found: dict[str, tuple[Profile, tuple[Join, ...]]] = {
+            name: (profile, ()) for name, profile in self.table.profiles.items()
+        }
         for chain in self.chains:
             for name, profile in chain[-1].table.profiles.items():
                 found.setdefault(name, (profile, chain))
@@ -149,11 +151,16 @@ def _guesses(
         for item, item_points in items.items():
             for catalogue, id_, title, points in _catalogues(log, item, catalogues, answers):
                 for user, user_points in users.items():
-                    if user == item:
+                    if user == item or not (table.given or _plausible(log, user_points)):
                         continue
                     total = own + item_points + user_points + points - _stranger(log, user, catalogue, id_)
                     certain = _certain(log, user_points, item_points, points, catalogue, item, title)
                     yield Guess(total, log, user, item, catalogue, id_, title, certain)
+
+
+def _plausible(log: Log, user: float) -> bool:
+    """Whether a table has somebody who did something: by its name, where there are too few rows to repeat."""
+    return user > -1.0 if log.table.rows.height >= FEW_ROWS else user >= 1.0
 
 
 def _certain(
@@ -271,7 +278,7 @@ def _own_titles(log: Log, item: str) -> dict[str, float]:
     for name, profile in log.table.profiles.items():
         said = log.said(name)
         points = roles.title(profile, said) - 1.5 * profile.uniqueness
-        if name == item or points == NEVER or not (profile.letters >= 0.5 and profile.words > 1):
+        if name == item or points == NEVER or profile.letters < 0.5 or (profile.words <= 1 and not said):
             continue
         found[name] = 0.7 * points + (2.0 if depends(log.table.rows, name, item) >= 0.9 else -3.0)
     return found
@@ -341,7 +348,7 @@ def _further_of_items(plan: Plan, answers: Answers) -> None:
     table = plan.catalogue
     if table is None:
         return
-    taken = {
+    taken: set[str | None] = {
         choice.column for choice in plan.choices.values() if plan.from_log or choice.role.startswith("items.")
     }
     for role in ("active", "image", "year", "description", "categories"):

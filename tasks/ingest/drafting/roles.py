@@ -30,7 +30,7 @@ def _identifier(column: Profile) -> bool:
 
 def user(column: Profile, said: Concepts) -> float:
     """Points for naming who did something."""
-    if not _identifier(column) or column.words > 8 or column.truth:
+    if not _identifier(column) or column.words > 8 or (column.truth and not _said(said, "user")):
         return NEVER
     points = 1.0 * (column.hashes >= 0.9) - (column.words > 3) - (column.n_distinct < 2)
     points += 3 * _said(said, "user") + 0.5 * _said(said, "user") * _said(said, "id")
@@ -42,7 +42,12 @@ def user(column: Profile, said: Concepts) -> float:
 
 def item(column: Profile, said: Concepts) -> float:
     """Points for naming what something was done with."""
-    if not _identifier(column) or column.words > 12 or column.truth or column.time:
+    if (
+        not _identifier(column)
+        or column.words > 12
+        or column.time
+        or (column.truth and not _said(said, "item"))
+    ):
         return NEVER
     named = _said(said, "item")
     points = 0.3 * (column.hashes >= 0.9) + 2.5 * named + _said(said, "id") * (1 if named else 0.3)

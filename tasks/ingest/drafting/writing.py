@@ -104,11 +104,9 @@ def write_tables(made: Draft, plan: Plan, others: Others, asked: Sequence[str]) 
         made.lines.append("")
         made.comment(f"Not used: {table.name}: {why}. Its columns:")
         _listed(made, table, ())
-    made.questions = [
-        _question(plan, choice)
-        for choice in plan.choices.values()
-        if choice.asked and choice.role not in asked
-    ]
+    unsure = [one for one in plan.choices.values() if one.asked and one.role not in asked]
+    ordered = sorted(unsure, key=lambda one: not one.role.startswith("items."))
+    made.questions = [_question(plan, choice) for choice in ordered]
 
 
 def _items(made: Draft, plan: Plan) -> None:
