@@ -119,8 +119,7 @@ def _about_items(plan: Plan, table: Sampled) -> Also | None:
     id_ = plan.column("items.id")
     if plan.catalogue is None or id_ is None:
         return None
-    user = plan.column("interactions.user")
-    if user and plain_name(user) in map(plain_name, table.rows.columns):
+    if _names(table, plan.column("interactions.user")):
         return None
     ids = plan.catalogue.profiles[id_]
     points = {name: link(one, ids, plan.catalogue.whole) for name, one in table.profiles.items()}
@@ -138,6 +137,11 @@ def _about_items(plan: Plan, table: Sampled) -> Also | None:
     text = text if text and texts[text] >= 1.2 else None
     content = content_of(table, {shared, text})
     return Also(table, shared, text, content) if text or content else None
+
+
+def _names(table: Sampled, column: str | None) -> bool:
+    """Whether a table with a header has a column of this name."""
+    return table.header and column is not None and plain_name(column) in map(plain_name, table.rows.columns)
 
 
 def content_of(table: Sampled, taken: set[str | None]) -> tuple[str, ...]:
@@ -158,7 +162,7 @@ def content_of(table: Sampled, taken: set[str | None]) -> tuple[str, ...]:
 def _people(plan: Plan, table: Sampled) -> dict[str, str] | None:
     if plan.log is None:
         return None
-    if plain_name(plan.column("interactions.item") or "") in map(plain_name, table.rows.columns):
+    if _names(table, plan.column("interactions.item")):
         return None
     user = plan.log.columns[plan.column("interactions.user") or ""][0]
     for name, one in table.profiles.items():
@@ -173,8 +177,7 @@ def _why_not(plan: Plan, table: Sampled) -> str:
     """Why a table is not used, and what it would take."""
     said = table.concepts
     item, user = plan.column("interactions.item"), plan.column("interactions.user")
-    plain = {plain_name(name) for name in table.rows.columns}
-    with_item, with_user = (plain_name(one or "") in plain for one in (item, user))
+    with_item, with_user = _names(table, item), _names(table, user)
     if plan.log and with_item and with_user:
         return f"{plan.log.table.name} says more about events"
     named = [name for name, words in said.items() if words.get("relation")]

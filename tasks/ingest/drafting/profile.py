@@ -79,8 +79,10 @@ class Profile:
 
     @cached_property
     def whole(self) -> float:
-        """Share of whole numbers."""
-        return self.share(WHOLE)
+        """Share of whole numbers, however they are written: 12, 12.0, 1.2e1."""
+        if self.number < 0.5:
+            return self.share(WHOLE)
+        return float((self.numbers % 1 == 0).sum()) / max(1, len(self.filled))
 
     @cached_property
     def packed(self) -> frozenset[str]:
