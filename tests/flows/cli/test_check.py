@@ -124,7 +124,7 @@ def test_no_configuration_is_told_as_json_too(tmp_path: Path) -> None:
 
 def test_types_of_events_that_init_did_not_see(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(ITEMS)
-    rows = [f"u{n},{n % 3 + 1},{'view' if n < 1_500 else 'purchase'},{n}\n" for n in range(1_502)]
+    rows = [f"u{n},{n % 3 + 1},{'view' if n < 6_000 else 'purchase'},{n}\n" for n in range(6_002)]
     (tmp_path / "log.csv").write_text("user_id,item_id,event,timestamp\n" + "".join(rows))
     files = ("--items", str(tmp_path / "items.csv"), "--interactions", str(tmp_path / "log.csv"))
     made = CliRunner().invoke(app, ["init", str(tmp_path), *files])
@@ -134,7 +134,7 @@ def test_types_of_events_that_init_did_not_see(tmp_path: Path) -> None:
     (problem,) = json.loads(answer.stdout)["problems"]
     reason, _, line = problem["reason"].partition("; in [data.interactions]: ")
     assert (reason, problem["count"]) == ("event type 'purchase' has no weight", 2)
-    assert problem["example"]["line"] == 1_502
+    assert problem["example"]["line"] == 6_002
     text = config.read_text()
     (old,) = [one for one in text.splitlines() if one.startswith("event_weights")]
     config.write_text(text.replace(old, line))
