@@ -4,6 +4,7 @@ from prefect import flow
 
 from flows.common import run_name, stage
 from tasks.matching import steps
+from tasks.matching.adaptation import steps as adaptation
 from tasks.matching.pairs import steps as pair_steps
 from tasks.run.stage import StageRun
 from warehouse.columns import FITS, TRAIN
@@ -13,6 +14,7 @@ from warehouse.columns import FITS, TRAIN
 def matching(config: str | None = None) -> None:
     """Fit and score the matchers on every fit window that changed."""
     with stage(config, "matching") as run:
+        adaptation.adapt(run)
         asked = run.settings.matching.relevance.enabled
         changed = [match(run, TRAIN)] if asked else []  # whose candidates get relevance labels
         if asked:

@@ -24,11 +24,17 @@ def run(
         bool,
         typer.Option("--force", help="Load a delivery even if it is empty or lacks many of the items."),
     ] = False,
+    adapt: Annotated[
+        bool,
+        typer.Option("--adapt", help="Adapt the matchers' settings to the data anew."),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Run the whole job, or one stage of it."""
     if force:
         os.environ["POLYREC_DATA__FORCE"] = "true"
+    if adapt:
+        os.environ["POLYREC_MATCHING__ADAPT_ANEW"] = "true"
     settings = load(config)
     run_flow(stage or "nightly", settings, config)
     if stage in (None, "evaluation"):

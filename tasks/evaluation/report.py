@@ -6,6 +6,8 @@ Everything is made from one dictionary, the one that `polyrec report --json` pri
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tasks.run.adaptation import adaptation_lines
+
 HEADLINES = {
     "ndcg": "NDCG",
     "recall": "recall",
@@ -159,8 +161,8 @@ def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
             yield _part(title, rows)
     if weights := fusion.get("weights"):
         ordered = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
-        rows: list[tuple[Cell, ...]] = [(name, f"{weight:z.3f}") for name, weight in ordered]
-        yield Sheet("Fusion weights", ("model", "weight"), rows)
+        shown: list[tuple[Cell, ...]] = [(name, f"{weight:z.3f}") for name, weight in ordered]
+        yield Sheet("Fusion weights", ("model", "weight"), shown)
     if methods := fusion.get("model_selection"):
         title = "Fusion methods by score alone, out of fold on validation"
         yield Sheet(title, ("method", f"NDCG@{k}", "difference"), [_method(entry) for entry in methods])
@@ -168,7 +170,19 @@ def blocks(report: Mapping[str, Any]) -> Iterator[Sheet | str]:
         title = f"By group: users by history, items by age and popularity; NDCG@{k}"
         yield Sheet(title, ("group", "users", "best single", "fusion", "difference"), groups)
     yield from judging(report)
-    yield from filter(None, (comparison(report), champion_line(report), *report["notes"]))
+    told = (adaptation(report), comparison(report), champion_line(report), *report["notes"])
+    yield from filter(None, told)
+
+
+def adaptation(report: Mapping[str, Any]) -> str:
+    """How settings were adapted to the data, in one paragraph; empty where they were not."""
+    told = report.get("adaptation")
+    if not told:
+        return ""
+    return (
+        f"Settings adapted to the data ({told['reason']}; NDCG@{report['k']} of the last events of "
+        f"{told['judged_users']:,} train histories): {'; '.join(adaptation_lines(told))}."
+    )
 
 
 def report_markdown(report: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 
 from tasks.evaluation.report import DIVERSE, FUSION, FUSIONS, notes, part_report, unjudged_part
 from tasks.metrics.groups import NAMES
+from tasks.run.adaptation import adaptation_report, follows_adaptation
 from warehouse.errors import PolyrecError
 from warehouse.sql import Reader
 
@@ -59,6 +60,7 @@ def build_report(reader: Reader) -> dict[str, Any]:
         **reader.query("data_counts").row(0, named=True),
         "judged": judged,
         "texts": _texts(runs["corpus"]),
+        "adaptation": adaptation_report(reader) if follows_adaptation(settings) else None,
         "models": models,
         "fusion": fusion,
         "comparisons": [

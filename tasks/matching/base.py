@@ -2,8 +2,9 @@
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
     proposes = True
     of_users: tuple[str, ...] = ()
     """Arrays with a row a user, and names of such sparse matrices: what visitors can be scored without."""
+    when_applied: frozenset[str] = frozenset()
+    """Settings that only say how what was learned is applied to histories: see `applied_with`."""
 
     def __init__(self, settings: SettingsT, name: str = "") -> None:
         self.settings = settings
@@ -51,6 +54,16 @@ class ArrayMatcher(Matcher, Generic[SettingsT]):
     def parameters(self) -> dict[str, Parameter]:
         """Return the settings that the matcher was made with."""
         return self.settings.model_dump()
+
+    def applied_with(self, settings: SettingsT, data: TrainingData) -> Self:
+        """This fitted matcher with other settings of `when_applied`, as a fit to the same data has them."""
+        other = type(self)(settings, self.name)
+        other._arrays = self._fitted() | other._applied(self._fitted(), data)
+        return other
+
+    def _applied(self, learned: Mapping[str, NDArray[Any]], data: TrainingData) -> dict[str, NDArray[Any]]:
+        """The arrays that settings of `when_applied` decide, from those that were learned."""
+        return {}
 
     def best_slot(self, pairs: PairBatch) -> IntArray:
         """Return (P,) int64 of -1: no text decides."""
@@ -125,6 +138,7 @@ class HistoryMatcher(ArrayMatcher[SettingsT]):
     """A matcher whose scores depend on nothing of a user but the weighted history, kept as "history"."""
 
     of_users = ("history",)
+    when_applied = frozenset({"half_life_items"})
 
     @property
     def applied_half_life_items(self) -> float | None:
@@ -152,13 +166,19 @@ class HistoryMatcher(ArrayMatcher[SettingsT]):
         self, data: TrainingData, weights: NDArray[np.float64] | float = 1.0, **arrays: NDArray
     ) -> None:
         """Keep histories, their events weighed by recency times weights (E,), and other arrays."""
-        history = data.weighted(recency_weights(data.position_back, self.applied_half_life_items) * weights)
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "n_items": np.array([data.n_items]),
-            **sparse_parts("history", history),
+            **self._history(data, weights),
             **arrays,
         }
+
+    def _history(self, data: TrainingData, weights: NDArray[np.float64] | float) -> dict[str, NDArray[Any]]:
+        recency = recency_weights(data.position_back, self.applied_half_life_items)
+        return sparse_parts("history", data.weighted(recency * weights))
+
+    def _applied(self, learned: Mapping[str, NDArray[Any]], data: TrainingData) -> dict[str, NDArray[Any]]:
+        return self._history(data, 1.0)
 
 
 class LinearMatcher(HistoryMatcher[SettingsT]):

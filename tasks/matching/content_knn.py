@@ -27,6 +27,7 @@ class ContentKnn(HistoryMatcher[ContentKnnSettings]):
     """
 
     name = "content_knn"
+    when_applied = frozenset()  # histories are weighed by ratings, too
     reads_texts = True
 
     def fit(self, data: TrainingData) -> None:

@@ -5,7 +5,11 @@ objective and the regularisation of Rendle et al., "Revisiting the Performance o
 Benchmarks", RecSys 2022.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from tasks.arrays.recency import recency_weights
@@ -33,6 +37,7 @@ class Ials(ArrayMatcher[IalsSettings]):
 
     name = "ials"
     of_users = ("users",)
+    when_applied = frozenset({"half_life_items"})
 
     def fit(self, data: TrainingData) -> None:
         """Alternate from seeded item factors, then solve for all users by their histories as they are now."""
@@ -44,12 +49,19 @@ class Ials(ArrayMatcher[IalsSettings]):
         for _ in range(self.settings.epochs):
             users = self._solve(by_user, items)
             items = self._solve(by_item, users)
-        history = data.weighted(recency_weights(data.position_back, self.settings.half_life_items))
         self._arrays = {
             "n_users": np.array([data.n_users]),
             "items": items.astype(np.float32),
-            "users": self._solve(history, items).astype(np.float32),
+            "users": self._users(data, items),
         }
+
+    def _users(self, data: TrainingData, items: Floats) -> FloatArray:
+        """(U, D) factors of all users by their histories as they are now."""
+        history = data.weighted(recency_weights(data.position_back, self.settings.half_life_items))
+        return self._solve(history, items).astype(np.float32)
+
+    def _applied(self, learned: Mapping[str, NDArray[Any]], data: TrainingData) -> dict[str, NDArray[Any]]:
+        return {"users": self._users(data, learned["items"].astype(np.float64))}
 
     def score(self, users: UserBatch) -> FloatArray:
         """Return (B, N) float32; a user without history scores 0 everywhere."""

@@ -27,6 +27,7 @@ class Slit(LinearMatcher[SlitSettings]):
     """
 
     name = "slit"
+    when_applied = frozenset({"history_half_life_items"})
 
     @property
     def applied_half_life_items(self) -> float | None:

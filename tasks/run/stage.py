@@ -8,8 +8,10 @@ from uuid import uuid4
 
 import polars as pl
 
+from tasks.run.adaptation import kept_choice
 from tasks.run.memory import give_back, peak_rss_mb
 from tasks.settings import Settings
+from tasks.settings.adaptation import adapted
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError
 
@@ -25,7 +27,10 @@ class StageRun:
 
     def __init__(self, stage: str, settings: Settings, warehouse: Warehouse, flow_run_id: str | None) -> None:
         self.stage = stage
-        self.settings = settings
+        self.given = settings
+        """Settings as they were read."""
+        self.settings = adapted(settings, kept_choice(warehouse))
+        """The same as the last adaptation to the data has them: what the stage goes by."""
         self.warehouse = warehouse
         self.flow_run_id = flow_run_id
         self.run_id = uuid4().hex

@@ -23,6 +23,12 @@ def counted(**counts: float) -> None:
         own.update(counts)
 
 
+def tell(line: str) -> None:
+    """Say a line in Prefect's log, where a step is run by Prefect."""
+    if context := TaskRunContext.get():
+        get_run_logger(context).info(line)
+
+
 def step(name: str, run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a step.
 

@@ -15,6 +15,27 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 
+class TrialFile:
+    """Trials as lines of JSON in a file, or in memory only; what was cut short by a kill is dropped."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.known: list[dict[str, Any]] = []
+        """Trials that the file held when it was opened, in order."""
+        self._file = file
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            whole = file.read_bytes() if file.exists() else b""
+            whole = whole[: whole.rfind(b"\n") + 1]  # a kill may have cut the last line short
+            file.write_bytes(whole)
+            self.known = [json.loads(line) for line in whole.splitlines()]
+
+    def add(self, trial: Mapping[str, Any]) -> None:
+        """Write a trial down: whatever JSON can hold."""
+        if self._file is not None:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(trial) + "\n")  # floats keep all their digits
+
+
 class ResumableStudy:
     """An Optuna study that writes each trial down as one line of JSON.
 
@@ -41,17 +62,12 @@ class ResumableStudy:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study = optuna.create_study(directions=[StudyDirection.MAXIMIZE] * objectives)
-        self.known: list[dict[str, Any]] = []
+        self._file = TrialFile(file)
+        self.known = self._file.known
         """Trials of the file, in order."""
-        self._space, self._seed, self._random_trials, self._file = dict(space), seed, random_trials, file
+        self._space, self._seed, self._random_trials = dict(space), seed, random_trials
         self._asked: optuna.Trial | None = None
         self.n_trials = 0
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            whole = file.read_bytes() if file.exists() else b""
-            whole = whole[: whole.rfind(b"\n") + 1]  # a kill may have cut the last line short
-            file.write_bytes(whole)
-            self.known = [json.loads(line) for line in whole.splitlines()]
 
     def propose(self) -> dict[str, Any]:
         """Parameters that the sampler suggests for the next trial; add that trial before any other."""
@@ -79,9 +95,8 @@ class ResumableStudy:
             values: of the objectives; None for a trial that failed.
             constraints: each is met where it is at most 0.
         """
-        if self._file is not None and self.n_trials >= len(self.known):
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(trial) + "\n")  # floats keep all their digits
+        if self.n_trials >= len(self.known):
+            self._file.add(trial)
         self.n_trials += 1
         state = TrialState.FAIL if values is None else TrialState.COMPLETE
         asked, self._asked = self._asked, None

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from tasks.settings.section import Section
-from tasks.settings.space import Choice, Real, Whole
+from tasks.settings.space import Choice, Real, Tried, Whole
 
 Augmentation = Literal["none", "crop", "mask", "substitute", "all"]
 
@@ -13,13 +13,17 @@ Augmentation = Literal["none", "crop", "mask", "substitute", "all"]
 class EaseSettings(Section):
     """EASE, applied to recency-weighted histories."""
 
-    regularisation: Annotated[float, Real(20, 5000, log=True)] = Field(default=500.0, gt=0)
+    regularisation: Annotated[float, Real(20, 5000, log=True), Tried(100.0, 500.0, 2000.0)] = Field(
+        default=500.0, gt=0
+    )
     """The ridge term lambda."""
-    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
+    half_life_items: Annotated[float | None, Real(2, 100, log=True), Tried(4.0, 8.0, 30.0)] = Field(
+        default=8.0, gt=0
+    )
     """An item this many positions back in a history weighs half when the model is applied."""
     side_information_weight: Annotated[float, Real(0, 100)] = Field(default=10.0, ge=0)
     """What an item's categories and vector weigh beside a user's events."""
-    temporal_co_occurrence: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
+    temporal_co_occurrence: Annotated[float, Real(0, 10), Tried(0.0, 1.0)] = Field(default=0.0, ge=0)
     """What two events near each other in a history weigh, beside two anywhere in it; 0 leaves it out."""
     co_occurrence_half_life_items: Annotated[float, Real(2, 50, log=True)] = Field(default=8.0, gt=0)
     """Two events so many positions apart count half in temporal_co_occurrence."""
@@ -35,11 +39,15 @@ class PopularitySettings(Section):
 class SlitSettings(Section):
     """SLIT, a linear model of what comes next."""
 
-    regularisation: Annotated[float, Real(20, 10_000, log=True)] = Field(default=100.0, gt=0)
+    regularisation: Annotated[float, Real(20, 10_000, log=True), Tried(100.0, 500.0, 2000.0)] = Field(
+        default=100.0, gt=0
+    )
     """The ridge term."""
-    half_life_items: Annotated[float, Real(2, 60, log=True)] = Field(default=8.0, gt=0)
+    half_life_items: Annotated[float, Real(2, 60, log=True), Tried(3.0, 8.0)] = Field(default=8.0, gt=0)
     """An item this many positions from the end of a training prefix weighs half in what is learned."""
-    history_half_life_items: Annotated[float, Real(2, 100, log=True)] = Field(default=16.0, gt=0)
+    history_half_life_items: Annotated[float, Real(2, 100, log=True), Tried(4.0, 16.0, 60.0)] = Field(
+        default=16.0, gt=0
+    )
     """An item this many positions back in a history weighs half when the model is applied."""
 
 
@@ -118,9 +126,9 @@ class TwoTowerSettings(Section):
     """Units of the hidden layer of each tower."""
     outputs: Annotated[int, Whole(16, 128, log=True)] = Field(default=64, ge=1)
     """Dimensions in which the towers meet."""
-    temperature: Annotated[float, Real(0.02, 0.5, log=True)] = Field(default=0.1, gt=0)
+    temperature: Annotated[float, Real(0.02, 0.5, log=True), Tried(0.1, 0.2)] = Field(default=0.1, gt=0)
     """Cosines are divided by it in training."""
-    epochs: Annotated[int, Whole(1, 30, log=True)] = Field(default=8, ge=1)
+    epochs: Annotated[int, Whole(1, 30, log=True), Tried(4, 8, 20)] = Field(default=8, ge=1)
     """Passes over the events; with a patience, the most there can be."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after so many epochs without a gain on the newest events, which are then not learned from."""
@@ -154,16 +162,20 @@ class FactorMapSettings(Section):
 class PlainEaseSettings(EaseSettings):
     """A second EASE with settings of its own: as published, it forgets nothing."""
 
-    regularisation: Annotated[float, Real(20, 5000, log=True)] = Field(default=300.0, gt=0)
+    regularisation: Annotated[float, Real(20, 5000, log=True), Tried(100.0, 300.0, 1000.0, 3000.0)] = Field(
+        default=300.0, gt=0
+    )
     """The ridge term lambda."""
     half_life_items: float | None = Field(default=None, gt=0)
     """An item this many positions back in a history weighs half when the model is applied."""
+    temporal_co_occurrence: Annotated[float, Real(0, 10)] = Field(default=0.0, ge=0)
+    """What two events near each other in a history weigh, beside two anywhere in it; 0 leaves it out."""
 
 
 class InfiniteAeSettings(Section):
     """An infinitely wide autoencoder: people are alike by their events and the content of these."""
 
-    regularisation: Annotated[float, Real(0.1, 20, log=True)] = Field(default=2.0, gt=0)
+    regularisation: Annotated[float, Real(0.1, 20, log=True), Tried(0.5, 2.0, 8.0)] = Field(default=2.0, gt=0)
     """The ridge term, beside a user's kernel with itself, which is 1."""
     content: Annotated[float, Real(0, 1.5)] = Field(default=0.6, ge=0)
     """What similarity of content weighs beside the items themselves; 0 leaves it out."""
@@ -173,7 +185,9 @@ class InfiniteAeSettings(Section):
     """Layers of the network."""
     learned_half_life_items: Annotated[float | None, Real(10, 200, log=True)] = Field(default=50.0, gt=0)
     """An item this many positions back weighs half in the histories that are learned from."""
-    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=8.0, gt=0)
+    half_life_items: Annotated[float | None, Real(2, 100, log=True), Tried(4.0, 8.0, 30.0)] = Field(
+        default=8.0, gt=0
+    )
     """An item this many positions back in a history weighs half when the model is applied."""
     landmarks: int = Field(default=4096, ge=1)
     """At most so many users, drawn by the seed, stand for all: it bounds time and memory."""
@@ -186,13 +200,17 @@ class IalsSettings(Section):
     """The length of a user's and an item's vector."""
     epochs: Annotated[int, Whole(4, 20)] = Field(default=10, ge=1)
     """How often users and items are solved for in turn."""
-    unobserved: Annotated[float, Real(0.01, 1, log=True)] = Field(default=0.3, gt=0)
+    unobserved: Annotated[float, Real(0.01, 1, log=True), Tried(0.03, 0.1, 0.3)] = Field(default=0.3, gt=0)
     """What a pair without an event weighs beside one with."""
-    regularisation: Annotated[float, Real(0.0005, 0.1, log=True)] = Field(default=0.01, gt=0)
+    regularisation: Annotated[float, Real(0.0005, 0.1, log=True), Tried(0.003, 0.01)] = Field(
+        default=0.01, gt=0
+    )
     """The ridge term, times the weight of a user's or item's pairs to the power of scaling."""
-    scaling: Annotated[float, Real(0, 1)] = Field(default=1.0, ge=0, le=1)
+    scaling: Annotated[float, Real(0, 1), Tried(0.5, 1.0)] = Field(default=1.0, ge=0, le=1)
     """How much more those with many events are regularised: 0 all alike, 1 in proportion."""
-    half_life_items: Annotated[float | None, Real(2, 100, log=True)] = Field(default=5.0, gt=0)
+    half_life_items: Annotated[float | None, Real(2, 100, log=True), Tried(5.0, 20.0, 80.0)] = Field(
+        default=5.0, gt=0
+    )
     """An item this many positions back in a history weighs half when a user's vector is made."""
 
 
@@ -216,7 +234,7 @@ class SasrecSettings(Section):
     """It reads so many of the newest items of a history."""
     dropout: Annotated[float, Real(0, 0.6)] = Field(default=0.3, ge=0, lt=1)
     """The share of values set to 0 in training."""
-    epochs: Annotated[int, Whole(4, 60, log=True)] = Field(default=14, ge=1)
+    epochs: Annotated[int, Whole(4, 60, log=True), Tried(14, 40)] = Field(default=14, ge=1)
     """Passes over all histories, the same at every fit; with a patience, the most there can be."""
     batch: int = Field(default=64, ge=1)
     """Sequences of a training step."""

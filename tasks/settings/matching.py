@@ -1,5 +1,7 @@
 """Settings of matching: which matchers there are, what all share, and the section of each."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from tasks.settings import matchers as sections
@@ -18,6 +20,16 @@ class Matching(Section):
         min_length=1,
     )
     """Which matchers score every user."""
+    adapt: Literal["auto", "on", "off"] = "auto"
+    """Whether settings that you do not give are adapted to the data; "auto": but for movielens-100k."""
+    adapt_minutes: float = Field(default=3.0, gt=0)
+    """What the search for them may take on two free processors, by an estimate of its work."""
+    adapt_change: float = Field(default=0.5, gt=0)
+    """They are searched anew once users, items or events have changed by more than this share."""
+    adapt_anew: bool = False
+    """Search them anew in any case: what `polyrec run --adapt` sets."""
+    least_share: float = Field(default=0.5, ge=0, le=1)
+    """Adaptation leaves out a trained matcher whose NDCG is below this share of the best one's."""
     candidates: int = Field(default=100, ge=10)
     """Each matcher proposes so many items per user; the union is scored by all."""
     block_users: int = Field(default=128, ge=1)

@@ -2,6 +2,7 @@
 
 `regularisation: Annotated[float, Real(20, 5000, log=True)] = ...` is searched by `polyrec tune`; a setting
 without such an annotation keeps its value. A section in which nothing is searched says why in `not_searched`.
+A second annotation, `Tried(100, 500, 2000)`, holds the values that the adaptation to a data set tries.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,16 @@ class Choice:
 Space = Real | Whole | Choice
 
 
+@dataclass(frozen=True, init=False)
+class Tried:
+    """Values of a setting that the adaptation to a data set tries beside the one that is set."""
+
+    values: tuple[str | int | float | bool | None, ...]
+
+    def __init__(self, *values: str | int | float | bool | None) -> None:
+        object.__setattr__(self, "values", values)
+
+
 def spaces_of(section: type[Section]) -> dict[str, Space]:
     """Name of a setting to where it is searched, in the order of the section; others are left out."""
     return {
@@ -49,6 +60,16 @@ def spaces_of(section: type[Section]) -> dict[str, Space]:
         for name, field in section.model_fields.items()
         for annotation in field.metadata
         if isinstance(annotation, Space)
+    }
+
+
+def tried_of(section: type[Section]) -> dict[str, tuple[str | int | float | bool | None, ...]]:
+    """Name of a setting to the values that adaptation tries, in the order of the section."""
+    return {
+        name: annotation.values
+        for name, field in section.model_fields.items()
+        for annotation in field.metadata
+        if isinstance(annotation, Tried)
     }
 
 

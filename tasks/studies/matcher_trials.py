@@ -35,21 +35,15 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
         settings: of the run.
         extra: names of matchers that the settings do not have.
     """
-    names = list(settings.matching.matchers)
+    extra = list(dict.fromkeys(extra))
     for name in extra:
         build(name, settings.matching)  # refuses a name that no matcher has
-        if name in names:
-            raise SettingsError(
-                f"--with {name}: [matching] matchers has it, so it is left out in turn; name another one"
-            )
-    if len(names) < 2:
-        raise SettingsError(
-            f"[matching] matchers is {', '.join(names)}; without it nothing would be left: name two or more"
-        )
-    extra = list(dict.fromkeys(extra))
-    matching = settings.matching.model_copy(update={"matchers": [*names, *extra]})
-    settings = settings.model_copy(update={"matching": matching})
     with reading(settings, "polyrec ablate matchers") as source:
+        settings = source.settings
+        names = list(settings.matching.matchers)
+        _check_names(names, extra)
+        matching = settings.matching.model_copy(update={"matchers": [*names, *extra]})
+        settings = settings.model_copy(update={"matching": matching})
         window = Window.read(source.warehouse, settings, VALIDATION)
     labels = window.fit.data.relevance_labels
     if STUDENT in extra and (labels is None or not len(labels.value)):
@@ -64,6 +58,19 @@ def ablate_matchers(settings: Settings, extra: Sequence[str] = ()) -> dict[str, 
         if name not in tried
     ]
     return answer
+
+
+def _check_names(names: Sequence[str], extra: Sequence[str]) -> None:
+    """Refuse a matcher that is there already, and one matcher alone."""
+    for name in extra:
+        if name in names:
+            raise SettingsError(
+                f"--with {name}: [matching] matchers has it, so it is left out in turn; name another one"
+            )
+    if len(names) < 2:
+        raise SettingsError(
+            f"[matching] matchers is {', '.join(names)}; without it nothing would be left: name two or more"
+        )
 
 
 def _results(window: Window, names: Sequence[str], extra: Sequence[str], baseline: str) -> list[Result]:

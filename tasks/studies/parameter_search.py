@@ -14,15 +14,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tasks.arrays.types import Floats
 from tasks.matching.contract import Matcher, Parameter
+from tasks.matching.validation import UNFIT, Figures
 from tasks.run.study import ResumableStudy
 from tasks.settings.space import Choice, Real, Space, contains, plain
-from tasks.studies.validation_metrics import Figures
 from warehouse.errors import PolyrecError
 
 Make = Callable[[Mapping[str, Parameter]], Matcher]
 """Values of the searched settings to a matcher that is not fitted."""
 RANDOM_TRIALS = 10  # before the sampler learns from what was tried
-UNFIT = (ValueError, ArithmeticError, np.linalg.LinAlgError)  # what settings that cannot be fitted raise
 
 
 @dataclass(frozen=True)

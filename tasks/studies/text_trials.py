@@ -109,8 +109,8 @@ def _read(settings: Settings, purpose: str, test: bool, versions: Sequence[str] 
             texts=texts,
             known=_known_vectors(warehouse, settings),
             source=source,
-            validation=Window.read(warehouse, settings, VALIDATION),
-            test=Window.read(warehouse, settings, TEST) if test else None,
+            validation=Window.read(warehouse, source.settings, VALIDATION),
+            test=Window.read(warehouse, source.settings, TEST) if test else None,
         )
 
 

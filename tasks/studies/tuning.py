@@ -13,6 +13,7 @@ from tasks.arrays.codes import interaction_matrix
 from tasks.fusion.tuning import FEWEST_USERS
 from tasks.items.recommendable import relevant_events
 from tasks.matching.registry import KINDS, build, searched, section_of, with_values
+from tasks.matching.validation import Validation
 from tasks.metrics.bootstrap import paired_difference
 from tasks.metrics.folds import folds_of
 from tasks.run.fingerprint import fingerprint
@@ -23,7 +24,6 @@ from tasks.studies.comparison import as_values
 from tasks.studies.old_searches import take_over
 from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.studies.search_plots import search_figure
-from tasks.studies.validation_metrics import Validation
 from tasks.studies.window import read_window, reading, too_few_users
 from warehouse.columns import TRAIN, USER, VALIDATION
 from warehouse.errors import SettingsError
@@ -44,7 +44,7 @@ def tune(
         trials: of each matcher.
         minutes: of each matcher; no further trial is begun after so many.
     """
-    names = _names(settings, matchers)
+    _check_searched(matchers)
     if trials is None and minutes is None:
         trials = TRIALS
     tuning = _Tuning(settings, trials, minutes)
@@ -55,17 +55,21 @@ def tune(
         "seed": settings.seed,
         "k": tuning.k,
         "users": len(tuning.validation.users),
-        "searches": [tuning.search(name) for name in names],
+        "searches": [tuning.search(name) for name in _names(tuning.settings, matchers)],
     }
 
 
-def _names(settings: Settings, matchers: Sequence[str]) -> list[str]:
+def _check_searched(matchers: Sequence[str]) -> None:
     """Refuse names that cannot be searched before anything is read."""
     for name in matchers:
         if not searched(name):
             section = section_of(name)
             why = section.not_searched if section else "it has no settings of its own"
             raise SettingsError(f"there is nothing to search for {name}: {why}; leave it out")
+
+
+def _names(settings: Settings, matchers: Sequence[str]) -> list[str]:
+    """Those that were named; else all that have something to search."""
     found = list(dict.fromkeys(matchers)) or [name for name in settings.matching.matchers if searched(name)]
     if not found:
         raise SettingsError(
@@ -79,9 +83,10 @@ class _Tuning:
     """What the searches share: the train fit, and validation to evaluate it on; nothing of test."""
 
     def __init__(self, settings: Settings, trials: int | None, minutes: float | None) -> None:
-        self.settings, self.trials, self.minutes = settings, trials, minutes
+        self.trials, self.minutes = trials, minutes
         self.k = k = settings.evaluation.k
         with reading(settings, "polyrec tune") as source:
+            self.settings = settings = source.settings
             events = relevant_events(source.warehouse, settings, VALIDATION)
             if (judged := events[USER].n_unique()) < FEWEST_USERS:
                 raise too_few_users(judged)

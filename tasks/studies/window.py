@@ -32,8 +32,10 @@ from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import build
 from tasks.matching.retrieve import Retrieval
 from tasks.metrics.evaluator import Evaluation, Truth, evaluate_lists
+from tasks.run.adaptation import kept_choice
 from tasks.run.stage import data_fingerprint
 from tasks.settings import Settings
+from tasks.settings.adaptation import adapted
 from warehouse.columns import ITEM, MATCHER, SCORE, USER, VALIDATION
 from warehouse.connection import Warehouse, writing
 from warehouse.errors import PolyrecError, WarehouseError
@@ -48,6 +50,8 @@ class Source:
     data: str
     """Fingerprint of the data set."""
     split_hash: str
+    settings: Settings
+    """As the last adaptation to the data has them."""
 
 
 @contextmanager
@@ -61,7 +65,8 @@ def reading(settings: Settings, purpose: str) -> Iterator[Source]:
             raise PolyrecError(
                 f"events are not split by the protocol {settings.data.protocol}; run all stages: polyrec run"
             )
-        yield Source(warehouse, data_fingerprint(warehouse), split["split_hash"][0])
+        settings = adapted(settings, kept_choice(warehouse))
+        yield Source(warehouse, data_fingerprint(warehouse), split["split_hash"][0], settings)
 
 
 def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:

@@ -10,11 +10,11 @@ from scipy.sparse import csr_array
 
 from tasks.matching import registry
 from tasks.matching.contract import Matcher
+from tasks.matching.validation import Figures, Validation
 from tasks.settings.matching import Matching
 from tasks.settings.space import Choice, Real, Whole, contains
 from tasks.studies.parameter_search import Search, Trial, best, out_of_fold_value
 from tasks.studies.search_plots import search_figure
-from tasks.studies.validation_metrics import Figures, Validation
 from tests.matching.toys import HELD_BACK, N_ITEMS, N_USERS, checkerboard
 from warehouse.errors import PolyrecError
 

@@ -1,4 +1,4 @@
-"""What a matcher's own lists of the train fit are worth on validation."""
+"""What a matcher's own lists are worth: of the train fit on validation, or of a part of it on the rest."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,6 +13,9 @@ from tasks.matching.retrieve import check_finite, top_items
 from tasks.metrics.diversity import ild
 from tasks.metrics.exposure import effective_catalogue
 from tasks.metrics.ranking import contains, mean_defined, ndcg
+
+UNFIT = (ValueError, ArithmeticError, np.linalg.LinAlgError)
+"""What settings that cannot be fitted raise."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +53,30 @@ class Validation:
         start = perf_counter()
         matcher.fit(self.data)
         fitted = perf_counter()
-        lists = np.concatenate(
-            [self._lists(matcher, batch) for batch in UserBatch(self.users).blocks(self._block)]
-        )
+        lists = self._lists(matcher)
         scored = perf_counter()
         shown = np.bincount(lists[lists >= 0], minlength=self.data.n_items)[self.recommendable]
-        n_relevant = np.diff(self._relevant.indptr).astype(np.int64)
         return Figures(
-            ndcg(contains(self._relevant, lists), n_relevant),
+            self._ndcg(lists),
             float(effective_catalogue(shown.astype(np.float64))),
             mean_defined(ild(lists, self.data.categories)) if self.data.categories.any() else float("nan"),
             fitted - start,
             scored - fitted,
         )
 
-    def _lists(self, matcher: Matcher, batch: UserBatch) -> NDArray[np.int64]:
+    def ndcg(self, matcher: Matcher) -> Floats:
+        """(V,) the NDCG of a fitted matcher's lists."""
+        return self._ndcg(self._lists(matcher))
+
+    def _ndcg(self, lists: NDArray[np.int64]) -> Floats:
+        return ndcg(contains(self._relevant, lists), np.diff(self._relevant.indptr).astype(np.int64))
+
+    def _lists(self, matcher: Matcher) -> NDArray[np.int64]:
+        """(V, k) item codes, -1 padded."""
+        batches = UserBatch(self.users).blocks(self._block)
+        return np.concatenate([self._lists_of(matcher, batch) for batch in batches])
+
+    def _lists_of(self, matcher: Matcher, batch: UserBatch) -> NDArray[np.int64]:
         """(B, k) item codes, -1 padded."""
         allowed = np.tile(self.recommendable, (len(batch.users), 1))
         allowed[self.data.had[batch.users].nonzero()] = False

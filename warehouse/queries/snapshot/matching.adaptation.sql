@@ -1,0 +1,3 @@
+-- one row, or none where settings were never adapted
+select *
+from matching.adaptation
