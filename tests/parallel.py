@@ -13,7 +13,7 @@ IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of the processes."""
 # Files that ask for one of these fixtures share what it makes.
 SHARED = {
-    "the finished run and its Prefect server": r"\b(finished: Home|prefect_api: str|small: Callable)\b",
+    "the finished run and its Prefect server": r"\b(finished: Home|prefect_api: str|small: \w+)\b",
     "servers of their own": r"\bservers_home: Path\b",
 }
 # The longest. While one process makes Prefect's tables, the other one converts the model; then each finds the

@@ -79,7 +79,7 @@ def read_window(warehouse: Warehouse, settings: Settings, fit: str) -> Fit:
 def too_few_users(users: int) -> PolyrecError:
     """What a study says that is asked for by so few users of validation."""
     return PolyrecError(
-        f"{users} users can be judged on validation, and it takes {FEWEST_USERS}: one to choose by, another "
+        f"users who can be judged on validation: {users}; it takes {FEWEST_USERS}: one to choose by, another "
         "to evaluate on; deliver more events, set another [data] protocol, or loosen [catalogue] or "
         "min_value in [evaluation]"
     )
