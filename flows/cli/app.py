@@ -52,7 +52,7 @@ def main() -> None:
     try:
         # A run that is told to end stops its temporary Prefect server, too: 128 + 15 is what shells say then.
         with raising(SystemExit(143), TERMINATED):
-            left = app(standalone_mode=False)
+            left = app(standalone_mode=False, prog_name="polyrec")
         code = left if isinstance(left, int) else 0  # what typer.Exit said
     except SystemExit as leaving:
         code = leaving.code
