@@ -131,7 +131,7 @@ class Visitors:
         return {
             "visitor": {"query": visitor.query, "profile": visitor.profile},
             **self._told(items, history, total[0, places], parts, found.matchers, wanted),
-            "note": why_short("this visitor", len(items), k, left, "models proposed to"),
+            "note": why_short("this visitor", len(items), k, left),
             "milliseconds": round(1000 * (perf_counter() - start), 1),
         }
 

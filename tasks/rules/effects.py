@@ -21,15 +21,22 @@ def rule_effects(lists: pl.DataFrame, users: Codes, items: Codes, book: RuleBook
     """One row a user, rule and effect: user_id, rule, effect, items; sorted.
 
     excluded: the user's candidates that a hard rule keeps out (of several rules, each counts); by
-    exclude_seen, the items that the user had. moved: the rows of the list that name the rule. unmet: the
-    items that a cap has too many, that a share of new ones lacks, or a pin that is not in its place.
+    exclude_seen, the items that the user had, also of users whom nothing is left for. moved: the rows of the
+    list that name the rule. unmet: the items that a cap has too many, that a share of new ones lacks, or a
+    pin that is not in its place.
 
     Lists have columns user_id, rank, item_id, rules. Users (U,) are codes, ascending; items (U, C) are codes
     of their candidates, -1 padded.
     """
-    names = pl.Series(book.user_ids, dtype=pl.String).gather(users)
+    everybody = pl.Series(book.user_ids, dtype=pl.String)
+    names = everybody.gather(users)
     frames = [pl.DataFrame(schema=SCHEMA)]
-    frames += [_rows(names, rule.name, EXCLUDED, _excluded(rule, users, items, book)) for rule in book.hard]
+    for rule in book.hard:
+        if rule.kind == "exclude_seen":
+            frames.append(_rows(everybody, rule.name, EXCLUDED, _had(rule, book)))
+        else:
+            kept_out = (items >= 0) & book.forbids(rule, users[:, None], items)
+            frames.append(_rows(names, rule.name, EXCLUDED, kept_out.sum(axis=1)))
     named = lists.select(USER, "rules").explode("rules").drop_nulls()
     for (rule_name,), rows in named.group_by("rules", USER).len("items").group_by("rules"):
         frames.append(_rows(rows[USER], str(rule_name), MOVED, rows["items"].to_numpy()))
@@ -69,12 +76,10 @@ def _rows(users: pl.Series, rule: str, effect: str, items: NDArray[np.integer]) 
     )
 
 
-def _excluded(rule: Rule, users: Codes, items: Codes, book: RuleBook) -> NDArray[np.int64]:
-    """(U,) how many items a hard rule keeps from each user."""
-    if rule.kind != "exclude_seen":
-        return ((items >= 0) & book.forbids(rule, users[:, None], items)).sum(axis=1)
+def _had(rule: Rule, book: RuleBook) -> NDArray[np.int64]:
+    """(all users,) how many items exclude_seen keeps from each."""
     by, had = np.divmod(book.seen[rule.name], max(len(book.item_ids), 1))
-    return np.bincount(by[book.about(rule, by, had)], minlength=len(book.user_ids))[users]
+    return np.bincount(by[book.about(rule, by, had)], minlength=len(book.user_ids))
 
 
 class _Listed:
