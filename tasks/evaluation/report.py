@@ -253,7 +253,9 @@ def comparison(report: Mapping[str, Any]) -> str:
     against = report["fusion"].get("test", {}).get("vs_best_single")
     if not against:
         return ""
-    if against["low"] > 0:
+    if judged_users(report, "test") == 1:
+        verdict = "one user has no interval, so neither is shown to be better"
+    elif against["low"] > 0:
         verdict = "fusion is better"
     elif against["high"] < 0:
         verdict = "fusion is worse"

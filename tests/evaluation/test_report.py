@@ -58,6 +58,8 @@ def test_verdict_follows_the_interval(low: float, high: float, verdict: str) -> 
     }
     assert verdict in comparison(changed)
     assert "best single model ease:" in comparison(changed)
+    changed["judged"] = {"test": {"users": 1, "nothing_left": 0}}
+    assert "one user has no interval" in comparison(changed)
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
