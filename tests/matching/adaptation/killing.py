@@ -11,9 +11,9 @@ from warehouse.connection import Warehouse, writing
 
 MATCHING = {
     "adapt": "on",
-    "matchers": ["cosine_max", "ease", "popularity", "slit"],
+    "matchers": ["cosine_max", "ease", "popularity", "slit", "two_tower"],
     "adapt_minutes": 0.05,
-    "least_share": 0.9,
+    "two_tower": {"epochs": 1, "temperature": 0.4, "learning_rate": 1e-6},  # which learns nothing
 }
 STEPS: Steps = {
     "trial": (TrialFile, "add", always),

@@ -18,7 +18,8 @@ from tests.killing import Killer, Request, killer
 from tests.matching.adaptation.killing import adapt, settings_of
 from warehouse.connection import writing
 
-COMPETING = ["ease", "slit"]
+COMPETING = ["ease", "slit", "two_tower"]
+KEPT = ("cosine_max", "ease", "popularity", "slit")
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +56,14 @@ def searches(settings: Settings) -> list[Path]:
     return list((settings.mlflow_folder / "searches").glob("*"))
 
 
-def test_what_comes_next_is_found_and_what_knows_no_order_is_left_out(home: Path) -> None:
+def test_what_learned_nothing_is_left_out_and_all_is_said(home: Path) -> None:
     settings = settings_of(home)
     run = adapt(settings)
     row = kept(settings)
     assert (row["reason"], row["judged_users"], row["users"]) == ("first run", USERS, USERS)
     assert row["matchers"] == COMPETING
-    assert json.loads(row["left_out"]) == ["ease"]
-    assert run.settings.matching.matchers == ("cosine_max", "popularity", "slit")
+    assert json.loads(row["left_out"]) == ["two_tower"]
+    assert run.settings.matching.matchers == KEPT
     assert run.given.matching.matchers == settings.matching.matchers
     assert not searches(settings)
     with writing(settings.data_folder, "a test") as warehouse:
@@ -85,7 +86,7 @@ def test_the_kept_choice_stands_until_asked_again(home: Path) -> None:
     first = kept(settings)
     again = adapt(settings)
     assert "adapted_fits" not in again.counts
-    assert again.settings.matching.matchers == ("cosine_max", "popularity", "slit")
+    assert again.settings.matching.matchers == KEPT
     asked = adapt(settings_of(home, adapt_anew=True))
     assert asked.counts["adapted_fits"]
     assert kept(settings) == {**first, "reason": "asked for"}
