@@ -27,7 +27,7 @@ def make_old(folder: Path) -> None:
     snapshot = current_snapshot(folder)
     assert snapshot is not None
     with duckdb.connect(folder / DATABASE) as connection:
-        connection.execute("delete from main.applied_migrations where name > 'm016'")
+        connection.execute("delete from main.applied_migrations where name like 'm016%'")
         connection.execute(
             "update matching.scores set matcher = 'rarity' where matcher = 'inverse_popularity'"
         )
