@@ -25,7 +25,7 @@ from tasks.settings.space import tried_of
 # Matchers of items x items cost by items, so all users take part: what is best to regularise with depends on
 # how many there are. The others cost by events.
 DENSE = (Size(200_000, 1500, 300), Size(200_000, 2000, 600), Size(200_000, 3000, 1000))
-OTHERS = (Size(8_000, 4000, 300), Size(16_000, 4000, 600), Size(40_000, 4000, 1000))
+OTHERS = (Size(8_000, 1500, 300), Size(16_000, 2500, 600), Size(40_000, 4000, 1000))
 COMPARED = OTHERS[-1]  # what all matchers are compared on
 COMPETING = ("ease", "ease_plain", "ials", "infinite_ae", "sasrec", "slit", "two_tower")
 """Matchers that learn from who did what, and of these alone: one that stays far behind adds noise."""
@@ -40,6 +40,7 @@ SECONDS = {
     "sasrec": 3.1e-5,
     "two_tower": 2.6e-5,
 }
+SECONDS_PER_SOLVE = 4e-5  # of iALS: for a user or item and epoch, with 64 factors
 SECONDS_PER_EVENT = 6e-6  # of counting what occurs together
 SECONDS_PER_SCORE = 2e-8  # of judging: for an item and a judged user
 
@@ -91,18 +92,27 @@ def left_after(rung: int, n_groups: int) -> int:
     return max(min(2, n_groups), -(-n_groups // 2**rung))
 
 
-def make_plan(matching: Matching, n_users: int, n_items: int, n_events: int, seed: int) -> list[MatcherPlan]:
+@dataclass(frozen=True)
+class World:
+    """How much there is to learn from."""
+
+    users: int
+    items: int
+    events: int
+
+
+def make_plan(matching: Matching, world: World, seed: int) -> list[MatcherPlan]:
     """The candidates of every matcher that has some, as many as the budget allows; the cheapest first."""
     whole = {name: groups for name in matching.matchers if (groups := _candidates(matching, name, seed))}
-    costs = {name: _cost(matching, name, groups, n_items, n_events) for name, groups in whole.items()}
+    costs = {name: _cost(matching, name, groups, world) for name, groups in whole.items()}
     left, plans = 60 * matching.adapt_minutes, []
     for done, name in enumerate(sorted(whole, key=lambda one: (costs[one], one))):
         share, groups = left / (len(whole) - done), whole[name]
-        if n_items > MAX_ITEMS and name in IS_DENSE:
+        if world.items > MAX_ITEMS and name in IS_DENSE:
             continue
-        while len(groups) > 1 and _cost(matching, name, groups, n_items, n_events) > share:
+        while len(groups) > 1 and _cost(matching, name, groups, world) > share:
             groups = groups[:-1]
-        left -= _cost(matching, name, groups, n_items, n_events)
+        left -= _cost(matching, name, groups, world)
         plans.append(MatcherPlan(name, groups))
     return plans
 
@@ -138,30 +148,29 @@ def _combinations(
     return [first, *(one for one in found if one != first)]
 
 
-def _cost(matching: Matching, name: str, groups: Sequence[Group], n_items: int, n_events: int) -> float:
+def _cost(matching: Matching, name: str, groups: Sequence[Group], world: World) -> float:
     """Estimated seconds of all rungs, the last comparison among them."""
     rungs = [(size, left_after(rung, len(groups))) for rung, size in enumerate(sizes_of(name))]
     if name in IS_DENSE:
         rungs.append((COMPARED, 1))
     return sum(
-        n_groups
-        * float(
-            np.mean([_fit_seconds(matching, name, one.fitted, size, n_items, n_events) for one in groups])
-        )
+        n_groups * float(np.mean([_fit_seconds(matching, name, one.fitted, size, world) for one in groups]))
         for size, n_groups in rungs
     )
 
 
 def _fit_seconds(
-    matching: Matching, name: str, values: Mapping[str, Parameter], size: Size, n_items: int, n_events: int
+    matching: Matching, name: str, values: Mapping[str, Parameter], size: Size, world: World
 ) -> float:
     """Estimated seconds of one fit and of judging it."""
     settings = {**getattr(matching, KINDS[name].section).model_dump(), **values}
-    items, events = min(n_items, size.items), min(n_events, size.events)
+    items, events = min(world.items, size.items), min(world.events, size.events)
     judging = SECONDS_PER_SCORE * size.judged * items
     if name in IS_DENSE:
         return SECONDS[name] * items**3 + SECONDS_PER_EVENT * events + judging
-    work = events * settings["epochs"]
+    seconds = SECONDS[name] * events * settings["epochs"]
     if name == "ials":
-        work *= settings["factors"] ** 2
-    return SECONDS[name] * work + judging
+        rows = items + world.users * events / max(1, world.events)
+        seconds *= settings["factors"] ** 2
+        seconds += SECONDS_PER_SOLVE * rows * settings["epochs"] * (settings["factors"] / 64) ** 3
+    return seconds + judging

@@ -10,7 +10,7 @@ import polars as pl
 
 from tasks.matching.adaptation.due import why_due
 from tasks.matching.adaptation.held_out import hold_out
-from tasks.matching.adaptation.plan import COMPETING, MatcherPlan, make_plan
+from tasks.matching.adaptation.plan import COMPETING, MatcherPlan, World, make_plan
 from tasks.matching.adaptation.search import Found, Judged, Search, left_out
 from tasks.matching.data import Fit, read_fit
 from tasks.matching.registry import KINDS
@@ -112,7 +112,8 @@ def _begun(run: StageRun, window: Fit, trials: TrialFile, why: str) -> tuple[str
     """Why there is a search, and its plan: a new file begins with both, one of a killed run tells them."""
     if not trials.known:
         data = window.data.learned
-        plans = make_plan(run.given.matching, data.n_users, data.n_items, len(data.user), run.given.seed)
+        world = World(data.n_users, data.n_items, len(data.user))
+        plans = make_plan(run.given.matching, world, run.given.seed)
         trials.add({"why": why, "plan": [one.to_json() for one in plans]})
         return why, plans
     first = trials.known[0]

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tasks.matching.adaptation.plan import COMPETING, MatcherPlan, left_after, make_plan
+from tasks.matching.adaptation.plan import COMPETING, MatcherPlan, World, left_after, make_plan
 from tasks.matching.registry import KINDS
 from tasks.settings.matching import Matching
 from tasks.settings.space import contains, spaces_of, tried_of
 
-SIZE = {"n_users": 4000, "n_items": 3500, "n_events": 200_000}
+SIZE = {"users": 4000, "items": 3500, "events": 200_000}
 
 
 def planned(matching: Matching, seed: int = 0, **size: int) -> dict[str, MatcherPlan]:
-    return {one.name: one for one in make_plan(matching, **{**SIZE, **size}, seed=seed)}
+    return {one.name: one for one in make_plan(matching, World(**{**SIZE, **size}), seed)}
 
 
 def test_every_competing_matcher_of_the_settings_is_planned_with_what_is_set_first() -> None:
@@ -64,7 +64,7 @@ def test_less_time_is_fewer_candidates_and_the_seed_says_which() -> None:
 
 
 def test_a_catalogue_too_large_for_items_by_items_has_no_such_search() -> None:
-    assert set(planned(Matching(), n_items=50_000)) == {"ials", "sasrec", "two_tower"}
+    assert set(planned(Matching(), items=50_000)) == {"ials", "sasrec", "two_tower"}
 
 
 @pytest.mark.parametrize(("groups", "expected"), [(1, [1, 1, 1]), (2, [2, 2, 2]), (12, [12, 6, 3])])
