@@ -22,12 +22,13 @@ _WORDS = {
         조회 클릭 보기 시청 مشاهدة عرض نقرة""",
     3: """like liked cart addtocart add basket wishlist favorite favourite fav save saved bookmark
         bookmarked comment commented share shared follow followed subscribe collect rate rated review
-        upvote thumbsup up toread toberead recommended recommend positive good warenkorb indenwarenkorb
-        hinzugefugt merkzettel merken gefallt gefalltmir favorit teilen kommentar panier ajoutpanier
-        ajout favori partage aimer cesta carrito anadir guardar compartir megusta carrinho favorito
-        carrello aggiunto aggiungi preferiti koszyk dokoszyka ulubione polubienie kosik sepet sepeteekle
-        begeni favori корзина вкорзину избранное лайк 加购 加購 收藏 喜欢 点赞 加入购物车 购物车 分享
-        评论 カート カート追加 お気に入り いいね 保存 장바구니 찜 좋아요 저장 إعجاب السلة سلة المفضلة""",
+        upvote interested thumbsup up toread toberead recommended recommend positive good warenkorb
+        indenwarenkorb hinzugefugt merkzettel merken gefallt gefalltmir favorit teilen kommentar panier
+        ajoutpanier ajout favori partage aimer cesta carrito anadir guardar compartir megusta carrinho
+        favorito carrello aggiunto aggiungi preferiti koszyk dokoszyka ulubione polubienie kosik sepet
+        sepeteekle begeni favori корзина вкорзину избранное лайк 加购 加購 收藏 喜欢 点赞 加入购物车
+        购物车 分享 评论 カート カート追加 お気に入り いいね 保存 장바구니 찜 좋아요 저장 إعجاب السلة
+        سلة المفضلة""",
     5: """purchase purchased buy bought order ordered transaction sale sold checkout pay paid payment
         complete completed convert conversion book booked booking install rent rented borrow true yes
         kauf gekauft kaufen bestellung bestellt bezahlt achat achete commande compra comprar comprado
@@ -46,7 +47,7 @@ def weight_of(name: str) -> int | None:
     [3, 1, 0, None]
     """
     words = parts(name)
-    if set(words) & NEGATIONS and len(words) > 1:
+    if set(words) & NEGATIONS and any(word in WEIGHTS for word in words if word not in NEGATIONS):
         return 0
     known = [WEIGHTS[word] for word in (plain_name(name), *words) if word in WEIGHTS]
     return min(known) if 0 in known else max(known, default=None)

@@ -6,6 +6,7 @@ import polars as pl
 
 from tasks.ingest.drafting.names import plain_name
 from tasks.ingest.drafting.profile import Profile
+from tasks.ingest.drafting.roles import unnamed
 from tasks.ingest.drafting.tables import Sampled
 
 UNIQUE = 0.98
@@ -39,12 +40,16 @@ def chancy(column: Profile) -> bool:
 
 def link(column: Profile, ids: Profile, whole: bool) -> float:
     """Points for a column to hold the values of a column of ids; `whole` if all of these ids are known."""
-    share, named = met(column, ids), plain_name(column.name) == plain_name(ids.name)
+    share = met(column, ids)
+    named = plain_name(column.name) == plain_name(ids.name) and not unnamed(column)
     points = 2.0 * named
     if unpacks(column, ids):
         return points + 4.0
+    if whole and chancy(column):  # ratings of 1 to 5 are ids, too, but few of them
+        covered = len(column.keys & ids.keys) / max(1, len(ids.keys))
+        return points + 2.0 * share * min(1.0, 0.3 + 2 * covered) - 3.0 * (share < 0.1)
     if whole:
-        return points + (2.0 if chancy(column) else 4.0) * share - 3.0 * (share < 0.1)
+        return points + 4.0 * share - 3.0 * (share < 0.1)
     if share > 0.02:
         return points + (1.0 if chancy(column) else 3.0) + share
     alike = chancy(column) == chancy(ids) and abs(column.length - ids.length) <= 4

@@ -6,7 +6,7 @@ from functools import cached_property
 from math import exp
 
 from tasks.ingest.drafting import roles
-from tasks.ingest.drafting.links import FEW_ROWS, UNIQUE, Join, chancy, depends, joins_of, link, met
+from tasks.ingest.drafting.links import FEW_ROWS, UNIQUE, Join, chancy, depends, joins_of, link, met, unpacks
 from tasks.ingest.drafting.names import concepts
 from tasks.ingest.drafting.profile import Profile
 from tasks.ingest.drafting.roles import NEVER
@@ -88,6 +88,14 @@ class Plan:
         """The column of a role, such as "items.title"; None when there is none."""
         choice = self.choices.get(role)
         return choice.column if choice else None
+
+    @property
+    def packed(self) -> bool:
+        """Whether a cell of the log holds several items of the catalogue."""
+        item, id_ = self.column("interactions.item"), self.column("items.id")
+        if self.log is None or self.catalogue is None or self.from_log or not (item and id_):
+            return False
+        return unpacks(self.log.columns[item][0], self.catalogue.profiles[id_])
 
     @property
     def from_log(self) -> bool:
@@ -221,7 +229,7 @@ def _type_like(log: Log, name: str) -> float:
         return 0.0
     return (
         2.0 * (roles.event(profile, log.said(name)) > 1.0)
-        + 1.0 * (profile.n_distinct <= 6)
+        + 2.5 * (profile.n_distinct <= 6)
         + 2.0 * (profile.n_distinct < 2)
     )
 

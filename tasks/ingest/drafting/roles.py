@@ -107,7 +107,13 @@ def event(column: Profile, said: Concepts) -> float:
     named = 2 * _said(said, "event") + 0.3 * _said(said, "category")
     if column.words > 4 or not (known or named):
         return NEVER
-    return 3 * known + named - _said(said, "order") - 2 * _said(said, "user", "item", "place", "late")
+    return (
+        3 * known
+        + named
+        - 2 * (n == 1)
+        - _said(said, "order", "computed")
+        - 2 * _said(said, "user", "item", "place", "late")
+    )
 
 
 def query(column: Profile, said: Concepts) -> float:
@@ -170,7 +176,8 @@ def categories(column: Profile, said: Concepts) -> float:
     shared = column.n_distinct <= 0.5 * len(column.filled) and column.n_distinct >= 2
     points = (
         1.2 * lists
-        + (1.7 if unnamed(column) else 1.0) * shared
+        + 1.0 * shared
+        + 0.7 * (not said and (lists or shared))
         - 1.5 * (column.letters < 0.5)
         - 1.5 * (column.uniqueness > 0.9 and not lists)
     )

@@ -167,6 +167,8 @@ def _interactions(made: Draft, plan: Plan) -> None:
             _scale(made, profiles[column], plan.value_is_amount)
         if role == "event" and column:
             _weights(made, profiles[column])
+    if plan.packed:
+        _packed(made, plan)
     if not plan.column("interactions.time"):
         made.comment("No column of times: the order in the files is the time.")
     if log.table.note:
@@ -183,6 +185,19 @@ def _interactions(made: Draft, plan: Plan) -> None:
         made.begin("data.interactions.also", join.table)
         made.key("id", join.key, "One row for each of its values, which the log has too.")
         _rest(made, join.table, {join.key, *named}, "not kept")
+
+
+def _packed(made: Draft, plan: Plan) -> None:
+    """Say what to do where a cell holds several items."""
+    item, time = plan.column("interactions.item"), plan.column("interactions.time")
+    kept = ", ".join(f'"{one}"' for one in (plan.column("interactions.user"), time) if one)
+    says = (
+        f"{item} holds several items in a cell, and an event has one: write one row for each, as in "
+        f"DuckDB: select {kept}, unnest(regexp_extract_all(\"{item}\", '[^ ,;|]+')) as item from ... "
+        "(a mark such as -1 behind an id says whether it was clicked: keep those, without the mark)"
+    )
+    made.missing.append(says)
+    made.comment(says)
 
 
 def _scale(made: Draft, profile: Profile, amount: bool) -> None:
