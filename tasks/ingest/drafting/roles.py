@@ -77,7 +77,9 @@ def rating(column: Profile, said: Concepts) -> float:
     bounded = isinstance(lowest, float) and isinstance(highest, float) and lowest >= -100 and highest <= 100
     points = (1.0 if few and bounded else 0.3 if bounded else -1.0) - 2 * (len(column.steps) == 1)
     points += 2.5 * _said(said, "rating") + 1.2 * _said(said, "value") - 2 * column.row_number
-    points += 0.8 * (unnamed(column) and 2 <= len(column.steps) <= 11) - 2 * _said(said, "computed")
+    points += 0.8 * (not said and (2 if unnamed(column) else 3) <= len(column.steps) <= 11) - 2 * _said(
+        said, "computed"
+    )
     points -= 2 * _said(said, "user", "item", "order", "id") * (not _said(said, "rating"))
     return points - 3 * _said(said, "price", "year", "time", "place", "amount", "late")
 
