@@ -59,6 +59,11 @@ class TimeForms:
         return 2 * small >= self.filled > 0 and SURE * self.read <= small
 
     @property
+    def few_others(self) -> bool:
+        """Whether few dates are other than plain ones, so that these are better read once for each text."""
+        return not self.positions and 0 < 2 * self.rows["other dates"] < self.filled
+
+    @property
     def read(self) -> int:
         """Rows that are plausible times, by their form."""
         return sum(self.rows[form] for form in (*UNITS, "compact dates", "ISO dates"))
@@ -141,23 +146,30 @@ def time_of(column: str, forms: TimeForms) -> str:
 
     The number may lie outside the window.
     """
-    if forms.positions:
-        return f"case when {_is_whole(column)} then {_number(column)} end"
-    rules, ways = forms.rules, []
-    if any(forms.rows[unit] for unit in UNITS) or forms.rows["compact dates"]:
-        ways.append(_seconds(_number(column), rules))
-    if forms.rows["ISO dates"] or forms.rows["dates outside"] or not ways:
-        ways.append(_iso(column, rules.timezone))
-    plain = f"coalesce({', '.join(ways)})"
-    if not forms.rows["other dates"]:
+    plain = plain_time_of(column, forms)
+    if forms.positions or not forms.rows["other dates"]:
         return plain
     # A case leaves rows alone that need no more, as coalesce does not.
+    rules = forms.rules
     usual, number = _usual(trimmed(column), forms), _seconds(_number("t"), rules)
     read = f"coalesce({_iso('t', rules.timezone)}, {number})"
     other = f"list_transform([{_in_iso_form(trimmed(column), forms)}], lambda t: {read})[1]"
     return f"""case when {plain} is not null then {plain}
         when {usual} between {rules.earliest} and {rules.latest} then {usual}
         when not {blank(column)} then {other} end"""
+
+
+def plain_time_of(column: str, forms: TimeForms) -> str:
+    """SQL: as `time_of`, of numbers and dates by ISO 8601 alone."""
+    if forms.positions:
+        return f"case when {_is_whole(column)} then {_number(column)} end"
+    ways, rows = [], forms.rows
+    dates = rows["ISO dates"] + rows["dates outside"]
+    if any(rows[unit] for unit in UNITS) or rows["compact dates"]:
+        ways.append(_seconds(_number(column, beside_dates=dates > 0), forms.rules))
+    if dates or not ways:
+        ways.append(_iso(column, forms.rules.timezone, beside_others=rows["other dates"] > 0))
+    return f"coalesce({', '.join(ways)})"
 
 
 def _usual(text: str, forms: TimeForms) -> str:
@@ -219,10 +231,14 @@ def _is_date(column: str) -> str:
     return f"(substr({column}, 5, 1) in ('-', '/') and {digits})"
 
 
-def _number(column: str) -> str:
-    """The whole number that a text begins with; null when it is no number."""
+def _number(column: str, beside_dates: bool = True) -> str:
+    """The whole number that a text begins with; null when it is no number.
+
+    A date is none, so no time is spent on trying it, where there are dates.
+    """
+    no_date = f"when {_is_date(column)} then null" if beside_dates else ""
     part = f"try_cast(floor(try_cast({column} as double)) as bigint)"
-    return f"""(case when {_is_date(column)} then null when contains({column}, '.') then {part}
+    return f"""(case {no_date} when contains({column}, '.') then {part}
         else try_cast({column} as bigint) end)"""
 
 
@@ -253,8 +269,11 @@ def _compact(number: str) -> str:
     return f"(case {branches} end)"
 
 
-def _iso(column: str, timezone: str) -> str:
-    """Whole seconds since 1970 UTC of a date that begins with a year of four digits."""
+def _iso(column: str, timezone: str, beside_others: bool = True) -> str:
+    """Whole seconds since 1970 UTC of a date that begins with a year of four digits.
+
+    DuckDB reads 3/4/25 as a day of the year 3, which matters where there are such dates.
+    """
     aware, naive = f"try_cast({column} as timestamptz)", f"try_cast({column} as timestamp)"
     if timezone.upper() != "UTC":
         naive = f"timezone({text_of(timezone)}, {naive})::timestamp"
@@ -263,7 +282,8 @@ def _iso(column: str, timezone: str) -> str:
     short = f"length({column}) <= 10 or (length({column}) <= 19 and substr({column}, -3, 1) = ':'"
     short += f" and substr({column}, -6, 1) not in ('+', '-'))"
     date = f"case when {short} then {naive} else {aware}::timestamp end"
-    return f"(case when {_is_date(column)} then floor(epoch({date}))::bigint end)"
+    seconds = f"floor(epoch({date}))::bigint"
+    return f"(case when {_is_date(column)} then {seconds} end)" if beside_others else seconds
 
 
 def _plain_signs(text: str) -> str:

@@ -21,6 +21,7 @@ from warehouse.times import (
     begin_of,
     in_window,
     look_at_times,
+    plain_time_of,
     time_fault,
     time_of,
 )
@@ -103,6 +104,11 @@ def validate_interactions(warehouse: Warehouse, staged: Staged, rules: EventRule
     odd["user"] = _odd_ids(warehouse, staged, rules.user, users, few)
     if rules.event:
         odd["event"] = _odd_ids(warehouse, staged, rules.event)
+    if rules.time and forms.times and forms.times.few_others:
+        plain, read = (of("raw", forms.times) for of in (plain_time_of, time_of))
+        odd["time"] = _read_once(warehouse, staged, rules.time, f"{plain} is null", read)
+    if rules.value and forms.numbers and forms.numbers.other:
+        odd["value"] = _read_once(warehouse, staged, rules.value, "true", number_of("raw", forms.numbers))
     typed, usable, interest = _typed(staged, rules, forms, odd), _usable(rules, forms, odd), _interest(rules)
     used, seen, bad, merged = (table_of(staged.kind, what) for what in ("used", SEEN_ONLY, "bad", "merged"))
     low = "number <= 0" if rules.value and rules.min_value is None else "false"
@@ -179,6 +185,17 @@ def _odd_ids(
     return table if warehouse.value(f"select count(*) from {table}") else None
 
 
+def _read_once(warehouse: Warehouse, staged: Staged, column: str, which: str, read: str) -> str:
+    """A table of distinct texts of a column: raw, and what is read of it; `which` and `read` are of raw."""
+    table = table_of(staged.kind, f"read {column}")
+    warehouse.run(
+        f"""create or replace table {table} as select raw, {read} as read
+            from (select distinct {name_of(column)} as raw from staging.{name_of(staged.kind)})
+            where raw is not null and {which}"""
+    )
+    return table
+
+
 def _typed(staged: Staged, rules: EventRules, forms: EventForms, odd: Mapping[str, str | None]) -> str:
     """The staged rows with their typed values beside the delivered ones."""
     columns, joins = [f"{numbered(staged)} as n"], []
@@ -195,12 +212,20 @@ def _typed(staged: Staged, rules: EventRules, forms: EventForms, odd: Mapping[st
             columns.append(f"{raw} as {typed}")
     if forms.times:
         time = delivered(rules.time)
-        columns += [f"{time_of(time, forms.times)} as event_time", f"{time} as delivered_time"]
+        read = time_of(time, forms.times)
+        if table := odd.get("time"):
+            joins.append(f"left join {table} as time on time.raw = {time}")
+            read = f"coalesce({plain_time_of(time, forms.times)}, time.read)"
+        columns += [f"{read} as event_time", f"{time} as delivered_time"]
     else:
         columns.append(f"{_place(staged)} as event_time")
     if forms.numbers:
         value = delivered(rules.value)
-        columns += [f"{number_of(value, forms.numbers)} as number", f"{value} as delivered_value"]
+        read = number_of(value, forms.numbers)
+        if table := odd.get("value"):
+            joins.append(f"left join {table} as value on value.raw = {value}")
+            read = "value.read"
+        columns += [f"{read} as number", f"{value} as delivered_value"]
     return f"(select {', '.join(columns)} from staging.{name_of(staged.kind)} as s {' '.join(joins)})"
 
 
