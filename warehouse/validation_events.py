@@ -257,11 +257,12 @@ def _usable(rules: EventRules, forms: EventForms, odd: Mapping[str, str | None])
     """Whether a typed row makes an item seen: never null. One whose type counts nothing needs no value."""
     tests = [f"{name}_fault is null" for name in ("user", "item") if odd[name]]
     weight = _weight(rules)
+    # Cases, since these leave alone the rows that need not be looked at.
     if weight:
-        tests.append(f"not {blank('event_type')}")
+        tests.append(f"case when {weight} is null then not {blank('event_type')} else true end")
     if rules.value:
-        without = f" or ({weight} is null and {blank('delivered_value')})" if weight else ""
-        tests.append(f"(coalesce(isfinite(number), false){without})")
+        without = f"{weight} is null and {blank('delivered_value')}" if weight else "false"
+        tests.append(f"case when isfinite(number) then true else {without} end")
     if forms.times:
         tests.append(in_window("event_time", forms.times))
     return f"coalesce({' and '.join(tests) or 'true'}, false)"
