@@ -37,8 +37,8 @@ class Judged:
 
     @property
     def value(self) -> float:
-        """Its mean NDCG; -1 where it could not be fitted."""
-        return float(self.ndcg.mean()) if len(self.ndcg) else -1.0
+        """Its mean NDCG; 0 where it could not be fitted."""
+        return float(self.ndcg.mean()) if len(self.ndcg) else 0.0
 
 
 @dataclass(frozen=True)
@@ -167,4 +167,6 @@ def _key(row: Mapping[str, Any]) -> str:
 def left_out(found: Sequence[Found], least_share: float) -> tuple[str, ...]:
     """Names of the matchers whose NDCG is below a share of the best one's."""
     best = max((one.compared for one in found), default=0.0)
+    if best <= 0:
+        return ()  # nobody is ahead
     return tuple(sorted(one.name for one in found if one.compared < least_share * best))
