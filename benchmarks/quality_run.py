@@ -103,7 +103,7 @@ def run(bench: Bench, given: argparse.Namespace, console: Console) -> dict[str, 
         },
         "settings": _settings(ours, tuned, peers_fusion),
         "test_looks": looks,
-        "notes": _notes(bench, ours, failed, looks),
+        "notes": _notes(bench, ours, failed, peers_fusion is not None, looks),
         "machine": machine(),
     }
 
@@ -227,7 +227,7 @@ def _settings(
     return out
 
 
-def _notes(bench: Bench, ours: Ours, failed: Sequence[str], looks: int | None) -> list[str]:
+def _notes(bench: Bench, ours: Ours, failed: Sequence[str], fuses: bool, looks: int | None) -> list[str]:
     """What a reader must know."""
     notes = [*bench.notes, *failed]
     if ours.seconds:
@@ -237,11 +237,12 @@ def _notes(bench: Bench, ours: Ours, failed: Sequence[str], looks: int | None) -
         )
     else:
         notes.append("Polyrec's matchers have the parameters of the settings, chosen on validation before.")
-    notes += [
-        "The parameters of the peers were searched in this run or one like it.",
-        "In the fusion of peers, an item that a peer did not return for a user counts as the lowest score "
-        "that it returned there.",
-    ]
+    notes.append("The parameters of the peers were searched in this run or one like it.")
+    if fuses:
+        notes.append(
+            "In the fusion of peers, an item that a peer did not return for a user counts as the lowest "
+            "score that it returned there."
+        )
     if looks is None:
         return [*notes, "Test was not looked at."]
     return [*notes, f"Looks at test of this split that the home knows of: {looks}."]
