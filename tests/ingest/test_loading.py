@@ -319,13 +319,13 @@ def test_whatever_is_delivered_the_sums_hold(
             update={"value": "rating", "event_weights": {"1": 2.0, "a": 1.0, "0": 0.0}, "min_value": 1.0}
         ),
     )
-    good = [("a", "1", "1", str(1000 + n), "1") for n in range(13)]  # most times are numbers
+    good = [("a", "1", "1", str(1_760_000_000 + n), "1") for n in range(13)]
     rows = [EVENT, *interactions, *good]
     loaded = load_rows(warehouse, rows, [("item_id", "title", "kinds"), *items, ("1", "One", "yes")], data)
     check_sums(loaded.totals)
     assert loaded.totals["rows_in"].to_list() == [len(items) + 1, len(interactions) + 13]
     keys = [row[:2] + row[3:] for row in events(warehouse)]
-    assert len(keys) == len(set(keys)) and ("a", "1", 1000) in keys
+    assert len(keys) == len(set(keys)) and ("a", "1", 1_760_000_000) in keys
     assert all(0 <= row[3] <= time.time() + 90_000 for row in events(warehouse))  # type: ignore[operator]
     assert max(line for line, _, _ in [(1, "", ""), *quarantined(warehouse, "interactions")]) <= len(rows)
 
