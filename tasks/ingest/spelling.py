@@ -31,7 +31,7 @@ def respell_tables(
     for same in (_item_ids(data, staged), _user_ids(data, staged)):
         for ids, rows in float_ids(warehouse, same):
             spelled[ids.staged.kind][ids.column] = id_of_float(f"s.{name_of(ids.column)}")
-            said = f"{rows:,} ids are written as decimals such as 1037.0, and read as whole numbers"
+            said = f"{rows:,} ids are written as decimals and read as whole numbers"
             readings.append(Reading(ids.staged.kind, ids.column, "ids", said, {"rows": rows}))
     for kind, column, as_list in _texts(data, staged):
         found = look_at_objects(warehouse, staged[kind], column, as_list)
