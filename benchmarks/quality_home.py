@@ -90,6 +90,6 @@ def _seconds(warehouse: Warehouse) -> dict[str, float]:
     seconds = {"fusion": float(runs["fusion"]["seconds"])}
     if ADAPTED in dict(runs["matching"]["counts"]):
         models = pl.concat([warehouse.query("matcher_models", fit=fit) for fit in FITS])
-        fitted = models["fit_seconds"].sum() + models["score_seconds"].sum()
+        fitted = sum(models["fit_seconds"].to_list()) + sum(models["score_seconds"].to_list())
         seconds["adaptation"] = max(0.0, float(runs["matching"]["seconds"]) - fitted)
     return seconds

@@ -35,7 +35,8 @@ def init(
 ) -> None:
     """Look at files, or at all tables below DIR when none is named, or at a set, and write DIR/polyrec.toml.
 
-    Columns are told from their values, then from their names. What is not sure is written and asked.
+    Columns are told from their values, then from their names.
+    What is not sure is written and asked.
     """
     from tasks.ingest.draft import draft, draft_set
     from warehouse.errors import SettingsError

@@ -46,5 +46,5 @@ def test_dislikes_are_no_interest_in_any_fit_and_all_figures_are_finite(home: Ho
     report = report_of(home)
     json.dumps(report, allow_nan=False)
     assert (report["seen_only"], report["interactions"]) == (26, events.height)
-    judged = report["judged"]["test"]
-    assert judged["users"] == report["fusion"]["test"]["users"] and judged["nothing_left"] == 0
+    held = home.query("fit_interactions", protocol="temporal_user", parts=["test"])
+    assert report["judged"]["test"] == {"users": held["user_id"].n_unique(), "nothing_left": 0}

@@ -244,7 +244,7 @@ def test_more_plots_show_every_trial_and_every_search() -> None:
 def point_trial(
     number: int, ndcg: float, ild: float, weights: Sequence[float], diversity: float = 0.0
 ) -> Trial:
-    named = dict(zip(MATCHERS, weights, strict=True))
+    named: dict[str, float] = dict(zip(MATCHERS, weights, strict=True))
     return Trial(number, named, diversity, TrialMetrics(ndcg, ild, ild))
 
 
