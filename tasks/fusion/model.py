@@ -14,7 +14,6 @@ from tasks.fusion.networks import Gate, Ranker
 from tasks.fusion.normalise import RECIPROCAL_RANK, Normaliser
 from tasks.fusion.rerank import picked_items, rerank
 from tasks.fusion.rerank_head import RerankContext
-from tasks.fusion.shapley import shapley_values
 from warehouse.errors import SettingsError
 
 WEIGHTED, GATED, RANKER = "weighted", "gated", "ranker"
@@ -105,8 +104,7 @@ class FusionModel:
         parts = gated * vector[:n]
         if (ranker := self.ranker) is None:
             return parts
-        learned = shapley_values(lambda scores: ranker.value(scores, candidates.matchers), picked)
-        return parts + vector[n] * learned
+        return parts + vector[n] * ranker.contributions(picked, candidates.matchers)
 
     def value_of(self, candidates: Candidates, row: int) -> Callable[[Floats], Floats]:
         """A function of normalised scores (S, M) of the user in a row to fused scores (S,)."""

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays.types import Floats
+from tasks.fusion.shapley import shares_of_coalitions
 
 BLOCK_ROWS = 1 << 18
+SHAPLEY_ROWS = 64  # whose hidden units stay in a processor's cache, for half of the inputs at a time
 MOST = 4.0  # a gate makes a weight at most so many times larger, or smaller
 
 
@@ -30,6 +32,24 @@ class Layers:
         """(S, O) of inputs (S, F)."""
         hidden = np.tanh(inputs @ np.array(self.inner).T + np.array(self.inner_bias))
         return hidden @ np.array(self.outer).T + np.array(self.outer_bias)
+
+    def shapley_values(self, inputs: Floats) -> Floats:
+        """(R, F) of inputs (R, F) and one output: what each input adds, an absent one counting 0.
+
+        What reaches a hidden unit is a sum over the inputs. So it is summed once for each set of the first
+        half of them and once for each set of the second half, not anew for each of the 2 ** F sets.
+        """
+        n_rows, n_inputs = inputs.shape
+        inner, outer = np.array(self.inner).T, np.array(self.outer)[0]  # (F, H), (H,)
+        shares, half = shares_of_coalitions(n_inputs), n_inputs // 2
+        out = np.empty((n_rows, n_inputs))
+        for start in range(0, n_rows, SHAPLEY_ROWS):
+            rows = slice(start, start + SHAPLEY_ROWS)
+            parts = inputs[rows].T[:, :, None] * inner[:, None]  # (F, B, H)
+            first = _sums(parts[:half]) + np.array(self.inner_bias)
+            worth = np.stack([np.tanh(first + second) @ outer for second in _sums(parts[half:])])
+            out[rows] = worth.reshape(len(shares), -1).T @ shares
+        return out
 
     def scaled(self, factor: float) -> "Layers":
         """The same with outputs so many times as large."""
@@ -109,7 +129,26 @@ class Ranker:
             out[rows] += self.layers(known[rows])[:, 0] - nothing
         return out
 
+    def contributions(self, normalised: Floats, matchers: Sequence[str]) -> Floats:
+        """(R, M): what each matcher adds to `value`; Shapley values, an absent one counting 0."""
+        column = {name: at for at, name in enumerate(matchers)}
+        there = [at for at, name in enumerate(self.matchers) if name in column]
+        places = [column[self.matchers[at]] for at in there]
+        known = np.zeros((len(normalised), len(self.matchers)))
+        known[:, there] = normalised[:, places]
+        out = np.zeros(normalised.shape)
+        out[:, places] = (known * np.array(self.linear) + self.layers.shapley_values(known))[:, there]
+        return out
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Ranker":
         """What `asdict` gave."""
         return cls(tuple(values["matchers"]), values["linear"], Layers(**values["layers"]))
+
+
+def _sums(parts: Floats) -> Floats:
+    """(2 ** m, B, H) of parts (m, B, H): the sum of each set; bit i of a place says whether i is in it."""
+    out = np.zeros((1, *parts.shape[1:]))
+    for part in parts:
+        out = np.concatenate([out, out + part])
+    return out

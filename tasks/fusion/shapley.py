@@ -77,7 +77,7 @@ def _valued(value: Value, normalised: Floats) -> Iterator[tuple[Floats, Floats]]
     """Blocks of S coalitions: fused scores (S, R), and what these count for each model (S, M)."""
     normalised = np.asarray(normalised, dtype=np.float64)
     n_rows, n_models = normalised.shape
-    members, shares = coalitions(n_models), _shares(n_models)
+    members, shares = coalitions(n_models), shares_of_coalitions(n_models)
     block = max(1, BLOCK_ROWS // max(n_rows, 1))
     for start in range(0, len(members) if n_rows else 0, block):
         part = members[start : start + block]  # (S, M)
@@ -104,7 +104,7 @@ def coalitions(n_models: int) -> Flags:
 
 
 @cache
-def _shares(n_models: int) -> Floats:
+def shares_of_coalitions(n_models: int) -> Floats:
     """(2 ** M, M): out[s, m] = what the worth of coalition s counts for model m.
 
     Over all orders in which models may join, it is the share in which m joins to make s, less the share in
