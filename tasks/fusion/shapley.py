@@ -26,6 +26,8 @@ Choose = Callable[[Floats], NDArray[np.integer]]
 def shapley_values(value: Value, normalised: Floats) -> Floats:
     """(R, M) float64: out[r, m] = what model m adds to the score of row r.
 
+    This is the definition, for any fusion: what is quicker must agree with it (`Layers.shapley_values`).
+
     A row adds up to value(row) - value(zeros), to rounding. Where value(zeros) is not 0, it is the base that
     the row starts from: show it beside the models.
 

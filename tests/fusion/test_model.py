@@ -8,6 +8,7 @@ import pytest
 from tasks.fusion.candidates import Candidates
 from tasks.fusion.methods import accurate_model
 from tasks.fusion.model import LEARNED, METHODS, FusionModel, Point
+from tasks.fusion.networks import SHAPLEY_ROWS
 from tasks.fusion.normalise import NORMALISERS, Normaliser
 from tasks.fusion.shapley import shapley_values
 from tests.fusion import toys
@@ -78,6 +79,16 @@ def test_a_matcher_that_is_new_to_a_network_counts_as_it_is() -> None:
     few = ranker.value(np.array([[1.0, 9.0]]), ("ease", "search"))
     np.testing.assert_allclose(few, ranker.value(np.array([[0.0, 1.0, 0.0]]), toys.MATCHERS))
     assert ranker.value(np.zeros((1, 3)), toys.MATCHERS) == 0
+
+
+@pytest.mark.parametrize("matchers", [toys.MATCHERS, ("ease", "search")])
+def test_contributions_of_a_ranker_are_those_of_all_coalitions(matchers: tuple[str, ...]) -> None:
+    """Blocks of rows change nothing, and neither do matchers that are new to it or absent."""
+    ranker = learned("ranker").ranker
+    assert ranker is not None
+    rows = np.random.default_rng(3).normal(size=(2 * SHAPLEY_ROWS + 1, len(matchers)))
+    expected = shapley_values(lambda scores: ranker.value(scores, matchers), rows)
+    np.testing.assert_allclose(ranker.contributions(rows, matchers), expected, atol=1e-12)
 
 
 def test_a_record_from_before_there_were_methods_is_a_weighted_sum() -> None:
